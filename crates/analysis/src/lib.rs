@@ -1,0 +1,1 @@
+//! Which weaknesses this code contains: parse, rules, spans.

@@ -1,0 +1,3 @@
+//! The `codeward` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What a completion is worth, part by part, or why it could not be scored.

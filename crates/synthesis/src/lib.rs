@@ -1,0 +1,1 @@
+//! Where tasks come from: parameterised task families and their instances.

@@ -1,0 +1,1 @@
+//! SFT and GRPO: the loop, the run folder, resume.
