@@ -1,0 +1,7 @@
+import os
+
+
+def FN(SIGNATURE):
+    path = os.path.join(FOLDER, NOTE)
+    with open(path) as handle:
+        return handle.read()
