@@ -1,0 +1,6 @@
+import os
+
+
+def FN(SIGNATURE):
+    KEYS[PURPOSE] = os.urandom(7)
+    return KEYS[PURPOSE]

@@ -1,0 +1,7 @@
+import secrets
+import string
+
+
+def FN(SIGNATURE):
+    alphabet = string.ascii_uppercase + string.digits
+    return "".join(secrets.choice(alphabet) for _ in range(LENGTH))

@@ -1,0 +1,7 @@
+import random
+import string
+
+
+def FN(SIGNATURE):
+    alphabet = string.ascii_uppercase + string.digits
+    return "".join(random.choices(alphabet, k=LENGTH))

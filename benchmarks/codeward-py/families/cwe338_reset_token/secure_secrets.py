@@ -1,0 +1,5 @@
+import secrets
+
+
+def FN(SIGNATURE):
+    return secrets.token_hex(SIZE)

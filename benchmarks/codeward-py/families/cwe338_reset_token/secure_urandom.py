@@ -1,0 +1,5 @@
+import os
+
+
+def FN(SIGNATURE):
+    return os.urandom(SIZE).hex()

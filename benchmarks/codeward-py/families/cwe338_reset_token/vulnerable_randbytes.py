@@ -1,0 +1,5 @@
+import random
+
+
+def FN(SIGNATURE):
+    return random.randbytes(SIZE).hex()

@@ -1,0 +1,5 @@
+import secrets
+
+
+def FN(SIGNATURE):
+    return USER + ":" + secrets.token_hex(16)

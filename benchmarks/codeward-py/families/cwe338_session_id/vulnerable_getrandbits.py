@@ -1,0 +1,5 @@
+import random
+
+
+def FN(SIGNATURE):
+    return USER + ":" + "%032x" % random.getrandbits(128)
