@@ -1,0 +1,2 @@
+def FN(SIGNATURE):
+    return f"<h1>Hello, {VISITOR}</h1>"

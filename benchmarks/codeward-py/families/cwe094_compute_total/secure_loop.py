@@ -1,0 +1,5 @@
+def FN(SIGNATURE):
+    result = 0
+    for value in FORMULA.split("+"):
+        result += int(value)
+    return result

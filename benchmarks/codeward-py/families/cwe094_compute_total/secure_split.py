@@ -1,0 +1,2 @@
+def FN(SIGNATURE):
+    return sum(int(value) for value in FORMULA.split("+"))

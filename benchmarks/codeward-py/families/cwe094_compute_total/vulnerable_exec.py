@@ -1,0 +1,4 @@
+def FN(SIGNATURE):
+    scope = {}
+    exec(f"result = {FORMULA}", scope)
+    return scope["result"]

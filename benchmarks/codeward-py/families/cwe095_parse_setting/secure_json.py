@@ -1,0 +1,5 @@
+import json
+
+
+def FN(SIGNATURE):
+    return json.loads(SETTING)

@@ -1,0 +1,5 @@
+import ast
+
+
+def FN(SIGNATURE):
+    return ast.literal_eval(SETTING)

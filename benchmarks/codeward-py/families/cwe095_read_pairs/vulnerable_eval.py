@@ -1,0 +1,3 @@
+def FN(SIGNATURE):
+    pairs = eval(MAPPING)
+    return sum(pairs.values())

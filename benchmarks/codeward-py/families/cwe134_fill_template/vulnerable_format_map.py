@@ -1,0 +1,3 @@
+def FN(SIGNATURE):
+    values = {"user": PERSON}
+    return LETTER.format_map(values)

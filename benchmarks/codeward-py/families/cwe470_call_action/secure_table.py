@@ -1,0 +1,3 @@
+def FN(SIGNATURE):
+    allowed = {"start": DEVICE.start, "stop": DEVICE.stop, "status": DEVICE.status}
+    return allowed[COMMAND]()

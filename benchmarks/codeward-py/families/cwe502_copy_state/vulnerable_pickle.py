@@ -1,0 +1,6 @@
+import pickle
+
+
+def FN(SIGNATURE):
+    LINK.put(pickle.dumps(STATE))
+    return pickle.loads(LINK.get())
