@@ -1,0 +1,5 @@
+def FN(SIGNATURE):
+    cursor = connection.cursor()
+    cursor.execute("DELETE FROM items WHERE owner = '" + OWNER + "'")
+    connection.commit()
+    return cursor.rowcount

@@ -1,0 +1,4 @@
+def FN(SIGNATURE):
+    cursor = connection.cursor()
+    cursor.execute("SELECT id, name, email FROM users WHERE name = :name", {"name": NAME})
+    return cursor.fetchone()
