@@ -1,0 +1,3 @@
+def FN(SIGNATURE):
+    value = GROUP.strip()
+    return "(&(objectClass=group)(cn=" + value + "))"

@@ -1,0 +1,3 @@
+def FN(SIGNATURE):
+    value = UID.strip()
+    return "(uid=" + value + ")"

@@ -1,0 +1,3 @@
+def FN(SIGNATURE):
+    query = f"account[name='{NAME}']/email"
+    return root.findtext(query)
