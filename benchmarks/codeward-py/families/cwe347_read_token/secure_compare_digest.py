@@ -1,0 +1,10 @@
+import hashlib
+import hmac
+
+
+def FN(SIGNATURE):
+    payload, _, digest = TOKEN.partition(".")
+    expected = hmac.new(KEY, payload.encode(), hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(expected, digest):
+        return None
+    return payload

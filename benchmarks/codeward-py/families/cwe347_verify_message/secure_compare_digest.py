@@ -1,0 +1,7 @@
+import hashlib
+import hmac
+
+
+def FN(SIGNATURE):
+    expected = hmac.new(KEY, MESSAGE, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected, SEAL)
