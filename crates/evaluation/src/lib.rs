@@ -29,6 +29,7 @@
 
 mod metrics;
 mod number;
+pub mod report;
 mod resample;
 mod summary;
 mod table;

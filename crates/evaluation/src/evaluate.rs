@@ -1,0 +1,80 @@
+//! Sampling a model on a split and judging what it wrote.
+
+use codeward_lm::{Model, Prompt, SamplingParams, Tokenizer, generate};
+use codeward_records::{Judged, Task};
+use codeward_reward::Engine;
+
+/// How a model is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EvaluateSettings {
+    /// Completions of each task.
+    pub samples_per_task: u32,
+    /// How tokens are drawn.
+    pub sampling: SamplingParams,
+    /// Every random draw comes from it.
+    pub seed: u64,
+}
+
+/// Rows that are sampled and judged together; bounds the memory of the key-value cache.
+const BATCH_ROWS: usize = 128;
+
+/// Samples every task of a split and judges the completions by their functional and attack tests.
+///
+/// The draws of sample `k` of a task depend on the seed, the task's id and `k` alone, so samples of two models pair up. `listen` is told how many
+/// rows of the split are done.
+pub fn evaluate(
+    model: &Model,
+    tokenizer: &Tokenizer,
+    engine: &Engine,
+    split: &str,
+    tasks: &[Task],
+    settings: &EvaluateSettings,
+    mut listen: impl FnMut(usize, usize),
+) -> Vec<Judged> {
+    let rows: Vec<(&Task, u32)> =
+        tasks.iter().flat_map(|task| (0..settings.samples_per_task).map(move |sample| (task, sample))).collect();
+    let mut judged = Vec::with_capacity(rows.len());
+    for batch in rows.chunks(BATCH_ROWS) {
+        let completions = sample(model, tokenizer, batch, settings);
+        let items: Vec<(&Task, &str)> =
+            batch.iter().zip(&completions).map(|((task, _), completion)| (*task, completion.as_str())).collect();
+        let parts = engine.judge(&items);
+        for (((task, sample), completion), parts) in batch.iter().zip(&completions).zip(parts) {
+            judged.push(Judged {
+                split: split.to_owned(),
+                task_id: task.id.clone(),
+                family: task.family.clone(),
+                cwe: task.cwe,
+                sample: *sample,
+                prompt: task.prompt.clone(),
+                completion: completion.clone(),
+                verdict: parts.verdict,
+                findings: parts.findings,
+            });
+        }
+        listen(judged.len(), rows.len());
+    }
+    judged
+}
+
+fn sample(
+    model: &Model,
+    tokenizer: &Tokenizer,
+    rows: &[(&Task, u32)],
+    settings: &EvaluateSettings,
+) -> Vec<String> {
+    let tokens: Vec<Vec<u32>> = rows.iter().map(|(task, _)| tokenizer.encode(&task.prompt)).collect();
+    let prompts: Vec<Prompt<'_>> = rows
+        .iter()
+        .zip(&tokens)
+        .map(|((task, sample), tokens)| Prompt { tokens, seed: row_seed(settings.seed, &task.id, *sample) })
+        .collect();
+    let sampled = generate(model, &prompts, tokenizer.eos_id(), &settings.sampling);
+    sampled.iter().map(|row| tokenizer.decode(&row.tokens)).collect()
+}
+
+/// FNV-1a over the seed, the task's id and the sample's number.
+fn row_seed(seed: u64, task_id: &str, sample: u32) -> u64 {
+    let bytes = seed.to_le_bytes().into_iter().chain(task_id.bytes()).chain(sample.to_le_bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
