@@ -1,0 +1,2 @@
+def FN(SIGNATURE):
+    return f"HTTP/1.1 302 Found\r\nLocation: {PLACE}\r\n\r\n"

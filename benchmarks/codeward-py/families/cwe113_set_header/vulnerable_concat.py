@@ -1,0 +1,3 @@
+def FN(SIGNATURE):
+    line = HEADER + ": " + CONTENT
+    return line + "\r\n"

@@ -1,0 +1,2 @@
+def FN(SIGNATURE):
+    return f"{HEADER}: {CONTENT}\r\n"

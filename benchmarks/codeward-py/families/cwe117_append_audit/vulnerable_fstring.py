@@ -1,0 +1,3 @@
+def FN(SIGNATURE):
+    with open(JOURNAL, "a") as handle:
+        handle.write(f"{MEMBER} {DEED}\n")

@@ -1,0 +1,2 @@
+def FN(SIGNATURE):
+    LOGGER.info("login by %s", MEMBER)

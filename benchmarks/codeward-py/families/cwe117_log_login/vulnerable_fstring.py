@@ -1,0 +1,2 @@
+def FN(SIGNATURE):
+    LOGGER.info(f"login by {MEMBER}")

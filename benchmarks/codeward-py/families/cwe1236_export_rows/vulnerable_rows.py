@@ -1,0 +1,6 @@
+import csv
+
+
+def FN(SIGNATURE):
+    with open(SHEET, "w", newline="") as handle:
+        csv.writer(handle).writerows(TABLE)

@@ -1,0 +1,7 @@
+import re
+
+
+def FN(SIGNATURE):
+    if re.match(r"/\w", WANTED):
+        return WANTED
+    return "/"

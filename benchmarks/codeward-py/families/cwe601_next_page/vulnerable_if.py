@@ -1,0 +1,4 @@
+def FN(SIGNATURE):
+    if WANTED:
+        return WANTED
+    return "/"

@@ -1,0 +1,2 @@
+def FN(SIGNATURE):
+    return WANTED or "/"

@@ -1,0 +1,4 @@
+def FN(SIGNATURE):
+    if ORIGIN:
+        return {"Location": ORIGIN}
+    return {"Location": "/"}

@@ -1,0 +1,2 @@
+def FN(SIGNATURE):
+    return POSTER(HOOK) == 200

@@ -1,0 +1,2 @@
+def FN(SIGNATURE):
+    return GETTER(ADDRESS)[:80]
