@@ -1,0 +1,33 @@
+# Conveniences. Nothing here is needed to build, run or test: see the README for the two plain commands.
+
+# Format, lints, tests, docs, licences, spelling: what has to be green before a push.
+ready: format-check lint test docs deny typos
+
+format-check:
+    cargo fmt --all --check
+
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The default tests: no network, no GPU, no download.
+test:
+    cargo nextest run --workspace
+    cargo test --workspace --doc
+
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+deny:
+    cargo deny check
+
+typos:
+    typos
+
+# The main job on three seeds: the figures of the README.
+seeds:
+    for seed in 1 2 3; do cargo run --release -- quickstart --seed $seed --out runs/seed$seed --json > runs/seed$seed.json; done
+
+# Trains the bundled model anew and puts it in place.
+tiny-base:
+    cargo run --release -- train tiny-base --out runs/tiny-base
+    cp runs/tiny-base/model/* models/codeward-tiny/
