@@ -1,0 +1,5 @@
+def FN(SIGNATURE):
+    try:
+        return {"status": 200, "body": ACTION()}
+    except Exception:
+        return {"status": 500, "body": "the request failed"}

@@ -1,0 +1,6 @@
+import os
+
+
+def FN(SIGNATURE):
+    HEADERS["X-Api-Key"] = os.environ["API_KEY"]
+    return HEADERS

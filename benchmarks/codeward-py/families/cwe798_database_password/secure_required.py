@@ -1,0 +1,6 @@
+import os
+
+
+def FN(SIGNATURE):
+    value = os.environ["DB_PASSWORD"]
+    return {"host": HOST, "user": USER, "password": value}

@@ -1,0 +1,6 @@
+import hashlib
+
+
+def FN(SIGNATURE):
+    digest = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), SALT, 1000)
+    return digest.hex()
