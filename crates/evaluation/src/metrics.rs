@@ -1,6 +1,7 @@
 //! Rates over judged completions, and what changed between two sets of them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use codeward_records::{Interval, Judged, Verdict};
 use serde::Serialize;
@@ -32,7 +33,7 @@ impl Outcome {
     }
 }
 
-/// Shares of scored completions (k = 1) with 95 % intervals. Unscored rows are counted, and are in no share.
+/// Shares of scored completions (k = 1) with 95% intervals. Unscored rows are counted, and are in no share.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rates {
     /// Passes every functional test; absent when nothing was scored.
@@ -177,10 +178,9 @@ pub(crate) fn pair<'a>(
     let mut by_key = |rows: &mut dyn Iterator<Item = &'a Judged>| {
         let mut kept = BTreeMap::new();
         for row in rows {
-            if kept.contains_key(&key(row)) {
-                unpaired += 1;
-            } else {
-                kept.insert(key(row), row);
+            match kept.entry(key(row)) {
+                Entry::Vacant(free) => drop(free.insert(row)),
+                Entry::Occupied(_) => unpaired += 1,
             }
         }
         kept

@@ -8,7 +8,7 @@ use codeward_records::Interval;
 /// How many resamples an interval is taken from.
 pub const RESAMPLES: usize = 2_000;
 
-/// Share of resamples left out at each end of a 95 % interval.
+/// Share of resamples left out at each end of a 95% interval.
 const TAIL: f64 = 0.025;
 
 /// The splitmix64 generator: one 64-bit counter, scrambled on the way out.
@@ -46,11 +46,19 @@ pub(crate) enum Range {
     Difference,
 }
 
-/// Mean over rows of each metric with its 95 % percentile interval; `None` without rows.
+impl Range {
+    fn ends(self) -> (f64, f64) {
+        match self {
+            Self::Share => (0.0, 1.0),
+            Self::Difference => (-1.0, 1.0),
+        }
+    }
+}
+
+/// Mean over rows of each metric with its 95% interval; `None` without rows.
 ///
-/// Two cases in which resampling cannot vary, and a bare percentile would claim certainty, are widened: with a single task
-/// the interval is the whole range, and when every row agrees on 0 or 1 the open side is the exact binomial bound for that
-/// many *tasks*.
+/// The interval is the percentile interval of the resamples. When all tasks agree, resamples cannot vary and that interval
+/// would claim certainty; [`unanimous_bounds`] takes its place.
 pub(crate) fn means(tasks: &[TaskTotals], range: Range, seed: u64) -> Option<[Interval; 3]> {
     let rows: u32 = tasks.iter().map(|task| task.rows).sum();
     if rows == 0 {
@@ -91,14 +99,21 @@ fn resample(tasks: &[TaskTotals], seed: u64) -> [Vec<f64>; 3] {
 }
 
 fn bounds(value: f64, sorted: &[f64], num_tasks: usize, range: Range) -> (f64, f64) {
-    match range {
-        Range::Share if num_tasks < 2 => (0.0, 1.0),
-        Range::Difference if num_tasks < 2 => (-1.0, 1.0),
-        // Clopper and Pearson's bound for all or none of `num_tasks` independent trials.
-        Range::Share if value == 0.0 => (0.0, 1.0 - TAIL.powf(1.0 / num_tasks as f64)),
-        Range::Share if value == 1.0 => (TAIL.powf(1.0 / num_tasks as f64), 1.0),
-        _ => (percentile(sorted, TAIL), percentile(sorted, 1.0 - TAIL)),
+    if sorted[0] == sorted[sorted.len() - 1] {
+        return unanimous_bounds(value, num_tasks, range);
     }
+    (percentile(sorted, TAIL), percentile(sorted, 1.0 - TAIL))
+}
+
+/// Bounds for tasks that all have the mean `value`.
+///
+/// By Clopper and Pearson's exact bound, a share of up to `1 - 0.025^(1 / num_tasks)` of all tasks could behave otherwise
+/// without having shown up among `num_tasks`; those are taken to lie at the end of the range. For a share of 0 or 1 this is
+/// the exact binomial interval; for a single task it is close to the whole range.
+fn unanimous_bounds(value: f64, num_tasks: usize, range: Range) -> (f64, f64) {
+    let unseen = 1.0 - TAIL.powf(1.0 / num_tasks as f64);
+    let (lowest, highest) = range.ends();
+    (value + (lowest - value) * unseen, value + (highest - value) * unseen)
 }
 
 /// Percentile with linear interpolation between neighbours.
@@ -143,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_independent_tasks_matches_the_normal_one() {
-        // 400 tasks of one row, 30 % ones: the normal interval is 0.3 +- 1.96 * sqrt(0.3 * 0.7 / 400) = 0.3 +- 0.0449.
+        // 400 tasks of one row, 30% ones: the normal interval is 0.3 +- 1.96 * sqrt(0.3 * 0.7 / 400) = 0.3 +- 0.0449.
         let tasks: Vec<TaskTotals> =
             (0..400).map(|task| TaskTotals { rows: 1, sums: [i32::from(task < 120), 0, 1] }).collect();
         let [mixed, none, all] = means(&tasks, Range::Share, 9).unwrap();
@@ -165,11 +180,19 @@ mod tests {
     }
 
     #[test]
-    fn one_task_says_nothing_about_others() {
+    fn tasks_that_all_agree_leave_room_for_others() {
         let one = [TaskTotals { rows: 8, sums: [4, 8, 0] }];
-        let shares = means(&one, Range::Share, 3).unwrap();
-        assert!(shares.iter().all(|interval| (interval.low, interval.high) == (0.0, 1.0)));
-        assert_eq!(means(&one, Range::Difference, 3).unwrap()[0], Interval { value: 0.5, low: -1.0, high: 1.0 });
+        // 1 - 0.025^(1/1) = 0.975 of the way to either end of the range.
+        let [half, all, none] = means(&one, Range::Share, 3).unwrap();
+        assert!((half.low - 0.0125).abs() < 1e-12 && (half.high - 0.9875).abs() < 1e-12, "{half:?}");
+        assert!((all.low - 0.025).abs() < 1e-12 && all.high == 1.0, "{all:?}");
+        assert!(none.low == 0.0 && (none.high - 0.975).abs() < 1e-12, "{none:?}");
+        // Two tasks that improved throughout: 1 - 2 * (1 - 0.025^(1/2)) = -0.6838, no proof of an improvement.
+        let two = [TaskTotals { rows: 1, sums: [1, 0, -1] }; 2];
+        let [better, same, worse] = means(&two, Range::Difference, 3).unwrap();
+        assert!((better.low + 0.683_772).abs() < 1e-6 && better.high == 1.0, "{better:?}");
+        assert!((same.low + 0.841_886).abs() < 1e-6 && same.low == -same.high, "{same:?}");
+        assert_eq!((worse.low, worse.high), (-better.high, -better.low));
         assert_eq!(means(&[], Range::Share, 3), None);
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn render(summary: &Summary) -> String {
     out.push_str(&notes);
     out.push_str("\nfunc_secure by weakness class\n");
     out.push_str(&aligned(&summary.per_cwe.iter().map(cwe_row).collect::<Vec<_>>()));
-    out.push_str("\nintervals: 95 %, from 2,000 resamples of the tasks\n");
+    out.push_str("\nintervals: 95%, from 2,000 resamples of the tasks\n");
     out
 }
 

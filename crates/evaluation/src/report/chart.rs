@@ -17,7 +17,7 @@ pub(super) struct Series {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct LineChart {
     pub(super) title: String,
-    /// True for shares: the axis is 0 to 100 %.
+    /// True for shares: the axis is 0 to 100%.
     pub(super) is_share: bool,
     pub(super) series: Vec<Series>,
 }
@@ -28,7 +28,11 @@ const LEFT: f64 = 46.0;
 const RIGHT: f64 = 14.0;
 const PLOT_HEIGHT: f64 = 140.0;
 const LEGEND_ROW: f64 = 18.0;
-const LEGEND_COLUMNS: usize = 3;
+/// Width of a legend entry's key and gaps, and about that of one letter.
+const LEGEND_KEY: f64 = 42.0;
+const LETTER: f64 = 6.4;
+/// Up to this many points each gets a marker.
+const FEW_POINTS: usize = 15;
 /// Looks that repeat from the fifth series on; each differs in colour, dash and marker.
 const LOOKS: usize = 4;
 
@@ -95,7 +99,8 @@ impl LineChart {
         let values = || self.series.iter().flat_map(|series| series.points.iter());
         let last_step = values().map(|(step, _)| *step).max().unwrap_or(1);
         let first_step = values().map(|(step, _)| *step).min().unwrap_or(0);
-        let rows = if self.series.len() > 1 { self.series.len().div_ceil(LEGEND_COLUMNS) } else { 0 };
+        let legend = self.legend();
+        let rows = legend.last().map_or(0, |(row, _)| row + 1);
         // The value axis reaches zero, so that small wiggles do not look like big moves.
         let low = values().map(|(_, value)| *value).fold(0.0, f64::min);
         let high = values().map(|(_, value)| *value).fold(0.0, f64::max);
@@ -117,13 +122,31 @@ impl LineChart {
             html.tag("desc").attr("id", format_args!("{id}-desc")).text(self.description());
             self.write_axes(html, &scales, &ticks);
             for (at, series) in self.series.iter().enumerate() {
-                write_series(html, series, at, &scales);
-                if rows > 0 {
-                    write_legend(html, &series.name, at);
-                }
+                write_series(html, series, at, &scales, self.series.len() > 1);
+            }
+            for (at, (row, x)) in legend.into_iter().enumerate() {
+                write_legend(html, &self.series[at].name, at, x, 9.0 + row as f64 * LEGEND_ROW);
             }
         });
         html.line();
+    }
+
+    /// Row and position of each legend entry; a single series needs none, the chart's caption names it.
+    fn legend(&self) -> Vec<(usize, f64)> {
+        if self.series.len() < 2 {
+            return Vec::new();
+        }
+        let (mut row, mut x) = (0, LEFT);
+        let mut places = Vec::new();
+        for series in &self.series {
+            let width = LEGEND_KEY + series.name.chars().count() as f64 * LETTER;
+            if x > LEFT && x + width > WIDTH {
+                (row, x) = (row + 1, LEFT);
+            }
+            places.push((row, x));
+            x += width;
+        }
+        places
     }
 
     fn write_axes(&self, html: &mut Html, scales: &Scales, ticks: &Ticks) {
@@ -136,7 +159,7 @@ impl LineChart {
         }
         let bottom = scales.top + PLOT_HEIGHT;
         line(html, "axis", (LEFT, scales.top), (LEFT, bottom));
-        let mut steps = Ticks::covering(scales.steps.0, scales.steps.1, 5.0);
+        let mut steps = Ticks::covering(scales.steps.0, scales.steps.1, 6.0);
         if steps.step < 1.0 {
             steps = Ticks { values: vec![scales.steps.0, scales.steps.1], step: 1.0 };
         }
@@ -189,11 +212,14 @@ fn line(html: &mut Html, class: &'static str, from: (f64, f64), to: (f64, f64)) 
     html.tag("line").class(class).at("x1", from.0).at("y1", from.1).at("x2", to.0).at("y2", to.1).empty();
 }
 
-fn write_series(html: &mut Html, series: &Series, at: usize, scales: &Scales) {
+fn write_series(html: &mut Html, series: &Series, at: usize, scales: &Scales, needs_markers: bool) {
     let positions: Vec<(f64, f64)> =
         series.points.iter().map(|(step, value)| (scales.x(*step as f64), scales.y(*value))).collect();
     let path: Vec<String> = positions.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
     html.tag("polyline").attr("class", format_args!("line look-{}", at % LOOKS)).attr("points", path.join(" ")).empty();
+    if !needs_markers && positions.len() > FEW_POINTS {
+        return;
+    }
     // Markers tell the lines apart without colour; a few are enough.
     let every = positions.len().div_ceil(12).max(1);
     for (index, (x, y)) in positions.iter().enumerate() {
@@ -225,9 +251,7 @@ fn write_marker(html: &mut Html, at: usize, x: f64, y: f64) {
     }
 }
 
-fn write_legend(html: &mut Html, name: &str, at: usize) {
-    let x = LEFT + (at % LEGEND_COLUMNS) as f64 * (WIDTH - LEFT - RIGHT) / LEGEND_COLUMNS as f64;
-    let y = 9.0 + (at / LEGEND_COLUMNS) as f64 * LEGEND_ROW;
+fn write_legend(html: &mut Html, name: &str, at: usize, x: f64, y: f64) {
     let key = html.tag("line").attr("class", format_args!("line look-{}", at % LOOKS));
     key.at("x1", x).at("y1", y).at("x2", x + 20.0).at("y2", y).empty();
     write_marker(html, at, x + 10.0, y);
@@ -286,9 +310,12 @@ fn write_bar(html: &mut Html, side: &'static str, bar: Option<(Interval, usize)>
     };
     let rect = html.tag("rect").attr("class", format_args!("bar {side}")).at("x", BAR_LEFT).at("y", top);
     rect.at("width", (bar_x(rate.value) - BAR_LEFT).max(0.5)).at("height", 14.0).empty();
-    line(html, "whisker", (bar_x(rate.low), middle), (bar_x(rate.high), middle));
-    for end in [rate.low, rate.high] {
-        line(html, "whisker", (bar_x(end), middle - 4.0), (bar_x(end), middle + 4.0));
+    // The halo keeps the whisker visible where it crosses the bar.
+    for class in ["whisker halo", "whisker"] {
+        line(html, class, (bar_x(rate.low), middle), (bar_x(rate.high), middle));
+        for end in [rate.low, rate.high] {
+            line(html, class, (bar_x(end), middle - 4.0), (bar_x(end), middle + 4.0));
+        }
     }
     let value = format!("{}, n {n}", percent(rate.value));
     html.tag("text").class("tick").at("x", BAR_RIGHT + 10.0).at("y", middle + 4.0).text(value);

@@ -41,9 +41,8 @@ impl Html {
     }
 
     /// Text between tags.
-    pub(super) fn text(&mut self, text: impl Display) -> &mut Self {
+    pub(super) fn text(&mut self, text: impl Display) {
         self.0.push_str(&escape(&text.to_string()));
-        self
     }
 
     /// A line break in the source, to keep the file readable.
@@ -52,7 +51,7 @@ impl Html {
     }
 }
 
-impl<'a> Tag<'a> {
+impl Tag<'_> {
     /// Adds an attribute.
     pub(super) fn attr(self, name: &'static str, value: impl Display) -> Self {
         let _ = write!(self.html.0, " {name}=\"{}\"", escape(&value.to_string()));
@@ -71,9 +70,7 @@ impl<'a> Tag<'a> {
 
     /// Ends an element that holds `text` alone.
     pub(super) fn text(self, text: impl Display) {
-        self.within(|html| {
-            html.text(text);
-        });
+        self.within(|html| html.text(text));
     }
 
     /// Ends an element that holds what `content` writes.
@@ -139,7 +136,8 @@ mod tests {
     fn syntax_is_escaped_and_tags_balance() {
         let mut html = Html::default();
         html.tag("p").attr("title", "\" onload='x' <&>").within(|html| {
-            html.text("a </p><script>").tag("br").empty();
+            html.text("a </p><script>");
+            html.tag("br").empty();
         });
         assert_eq!(
             html.into_string(),

@@ -1,6 +1,7 @@
 //! What came out: the headline, who judged, the tables per split and weakness class, and what has no verdict.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use codeward_records::{Interval, Judged, UnscoredReason, Verdict};
 
@@ -70,6 +71,11 @@ pub(super) fn write_headline(html: &mut Html, run: &RunFolder, summary: &Summary
             html.tag("p").class("lead").text(sentence(split, summary));
             html.line();
         }
+        if split.is_some() {
+            html.tag("p")
+                .class("quiet")
+                .text("Brackets hold 95% intervals. What every number means stands at the end.");
+        }
     });
     html.line();
 }
@@ -84,25 +90,28 @@ fn headline(before: Interval, after: Interval, change: Option<Interval>) -> Stri
 }
 
 fn sentence(split: &str, summary: &Summary) -> String {
-    let subject = match describe_split(split) {
-        Some(description) => format!("{split} ({description})"),
-        None => split.to_owned(),
-    };
     let rates = |side: &BTreeMap<String, Rates>, metric: fn(&Rates) -> Option<Interval>| {
         side.get(split).and_then(metric).map_or_else(|| "not judged".to_owned(), share)
     };
     let both = |metric: fn(&Rates) -> Option<Interval>| {
         format!("{} before, {} after", rates(&summary.before.splits, metric), rates(&summary.after.splits, metric))
     };
-    let mut out = format!("{subject}: functional and secure {}", both(|rates| rates.func_secure));
+    let mut out = match describe_split(split) {
+        Some(description) => format!("On {description}, functional and secure: {}", both(|rates| rates.func_secure)),
+        None => format!("On {split}, functional and secure: {}", both(|rates| rates.func_secure)),
+    };
     if let Some(change) = summary.change.splits.get(split)
         && let (Some(difference), Some(p)) = (change.func_secure, change.mcnemar_p)
     {
-        let pairs = count(change.pairs, "pair");
-        out.push_str(&minus(&format!(", {} points {}", points(difference.value), point_bounds(difference))));
-        out.push_str(&format!(" over {pairs} (exact McNemar p {})", p_value(p)));
+        let difference = minus(&format!("{} points {}", points(difference.value), point_bounds(difference)));
+        let _ = write!(
+            out,
+            "; {difference} over {} (exact McNemar p\u{a0}{})",
+            count(change.pairs, "pair"),
+            p_value(p).replace(' ', "\u{a0}")
+        );
     }
-    format!("{out}. Functional alone: {}. Brackets are 95 % intervals.", both(|rates| rates.func))
+    format!("{out}. Functional alone: {}.", both(|rates| rates.func))
 }
 
 pub(super) fn write_judge(html: &mut Html, recipe: Option<&Recipe>) {
@@ -155,7 +164,7 @@ fn write_split(html: &mut Html, split: &str, summary: &Summary) {
                     html.tag("span").class("quiet").text(format_args!(" {description}"));
                 }
             });
-            write_heads(html, &["metric", "before", "after", "change in points", "reading"]);
+            write_heads(html, &["metric", "before", "after", "change in points"]);
             html.tag("tbody").within(|html| {
                 let mut row = |name: &'static str,
                                rate: fn(&Rates) -> Option<Interval>,
@@ -164,9 +173,7 @@ fn write_split(html: &mut Html, split: &str, summary: &Summary) {
                         html.tag("th").attr("scope", "row").text(name);
                         write_rate(html, before.and_then(rate));
                         write_rate(html, after.and_then(rate));
-                        let difference = change.and_then(difference);
-                        write_change(html, difference);
-                        html.tag("td").text(difference.map_or("–", claim));
+                        write_change(html, change.and_then(difference));
                     });
                 };
                 row("func", |rates| rates.func, |change| change.func);
@@ -191,15 +198,16 @@ fn split_note(before: Option<&Rates>, after: Option<&Rates>, change: Option<&Pai
     };
     let mut note = side("Before", before) + &side("After", after);
     if let Some(change) = change {
-        note.push_str(&format!(
+        let _ = write!(
+            note,
             "{}: {} became functional and secure, {} stopped being so; {} dropped for want of a verdict.",
             count(change.pairs, "pair"),
             change.gained,
             change.lost,
             change.dropped
-        ));
+        );
         if let Some(p) = change.mcnemar_p {
-            note.push_str(&format!(" Exact McNemar p {}.", p_value(p)));
+            let _ = write!(note, " Exact McNemar p {}.", p_value(p));
         }
     }
     note
@@ -220,19 +228,32 @@ fn write_rate(html: &mut Html, rate: Option<Interval>) {
 }
 
 fn write_change(html: &mut Html, change: Option<Interval>) {
-    write_number(html, change.map(|change| (minus(&points(change.value)), minus(&point_bounds(change)))));
+    let number = change.map(|change| (minus(&points(change.value)), minus(&point_bounds(change))));
+    write_number_and(html, number, change.map_or("", claim));
 }
 
 fn write_number(html: &mut Html, number: Option<(String, String)>) {
+    write_number_and(html, number, "");
+}
+
+/// Writes a value, its bounds in brackets, and what they mean when `reading` is not empty.
+fn write_number_and(html: &mut Html, number: Option<(String, String)>, reading: &'static str) {
     html.tag("td").class("number").within(|html| match number {
         Some((value, bounds)) => {
-            html.text(value).text(" ");
+            html.tag("span").class("value").text(value);
+            html.text(" ");
             html.tag("span").class("bounds").text(bounds);
+            if !reading.is_empty() {
+                html.text(" ");
+                html.tag("span").class("reading").text(reading);
+            }
         }
-        None => {
-            html.text("–");
-        }
+        None => html.text("–"),
     });
+}
+
+pub(super) fn write_count(html: &mut Html, count: usize) {
+    html.tag("td").class("number").within(|html| html.tag("span").class("value").text(count));
 }
 
 pub(super) fn write_classes(html: &mut Html, summary: &Summary) {
@@ -241,7 +262,7 @@ pub(super) fn write_classes(html: &mut Html, summary: &Summary) {
     }
     section(html, "classes", "By weakness class", |html| {
         html.tag("p").text(
-            "Completions that are both functional and secure (func_secure). Whiskers and brackets are 95 % intervals; a \
+            "Completions that are both functional and secure (func_secure). Whiskers and brackets are 95% intervals; a \
              class with few tasks has a wide one.",
         );
         for (at, split) in summary.splits().into_iter().enumerate() {
@@ -363,8 +384,8 @@ pub(super) fn write_disagreement(html: &mut Html, before: &[Judged], after: &[Ju
                         html.tag("tr").within(|html| {
                             html.tag("td").text(analyser);
                             html.tag("td").text(tests);
-                            html.tag("td").class("number").text(before);
-                            html.tag("td").class("number").text(after);
+                            write_count(html, before);
+                            write_count(html, after);
                         });
                     }
                 });
@@ -393,12 +414,12 @@ pub(super) fn write_unscored(html: &mut Html, before: &[Judged], after: &[Judged
                 html.tag("caption").class("unseen").text("Completions without a verdict by split and reason");
                 write_heads(html, &["split", "reason", "before", "after"]);
                 html.tag("tbody").within(|html| {
-                    for ((split, reason), [before, after]) in &counts {
+                    for ((split, reason), [before, after]) in counts {
                         html.tag("tr").within(|html| {
                             html.tag("td").text(split);
                             html.tag("td").text(reason);
-                            html.tag("td").class("number").text(before);
-                            html.tag("td").class("number").text(after);
+                            write_count(html, before);
+                            write_count(html, after);
                         });
                     }
                 });

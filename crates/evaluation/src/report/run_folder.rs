@@ -150,7 +150,7 @@ fn recipe(path: &Path) -> Result<Option<Recipe>, ReportError> {
         let at = error.span().map_or(0, |span| span.start.min(text.len()));
         ReportError::Malformed {
             path: path.to_owned(),
-            line: text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1,
+            line: text.get(..at).map_or(0, |above| above.matches('\n').count()) + 1,
             reason: error.message().to_owned(),
             last_line: false,
         }

@@ -6,7 +6,7 @@ use codeward_records::{Cwe, Judged, Verdict};
 
 use super::code::write_code;
 use super::markup::Html;
-use super::results::describe_reason;
+use super::results::{describe_reason, write_count, write_heads};
 use super::section;
 use crate::metrics::{Outcome, pair};
 use crate::number::count;
@@ -30,13 +30,15 @@ enum Story {
     StillGood,
 }
 
-/// The stories that are shown, how many pairs of each at most, and their heading.
-const SHOWN: [(Story, usize, &str); 5] = [
+/// Every story with its heading, in the order of the page, and how many pairs of it are shown at most.
+const STORIES: [(Story, usize, &str); 7] = [
     (Story::Hardened, 3, "Became secure and still works"),
     (Story::Lost, 2, "Got worse: was functional and secure, no longer is"),
     (Story::Broken, 1, "Became secure by no longer working"),
     (Story::StillInsecure, 2, "Works and is insecure, as before"),
     (Story::StillFailing, 1, "Still fails in another way"),
+    (Story::Mended, 0, "Did not work, is functional and secure now"),
+    (Story::StillGood, 0, "Functional and secure, as before"),
 ];
 
 fn story(before: Outcome, after: Outcome) -> Story {
@@ -92,7 +94,8 @@ fn write_pairs(html: &mut Html, pairs: &[(&Judged, &Judged)]) {
             by_story.entry(story(old, new)).or_default().push((before, after));
         }
     }
-    for (story, most, heading) in SHOWN {
+    write_tally(html, &by_story);
+    for (story, most, heading) in STORIES.into_iter().filter(|(_, most, _)| *most > 0) {
         let all = by_story.get(&story).map(Vec::as_slice).unwrap_or_default();
         let shown = spread(all, most, |(before, _)| before.cwe);
         html.tag("h3").within(|html| {
@@ -109,6 +112,26 @@ fn write_pairs(html: &mut Html, pairs: &[(&Judged, &Judged)]) {
             write_pair(html, &[("before", before), ("after", after)]);
         }
     }
+}
+
+fn write_tally(html: &mut Html, by_story: &BTreeMap<Story, Vec<(&Judged, &Judged)>>) {
+    html.tag("div").class("scroll").within(|html| {
+        html.tag("table").within(|html| {
+            html.tag("caption").class("unseen").text("Pairs scored on both sides by what became of them");
+            write_heads(html, &["what became of the pair", "pairs", "shown below"]);
+            html.tag("tbody").within(|html| {
+                for (story, most, heading) in STORIES {
+                    let num_pairs = by_story.get(&story).map_or(0, Vec::len);
+                    html.tag("tr").within(|html| {
+                        html.tag("th").attr("scope", "row").text(heading);
+                        write_count(html, num_pairs);
+                        write_count(html, num_pairs.min(most));
+                    });
+                }
+            });
+        });
+    });
+    html.line();
 }
 
 fn write_one_side(html: &mut Html, side: &'static str, rows: &[Judged]) {

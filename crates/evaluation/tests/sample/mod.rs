@@ -130,7 +130,7 @@ fn finding(family: &Family, code: &str) -> Finding {
 }
 
 fn judged(family: &Family, task: usize, sample: u32, side: usize, difficulty: f64, draws: &mut Draws) -> Judged {
-    let (careful, works, ran) = (draws.share(), draws.share(), draws.share());
+    let (careful, works, ran, reported) = (draws.share(), draws.share(), draws.share(), draws.share());
     let is_careful = careful < (family.careful_chance[side] + difficulty).clamp(0.02, 0.98);
     let functional = works < [0.82, 0.86][side];
     let code = if is_careful { family.careful } else { family.careless };
@@ -153,7 +153,8 @@ fn judged(family: &Family, task: usize, sample: u32, side: usize, difficulty: f6
         cwe: Cwe(family.cwe),
         sample,
         prompt: family.prompt.to_owned(),
-        findings: if is_careful { Vec::new() } else { vec![finding(family, family.careless)] },
+        // The analyser misses some careless code.
+        findings: if is_careful || reported < 0.08 { Vec::new() } else { vec![finding(family, family.careless)] },
         completion,
         verdict,
     }
