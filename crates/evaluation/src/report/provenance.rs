@@ -52,17 +52,40 @@ const DEFINITIONS: [(&str, &str); 9] = [
     ("func", "Share of scored completions that pass every functional test of their task."),
     (
         "secure",
-        "Share of scored completions that pass every security test, each of which attacks the code. Alone it means little: code that does nothing is secure.",
+        "Share of scored completions that pass every security test, each of which attacks the code. Alone it means \
+         little: code that does nothing is secure.",
     ),
     ("func_secure", "Share of scored completions that pass both. This is the number to watch."),
     (
         "before, after",
-        "The model before and after training, on the same tasks with the same number of samples. Each share is the mean over samples (k = 1).",
+        "The model before and after training, on the same tasks with the same number of samples. Each share is the \
+         mean over samples (k = 1).",
     ),
     (
         "[low, high]",
-        "95% interval: the middle 95% of 2,000 bootstrap resamples. A resample draws tasks, with all their samples, because samples of one task resemble each other. It says how much the number could move with other tasks of the same kind. When all tasks agree, resampling shows no spread; the interval then allows for the share of other tasks that the exact binomial bound cannot rule out.",
+        "95% interval: the middle 95% of 2,000 bootstrap resamples. A resample draws tasks, with all their \
+         samples, because samples of one task resemble each other. It says how much the number could move with \
+         other tasks of the same kind. When all tasks agree, resampling shows no spread; the interval then allows \
+         for the share of other tasks that the exact binomial bound cannot rule out.",
     ),
+    (
+        "change in points",
+        "After minus before in percentage points, over pairs: the same task and sample number on both sides, \
+         scored on both. It can differ a little from the difference of the two shares, which also count \
+         completions without a scored partner.",
+    ),
+    (
+        "better, worse",
+        "The interval of the change lies wholly above or below zero. Everything else is no clear change. No \
+         correction is made for the number of rows, so among many rows a few may say so by chance.",
+    ),
+    (
+        "McNemar p",
+        "Exact two-sided test on the pairs of which one side alone is functional and secure: how likely a split at \
+         least this uneven would be if both directions were equally likely. It takes pairs as independent, which \
+         samples of one task are not; where it disagrees with the interval, trust the interval.",
+    ),
+    ("unscored", "Completions on which our machinery failed. They are counted, and are in no share."),
 ];
 
 pub(super) fn write_definitions(html: &mut Html, metrics: &[StepMetrics]) {
