@@ -1,0 +1,3 @@
+def FN(SIGNATURE):
+    line = STREAM.readline()
+    return line.rstrip(b"\n")

@@ -1,0 +1,6 @@
+import gzip
+
+
+def FN(SIGNATURE):
+    data = gzip.decompress(BODY)
+    return data[:LIMIT]

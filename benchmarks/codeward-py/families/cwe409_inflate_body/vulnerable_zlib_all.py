@@ -1,0 +1,6 @@
+import zlib
+
+
+def FN(SIGNATURE):
+    decoder = zlib.decompressobj(31)
+    return decoder.decompress(BODY)[:LIMIT]

@@ -1,0 +1,11 @@
+import os
+
+
+def FN(SIGNATURE):
+    name = os.path.basename(NAME)
+    if not name.lower().endswith((".png", ".jpg", ".gif")):
+        raise ValueError("not a picture")
+    path = os.path.join(FOLDER, name)
+    with open(path, "wb") as handle:
+        handle.write(DATA)
+    return path

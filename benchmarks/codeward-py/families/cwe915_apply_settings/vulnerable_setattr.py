@@ -1,0 +1,4 @@
+def FN(SIGNATURE):
+    for field in CHANGES:
+        setattr(SETTINGS, field, CHANGES[field])
+    return SETTINGS

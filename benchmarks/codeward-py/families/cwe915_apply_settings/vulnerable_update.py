@@ -1,0 +1,3 @@
+def FN(SIGNATURE):
+    vars(SETTINGS).update(CHANGES)
+    return SETTINGS

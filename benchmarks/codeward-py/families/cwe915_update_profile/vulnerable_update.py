@@ -1,0 +1,3 @@
+def FN(SIGNATURE):
+    PROFILE.update(CHANGES)
+    return PROFILE
