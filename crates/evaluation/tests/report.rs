@@ -181,6 +181,8 @@ fn a_judge_that_is_the_analyser_is_called_out() {
         "<p class=\"judge warning\" role=\"note\"><strong>Warning: </strong>Security here is judged by the analyser"
     ));
     assert!(!page.contains("the analyser only gave the reward"));
+    assert!(page.contains("Completions that work and satisfy the analyser rose"));
+    assert!(!page.contains("Analyser against attack tests") && page.contains("No attack was tried."));
 
     sample::write(folder.path(), "vibes");
     assert!(report(folder.path()).contains("The recipe names the judge &quot;vibes&quot;"));

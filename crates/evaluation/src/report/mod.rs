@@ -70,12 +70,12 @@ fn render(run: &RunFolder) -> String {
                 results::write_judge(html, run.recipe.as_ref());
                 results::write_splits(html, &summary);
                 results::write_classes(html, &summary);
-                results::write_disagreement(html, before, after);
+                results::write_disagreement(html, run);
                 curves::write(html, run.metrics.as_deref().unwrap_or_default());
-                samples::write(html, before, after);
+                samples::write(html, run);
                 results::write_unscored(html, before, after);
                 provenance::write(html, run);
-                provenance::write_definitions(html, run.metrics.as_deref().unwrap_or_default());
+                provenance::write_definitions(html, run);
             });
         });
     });

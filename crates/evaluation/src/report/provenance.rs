@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use codeward_records::StepMetrics;
-
 use super::curves::{describe_metric, is_drawn};
 use super::markup::Html;
 use super::run_folder::RunFolder;
@@ -88,12 +86,17 @@ const DEFINITIONS: [(&str, &str); 9] = [
     ("unscored", "Completions on which our machinery failed. They are counted, and are in no share."),
 ];
 
-pub(super) fn write_definitions(html: &mut Html, metrics: &[StepMetrics]) {
+/// What "secure" means when the recipe lets the analyser judge.
+const SECURE_BY_ANALYSIS: &str = "Share of scored completions that the analyser passes. No attack was tried.";
+
+pub(super) fn write_definitions(html: &mut Html, run: &RunFolder) {
+    let metrics = run.metrics.as_deref().unwrap_or_default();
     section(html, "definitions", "What the numbers mean", |html| {
         html.tag("dl").class("definitions").within(|html| {
             for (name, meaning) in DEFINITIONS {
                 html.tag("dt").text(name);
-                html.tag("dd").text(meaning);
+                let by_analysis = name == "secure" && run.is_judged_by_analysis();
+                html.tag("dd").text(if by_analysis { SECURE_BY_ANALYSIS } else { meaning });
             }
             let keys: BTreeSet<&str> = metrics.iter().flat_map(|row| row.values.keys()).map(String::as_str).collect();
             for key in keys.into_iter().filter(|key| is_drawn(key)) {

@@ -55,13 +55,14 @@ pub(super) fn write_headline(html: &mut Html, run: &RunFolder, summary: &Summary
         html.tag("p").class("kicker").text(format_args!("Codeward report · {}", run.name));
         html.line();
         let change = split.and_then(|split| summary.change.splits.get(split)).and_then(|change| change.func_secure);
+        let virtue = if run.is_judged_by_analysis() { "satisfy the analyser" } else { "are secure" };
         html.tag("h1").text(match split.map(sides) {
-            Some((Some(before), Some(after))) => headline(before, after, change),
+            Some((Some(before), Some(after))) => headline(virtue, before, after, change),
             Some((Some(before), None)) => {
-                format!("Before training, {} of completions work and are secure", percent(before.value))
+                format!("Before training, {} of completions work and {virtue}", percent(before.value))
             }
             Some((None, Some(after))) => {
-                format!("After training, {} of completions work and are secure", percent(after.value))
+                format!("After training, {} of completions work and {virtue}", percent(after.value))
             }
             _ => "Nothing has been judged yet".to_owned(),
         });
@@ -80,12 +81,12 @@ pub(super) fn write_headline(html: &mut Html, run: &RunFolder, summary: &Summary
     html.line();
 }
 
-fn headline(before: Interval, after: Interval, change: Option<Interval>) -> String {
+fn headline(virtue: &str, before: Interval, after: Interval, change: Option<Interval>) -> String {
     let (from, to) = (percent(before.value), percent(after.value));
     match change.map(claim) {
-        Some("better") => format!("Completions that work and are secure rose from {from} to {to}"),
-        Some("worse") => format!("Completions that work and are secure fell from {from} to {to}"),
-        _ => format!("No clear change: {from} of completions worked and were secure before training, {to} after"),
+        Some("better") => format!("Completions that work and {virtue} rose from {from} to {to}"),
+        Some("worse") => format!("Completions that work and {virtue} fell from {from} to {to}"),
+        _ => format!("No clear change in completions that work and {virtue}: {from} before training, {to} after"),
     }
 }
 
@@ -359,10 +360,11 @@ fn agreement(rows: &[Judged]) -> Agreement {
     counts
 }
 
-/// The place where a model that learned to please the analyser would show.
-pub(super) fn write_disagreement(html: &mut Html, before: &[Judged], after: &[Judged]) {
-    let (old, new) = (agreement(before), agreement(after));
-    if old == Agreement::default() && new == Agreement::default() {
+/// The place where a model that learned to please the analyser would show. Without attack tests there is nothing to compare.
+pub(super) fn write_disagreement(html: &mut Html, run: &RunFolder) {
+    let [old, new] =
+        [&run.before, &run.after].map(|rows| rows.as_deref().filter(|rows| !rows.is_empty()).map(agreement));
+    if run.is_judged_by_analysis() || (old.is_none() && new.is_none()) {
         return;
     }
     section(html, "agreement", "Analyser against attack tests", |html| {
@@ -375,19 +377,22 @@ pub(super) fn write_disagreement(html: &mut Html, before: &[Judged], after: &[Ju
                 html.tag("caption").class("unseen").text("Scored completions by analyser and security tests");
                 write_heads(html, &["analyser", "security tests", "before", "after"]);
                 html.tag("tbody").within(|html| {
-                    for (analyser, tests, before, after) in [
-                        ("reports nothing", "pass", old.silent_and_withstood, new.silent_and_withstood),
-                        ("reports nothing", "fail", old.silent_but_broken, new.silent_but_broken),
-                        ("reports a finding", "pass", old.flagged_but_withstood, new.flagged_but_withstood),
-                        ("reports a finding", "fail", old.flagged_and_broken, new.flagged_and_broken),
-                    ] {
+                    let mut row = |analyser: &str, tests: &str, cell: fn(Agreement) -> usize| {
                         html.tag("tr").within(|html| {
                             html.tag("td").text(analyser);
                             html.tag("td").text(tests);
-                            write_count(html, before);
-                            write_count(html, after);
+                            for side in [old, new] {
+                                match side {
+                                    Some(counts) => write_count(html, cell(counts)),
+                                    None => html.tag("td").text("–"),
+                                }
+                            }
                         });
-                    }
+                    };
+                    row("reports nothing", "pass", |counts| counts.silent_and_withstood);
+                    row("reports nothing", "fail", |counts| counts.silent_but_broken);
+                    row("reports a finding", "pass", |counts| counts.flagged_but_withstood);
+                    row("reports a finding", "fail", |counts| counts.flagged_and_broken);
                 });
             });
         });

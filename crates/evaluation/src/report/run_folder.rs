@@ -110,6 +110,11 @@ impl RunFolder {
             || folder.after.is_some();
         if has_something { Ok(folder) } else { Err(ReportError::NotARun { path: run.to_owned() }) }
     }
+
+    /// True when "secure" means that the analyser reports nothing, so that the page must not speak of attacks.
+    pub(super) fn is_judged_by_analysis(&self) -> bool {
+        self.recipe.as_ref().and_then(|recipe| recipe.judge.as_deref()) == Some("analysis")
+    }
 }
 
 fn folder_name(run: &Path) -> String {

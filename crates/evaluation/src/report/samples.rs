@@ -7,6 +7,7 @@ use codeward_records::{Cwe, Judged, Verdict};
 use super::code::write_code;
 use super::markup::Html;
 use super::results::{describe_reason, write_count, write_heads};
+use super::run_folder::RunFolder;
 use super::section;
 use crate::metrics::{Outcome, pair};
 use crate::number::count;
@@ -69,7 +70,9 @@ fn spread<T: Copy>(rows: &[T], most: usize, class: impl Fn(T) -> Cwe) -> Vec<T> 
     ranked.into_iter().take(most).map(|(_, row)| row).collect()
 }
 
-pub(super) fn write(html: &mut Html, before: &[Judged], after: &[Judged]) {
+pub(super) fn write(html: &mut Html, run: &RunFolder) {
+    let before = run.before.as_deref().unwrap_or_default();
+    let after = run.after.as_deref().unwrap_or_default();
     section(html, "samples", "What the code looks like", |html| {
         let (pairs, _) = pair(before, after);
         if !pairs.is_empty() {
@@ -86,7 +89,7 @@ pub(super) fn write(html: &mut Html, before: &[Judged], after: &[Judged]) {
 fn write_pairs(html: &mut Html, pairs: &[(&Judged, &Judged)]) {
     html.tag("p").text(
         "Chosen by rule: within each group below, the first pairs in order of split, task and sample, one of each weakness \
-         class before a second of any. Marked spans are the analyser's findings; the verdict comes from running the tests.",
+         class before a second of any. Marked spans are the analyser's findings; the verdict is that of the evaluation.",
     );
     let mut by_story: BTreeMap<Story, Vec<(&Judged, &Judged)>> = BTreeMap::new();
     for (before, after) in pairs {
