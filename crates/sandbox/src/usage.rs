@@ -1,0 +1,75 @@
+//! What a running program has used up so far, read from outside.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+/// Processor time and memory of a process and all its living descendants.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) cpu: Duration,
+    pub(crate) resident_bytes: u64,
+}
+
+/// The number, in our own pid namespace, of the process behind a pidfd.
+pub(crate) fn process_number(pidfd: &OwnedFd) -> Option<i32> {
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_fd().as_raw_fd())).ok()?;
+    let line = info.lines().find_map(|line| line.strip_prefix("Pid:"))?;
+    line.trim().parse().ok().filter(|pid| *pid > 0)
+}
+
+/// Adds up the tree below a process. Processes that end meanwhile are counted by whoever waited for them.
+pub(crate) fn of_tree(root: i32) -> Usage {
+    let ticks = rustix::param::clock_ticks_per_second();
+    let page = rustix::param::page_size() as u64;
+    let mut total = Usage::default();
+    let mut waiting = vec![root];
+    while let Some(pid) = waiting.pop() {
+        if let Some((cpu_ticks, pages)) = read_stat(pid) {
+            total.cpu += Duration::from_millis(cpu_ticks * 1000 / ticks);
+            total.resident_bytes += pages * page;
+        }
+        waiting.extend(children(pid));
+    }
+    total
+}
+
+/// Own and waited-for processor time in ticks, and resident pages.
+fn read_stat(pid: i32) -> Option<(u64, u64)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(&text)
+}
+
+fn parse_stat(text: &str) -> Option<(u64, u64)> {
+    // The name may hold anything, parentheses and spaces included; the numbers follow the last one.
+    let (_, numbers) = text.rsplit_once(')')?;
+    let fields: Vec<&str> = numbers.split_ascii_whitespace().collect();
+    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    Some((number(11)? + number(12)? + number(13)? + number(14)?, number(21)?))
+}
+
+fn children(pid: i32) -> Vec<i32> {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let mut found = Vec::new();
+    for task in tasks.flatten() {
+        let list = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        found.extend(list.split_ascii_whitespace().filter_map(|child| child.parse::<i32>().ok()));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_full_of_parentheses_does_not_shift_the_numbers() {
+        let line = "7 (a) R 1) S 1 1 1 0 -1 4194304 1 2 3 4 11 12 13 14 20 0 1 0 5 1000 250 18446744073709551615";
+        assert_eq!(parse_stat(line), Some((11 + 12 + 13 + 14, 250)));
+    }
+
+    #[test]
+    fn we_use_something_ourselves() {
+        let usage = of_tree(std::process::id() as i32);
+        assert!(usage.resident_bytes > 1 << 20);
+    }
+}

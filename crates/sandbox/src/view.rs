@@ -1,0 +1,157 @@
+//! What of the host's files a program can see: system folders and the interpreter, read-only, and a few made-up files.
+
+use std::ffi::{CStr, CString};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::host::Step;
+
+/// Folders of the system that programs may read, where the host has them.
+const SYSTEM_FOLDERS: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"];
+const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+/// The loader's index of libraries, and the links by which a distribution chooses among programs.
+const SETTINGS: [&str; 2] = ["/etc/ld.so.cache", "/etc/alternatives"];
+const ACCOUNTS: &str = "root:x:0:0::/nonexistent:/bin/sh\nsandbox:x:1000:1000::/nonexistent:/bin/sh\n";
+const GROUPS: &str = "root:x:0:\nsandbox:x:1000:\n";
+const ADDRESSES: &str = "127.0.0.1 localhost\n";
+
+/// The files a host shows: which folders are bound, which are links.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    bound: Vec<PathBuf>,
+    links: Vec<(PathBuf, PathBuf)>,
+    settings: Vec<PathBuf>,
+}
+
+/// Landlock's rights, as the fork server hands them to the kernel.
+#[derive(Debug, Serialize)]
+pub(crate) struct FileRules {
+    handled: [u64; 3],
+    size: usize,
+    scratch: u64,
+    execute: u64,
+    rules: Vec<(String, u64)>,
+}
+
+const EXECUTE: u64 = 1;
+const WRITE_FILE: u64 = 1 << 1;
+const READ_FILE: u64 = 1 << 2;
+const READ_FOLDER: u64 = 1 << 3;
+const MAKE_DEVICE: u64 = (1 << 6) | (1 << 11);
+
+impl View {
+    /// The system folders of this host and the folders that the interpreter needs besides.
+    pub(crate) fn new(interpreter: &[PathBuf]) -> Self {
+        let mut view = Self { bound: Vec::new(), links: Vec::new(), settings: Vec::new() };
+        for folder in SYSTEM_FOLDERS.map(Path::new) {
+            if let Ok(target) = std::fs::read_link(folder) {
+                view.links.push((folder.to_owned(), target));
+            } else if folder.is_dir() {
+                view.bound.push(folder.to_owned());
+            }
+        }
+        for folder in interpreter {
+            if !view.bound.iter().any(|bound| folder.starts_with(bound)) {
+                view.bound.push(folder.clone());
+            }
+        }
+        view.settings = SETTINGS.iter().map(PathBuf::from).filter(|path| path.exists()).collect();
+        view
+    }
+
+    /// The steps that put this view together in `staging`.
+    pub(crate) fn steps(&self, staging: &CStr, steps: &mut Vec<Step>) {
+        let at =
+            |path: &Path| text(&Path::new(&*staging.to_string_lossy()).join(path.strip_prefix("/").unwrap_or(path)));
+        steps.push(Step::Private);
+        steps.push(Step::Tmpfs(staging.to_owned()));
+        for folder in ["/tmp", "/dev", "/etc"] {
+            steps.push(Step::Folder(at(Path::new(folder))));
+        }
+        for (path, to) in &self.links {
+            steps.push(Step::Link { to: text(to), path: at(path) });
+        }
+        for folder in &self.bound {
+            let mut above: Vec<&Path> = folder.ancestors().filter(|path| *path != Path::new("/")).collect();
+            above.reverse();
+            steps.extend(above.into_iter().map(|path| Step::Folder(at(path))));
+            steps.push(Step::Bind { from: text(folder), onto: at(folder), device: false });
+        }
+        for (path, content) in [("/etc/passwd", ACCOUNTS), ("/etc/group", GROUPS), ("/etc/hosts", ADDRESSES)] {
+            steps.push(Step::File(at(Path::new(path)), content.as_bytes().to_vec()));
+        }
+        for path in &self.settings {
+            steps.push(if path.is_dir() { Step::Folder(at(path)) } else { Step::File(at(path), vec![]) });
+            steps.push(Step::Bind { from: text(path), onto: at(path), device: false });
+        }
+        for name in DEVICES {
+            let path = Path::new("/dev").join(name);
+            steps.push(Step::File(at(&path), vec![]));
+            steps.push(Step::Bind { from: text(&path), onto: at(&path), device: true });
+        }
+    }
+
+    /// The same view again as Landlock rules: a mistake in one of the two is caught by the other.
+    pub(crate) fn file_rules(&self, abi: u32) -> FileRules {
+        // Rights were added with interface versions 2 (refer), 3 (truncate) and 5 (device requests).
+        let files: u64 = match abi {
+            0 | 1 => (1 << 13) - 1,
+            2 => (1 << 14) - 1,
+            3 | 4 => (1 << 15) - 1,
+            _ => (1 << 16) - 1,
+        };
+        let network = if abi >= 4 { 0b11 } else { 0 };
+        let scopes = if abi >= 6 { 0b11 } else { 0 };
+        let size = match abi {
+            0..=3 => 8,
+            4 | 5 => 16,
+            _ => 24,
+        };
+        let read = READ_FILE | READ_FOLDER;
+        let mut rules: Vec<(String, u64)> =
+            self.bound.iter().map(|folder| (folder.to_string_lossy().into_owned(), read | EXECUTE)).collect();
+        rules.push(("/".to_owned(), READ_FOLDER));
+        rules.push(("/etc".to_owned(), read));
+        rules.push(("/dev".to_owned(), read));
+        rules.push(("/dev/null".to_owned(), READ_FILE | WRITE_FILE));
+        FileRules {
+            handled: [files, network, scopes],
+            size,
+            scratch: files & !EXECUTE & !MAKE_DEVICE,
+            execute: EXECUTE,
+            rules,
+        }
+    }
+}
+
+fn text(path: &Path) -> CString {
+    CString::new(path.to_string_lossy().into_owned()).expect("a path that exists holds no NUL")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interpreter_inside_a_system_folder_is_not_bound_twice() {
+        let view = View::new(&[PathBuf::from("/usr/local"), PathBuf::from("/opt/python")]);
+        assert!(view.bound.contains(&PathBuf::from("/opt/python")));
+        assert!(!view.bound.contains(&PathBuf::from("/usr/local")));
+    }
+
+    #[test]
+    fn only_the_null_device_may_be_written() {
+        let rules = View::new(&[]).file_rules(7).rules;
+        let writable: Vec<&str> =
+            rules.iter().filter(|(_, rights)| rights & WRITE_FILE != 0).map(|(path, _)| path.as_str()).collect();
+        assert_eq!(writable, ["/dev/null"]);
+    }
+
+    #[test]
+    fn the_scratch_folder_is_never_executable() {
+        for abi in 1..8 {
+            assert_eq!(View::new(&[]).file_rules(abi).scratch & EXECUTE, 0);
+        }
+    }
+}
