@@ -37,6 +37,7 @@ SECCOMP_SET_MODE_FILTER = 1
 # Threads share one count with processes, so a program that may not fork still needs room for threads.
 THREADS_WITHOUT_PROCESSES = 64
 DESCRIPTORS = 128
+THREAD_STACK = 2 << 20
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
@@ -260,6 +261,9 @@ def start():
     warmed = warm(config["warm"])
     host = Host(config)
     sys.path[:] = [entry for entry in sys.path if entry] + [SCRATCH]
+    # The allocator has read this; the limit on address space must hold a program's threads, not what is reserved for them.
+    os.environ.pop("MALLOC_ARENA_MAX", None)
+    threading.stack_size(THREAD_STACK)
     about = {"version": sys.version.split()[0], "executable": sys.executable, "warmed": warmed}
     gc.collect()
     gc.freeze()
@@ -294,7 +298,8 @@ def exit_code(error):
         print(error.code, file=sys.stderr)
         return 1
     # The first frame is ours, not the program's.
-    sys.excepthook(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
+    own = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
+    sys.excepthook(type(own), own, own.__traceback__)
     return 1
 
 

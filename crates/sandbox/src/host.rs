@@ -172,6 +172,7 @@ fn execute(executable: &str, server: &str) -> Step {
         "PYTHONDONTWRITEBYTECODE=1",
         "PYTHONNOUSERSITE=1",
         "PYTHONSAFEPATH=1",
+        "MALLOC_ARENA_MAX=2",
     ];
     // Not -I: it would ignore the hash seed. The environment is ours, so there is nothing else for it to ignore.
     let arguments = [executable, "-s", "-S", "-B", "-c", server];

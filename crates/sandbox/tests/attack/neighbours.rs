@@ -1,0 +1,133 @@
+//! What one program leaves for the next, what chance is there, and a real harness.
+
+use codeward_sandbox::{End, Program};
+
+use crate::{attack, attack_report, program, sandbox};
+
+#[test]
+fn files_of_an_earlier_program_are_gone() {
+    let leave = program("open('/tmp/left', 'w').write('x')\nimport os\nos.mkdir('/tmp/folder')");
+    for _ in 0..4 {
+        assert_eq!(sandbox().run(&leave).unwrap().end, End::Exited { code: 0 });
+        assert_eq!(attack_report("import os\nprint(os.listdir('/tmp'))"), "[]");
+    }
+}
+
+#[test]
+fn modules_and_settings_of_an_earlier_program_are_gone() {
+    let spoil = "
+import builtins, json, os, sys
+json.loads = lambda text: 'spoilt'
+builtins.len = lambda value: 666
+sys.modules['evil'] = json
+os.environ['LEFT'] = 'x'
+sys.path.insert(0, '/tmp/evil')
+";
+    let look = "
+import json, os, sys
+print(json.loads('1'), len('abc'), 'evil' in sys.modules, 'LEFT' in os.environ, '/tmp/evil' in sys.path)
+";
+    for _ in 0..4 {
+        assert_eq!(sandbox().run(&program(spoil)).unwrap().end, End::Exited { code: 0 });
+        assert_eq!(attack_report(look), "1 3 False False False");
+    }
+}
+
+#[test]
+fn the_machinery_leaves_no_names_and_no_input_of_others() {
+    let secret = Program { stdin: b"token-of-the-neighbour".to_vec(), ..program("import sys\nsys.stdin.read()") };
+    sandbox().run_batch(&[secret.clone(), secret]);
+    let source = "
+import gc, sys
+print(sorted(name for name in globals() if not name.startswith('__')))
+print(sys.argv, __name__, sys.modules['__main__'].__dict__ is globals())
+needle = 'token-of-the-' + 'neighbour'
+print(any(isinstance(item, (str, bytes)) and needle in str(item) for item in gc.get_objects()))
+frame = sys._getframe()
+while frame:
+    for value in list(frame.f_globals.values()) + list(frame.f_locals.values()):
+        if isinstance(value, (str, bytes)) and needle in str(value) and value is not needle:
+            print('found')
+    frame = frame.f_back
+";
+    let text = attack_report(source);
+    assert_eq!(text, "['gc', 'sys']\n['main.py'] __main__ True\nFalse");
+}
+
+#[test]
+fn chance_does_not_repeat() {
+    let source = "
+import os, random, secrets, tempfile, uuid
+print(random.random(), os.urandom(8).hex(), secrets.token_hex(8), uuid.uuid4(), tempfile.mkstemp()[1])
+";
+    let programs = vec![program(source); 8];
+    let mut seen = std::collections::BTreeSet::new();
+    let mut num_words = 0;
+    for result in sandbox().run_batch(&programs) {
+        let text = String::from_utf8(result.unwrap().stdout).unwrap();
+        for word in text.split_whitespace() {
+            seen.insert(word.to_owned());
+            num_words += 1;
+        }
+    }
+    assert_eq!((num_words, seen.len()), (40, 40));
+}
+
+#[test]
+fn hashes_are_the_same_every_time() {
+    let source = "print(hash('codeward'), list({'alpha', 'beta', 'gamma', 'delta', 'epsilon'}))";
+    let outputs: Vec<_> =
+        sandbox().run_batch(&vec![program(source); 6]).into_iter().map(|result| result.unwrap().stdout).collect();
+    assert!(outputs.iter().all(|output| *output == outputs[0] && !output.is_empty()));
+}
+
+#[test]
+fn common_modules_are_there() {
+    let source = "
+import argparse, array, ast, asyncio, base64, bisect, calendar, collections, concurrent.futures, configparser, csv, ctypes
+import dataclasses, datetime, decimal, difflib, email, enum, fractions, gzip, hashlib, hmac, html, http.client, ipaddress
+import itertools, json, logging, lzma, pickle, queue, random, re, secrets, shelve, shlex, sqlite3, ssl, statistics, string
+import struct, subprocess, tarfile, tempfile, threading, typing, unittest, urllib.parse, urllib.request, uuid, xml.sax
+import xml.etree.ElementTree, xml.dom.minidom, zipfile, zlib
+db = sqlite3.connect('test.db')
+db.execute('create table t (a)')
+db.execute('insert into t values (?)', (42,))
+print(db.execute('select a from t').fetchone(), hashlib.sha256(b'').hexdigest()[:8], hashlib.scrypt(b'a', salt=b'b', n=2, r=1, p=1).hex()[:2] != '')
+async def main():
+    await asyncio.sleep(0.01)
+    return 'async'
+print(asyncio.run(main()))
+with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    print(sum(pool.map(abs, range(-3, 4))))
+";
+    assert_eq!(attack_report(source), "(42,) e3b0c442 True\nasync\n12");
+}
+
+#[test]
+fn extra_environment_is_seen() {
+    let env = [("NAME".to_owned(), "välue".to_owned())].into();
+    let source = "import os\nprint(os.environ['NAME'], os.environ['TZ'], os.uname().nodename)";
+    let outcome = attack(&Program { env, ..program(source) });
+    assert_eq!(String::from_utf8(outcome.stdout).unwrap(), "välue UTC sandbox\n");
+}
+
+#[test]
+fn the_reward_harness_runs() {
+    let payload = serde_json::json!({
+        "candidate": "def add(a, b):\n    return a + b\n",
+        "adapter": "target = add",
+        "act": "emit('sum', target(2, 3))\nattempt('bad', target, 1, 'x')",
+        "nonce": "n",
+        "token": "secret-token",
+    });
+    let source = include_bytes!("../../../reward/src/harness.py").to_vec();
+    let outcome = attack(&Program { source, stdin: serde_json::to_vec(&payload).unwrap(), ..Program::default() });
+    assert_eq!(outcome.end, End::Exited { code: 0 }, "{}", String::from_utf8_lossy(&outcome.stderr));
+    let text = String::from_utf8(outcome.channel).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line.strip_prefix("secret-token ").unwrap()).unwrap()).collect();
+    assert!(lines.contains(&serde_json::json!({"observe": "sum", "returned": 5})), "{text}");
+    assert!(lines.contains(&serde_json::json!({"observe": "bad", "raised": "TypeError"})), "{text}");
+    assert_eq!(lines.last(), Some(&serde_json::json!({"done": true})));
+    assert_eq!(outcome.tamper, Vec::<String>::new());
+}

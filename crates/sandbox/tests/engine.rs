@@ -1,0 +1,99 @@
+//! The sandbox itself: starting, refusing to start, surviving the loss of a host, leaving nothing behind.
+
+use std::path::PathBuf;
+
+use codeward_sandbox::{Isolation, Layer, Limits, Program, Sandbox, SandboxError, Settings, probe, probe_with};
+
+fn program(source: &str) -> Program {
+    Program { source: source.as_bytes().to_vec(), ..Program::default() }
+}
+
+#[test]
+fn every_layer_is_in_force_here() {
+    let probe = probe();
+    assert_eq!(probe.isolation, Some(Isolation::Full), "{:?}", probe.problem);
+    assert_eq!(probe.layers.iter().map(|seen| seen.layer).collect::<Vec<_>>(), Layer::ALL);
+    assert!(probe.layers.iter().all(|seen| seen.in_force && !seen.probed.is_empty() && seen.hint.is_none()));
+    assert!(probe.python.unwrap().version.starts_with("3."));
+}
+
+#[test]
+fn a_missing_layer_means_that_nothing_runs() {
+    for layer in Layer::ALL {
+        let settings = Settings { pretend_missing: Some(layer), ..Settings::default() };
+        let error = Sandbox::start_with(&settings).unwrap_err();
+        assert!(matches!(error, SandboxError::Unavailable { layer: missing, .. } if missing == layer));
+        assert!(error.hint().is_some_and(|hint| !hint.is_empty()) && !error.retryable());
+        let probe = probe_with(&settings);
+        assert_eq!(probe.isolation, None);
+        let seen = probe.layers.iter().find(|seen| seen.layer == layer).unwrap();
+        assert!(!seen.in_force && seen.hint.is_some());
+    }
+}
+
+#[test]
+fn an_interpreter_that_does_not_work_inside_is_an_error_with_a_hint() {
+    for path in ["/nonexistent/python3", "/bin/true"] {
+        let settings = Settings { python: Some(PathBuf::from(path)), ..Settings::default() };
+        let error = Sandbox::start_with(&settings).unwrap_err();
+        assert!(matches!(error, SandboxError::Unavailable { layer: Layer::Interpreter, .. }), "{path}: {error}");
+        assert!(error.hint().unwrap().contains("CODEWARD_PYTHON"));
+    }
+}
+
+#[test]
+fn an_interpreter_asked_for_by_name_is_used() {
+    let settings = Settings { python: Some(PathBuf::from("/usr/bin/python3")), ..Settings::default() };
+    let sandbox = Sandbox::start_with(&settings).unwrap();
+    assert!(sandbox.python().0.starts_with("/usr/bin/python3"));
+}
+
+#[test]
+fn hosts_are_replaced_after_their_share_of_programs() {
+    let settings = Settings { programs_per_host: 3, ..Settings::default() };
+    let sandbox = Sandbox::start_with(&settings).unwrap();
+    for _ in 0..10 {
+        assert_eq!(sandbox.run(&program("print(1)")).unwrap().stdout, b"1\n");
+    }
+}
+
+#[test]
+fn results_come_in_order() {
+    let sandbox = Sandbox::start(3).unwrap();
+    let programs: Vec<_> = (0..30).map(|index| program(&format!("print({index})"))).collect();
+    for (index, result) in sandbox.run_batch(&programs).into_iter().enumerate() {
+        assert_eq!(result.unwrap().stdout, format!("{index}\n").into_bytes());
+    }
+    assert!(sandbox.run_batch(&[]).is_empty());
+}
+
+#[test]
+fn many_callers_share_few_workers() {
+    let sandbox = Sandbox::start(2).unwrap();
+    std::thread::scope(|scope| {
+        for index in 0..12 {
+            let sandbox = &sandbox;
+            scope.spawn(move || {
+                let outcome = sandbox.run(&program(&format!("print({index})"))).unwrap();
+                assert_eq!(outcome.stdout, format!("{index}\n").into_bytes());
+            });
+        }
+    });
+}
+
+#[test]
+fn a_program_that_cannot_be_laid_out_is_not_an_outcome() {
+    let sandbox = Sandbox::start(1).unwrap();
+    let files = [("x".repeat(300), vec![])].into();
+    let error = sandbox.run(&Program { files, ..program("print(1)") }).unwrap_err();
+    assert!(matches!(&error, SandboxError::CouldNotStart { reason } if reason.contains("name too long")), "{error}");
+    assert_eq!(sandbox.run(&program("print(1)")).unwrap().stdout, b"1\n");
+}
+
+#[test]
+fn impossible_limits_are_the_callers_mistake() {
+    let sandbox = Sandbox::start(1).unwrap();
+    let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
+    let error = sandbox.run(&Program { limits, ..program("pass") }).unwrap_err();
+    assert!(matches!(error, SandboxError::BadProgram { .. }));
+}
