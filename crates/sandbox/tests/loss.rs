@@ -12,7 +12,7 @@ fn program(source: &str) -> Program {
 /// Processes of this machine whose parent is this test.
 fn children() -> Vec<u32> {
     let own = std::process::id();
-    let numbers = std::fs::read_dir("/proc").unwrap().flatten();
+    let numbers = std::fs::read_dir("/proc").expect("proc is mounted").flatten();
     let processes = numbers.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
     processes
         .filter(|pid| {

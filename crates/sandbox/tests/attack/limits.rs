@@ -50,7 +50,7 @@ while True:
     except OSError:
         pass
 ";
-    let limits = Limits { max_processes: 16, cpu: Duration::from_secs(60), ..short() };
+    let limits = Limits { max_processes: 16, cpu: Duration::from_mins(1), ..short() };
     let outcome = attack(&Program { processes: true, ..limited(source, limits) });
     assert_eq!(outcome.end, End::WallLimit);
 }

@@ -26,10 +26,10 @@ pub(crate) fn program(source: &str) -> Program {
 
 /// Runs an attack, then a harmless program on every worker: whatever the attack did, the engine must be unharmed.
 pub(crate) fn attack(program: &Program) -> Outcome {
-    let outcome = sandbox().run(program).unwrap();
+    let outcome = sandbox().run(program).expect("the sandbox works");
     let harmless = vec![crate::program("print(6 * 7)"); 2];
     for result in sandbox().run_batch(&harmless) {
-        let after = result.unwrap();
+        let after = result.expect("the sandbox works");
         assert_eq!((after.end, after.stdout.as_slice()), (End::Exited { code: 0 }, &b"42\n"[..]));
     }
     outcome
@@ -39,12 +39,12 @@ pub(crate) fn attack(program: &Program) -> Outcome {
 pub(crate) fn attack_report(source: &str) -> String {
     let outcome = attack(&program(source));
     assert_eq!(outcome.end, End::Exited { code: 0 }, "{}", String::from_utf8_lossy(&outcome.stderr));
-    String::from_utf8(outcome.stdout).unwrap().trim().to_owned()
+    String::from_utf8(outcome.stdout).expect("attacks report in plain text").trim().to_owned()
 }
 
 /// Whether any process of this machine has `mark` in its command line or its name.
 pub(crate) fn is_anyone_called(mark: &str) -> bool {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let processes = std::fs::read_dir("/proc").expect("proc is mounted").flatten();
     processes.filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok()).any(|entry| {
         let read =
             |name| String::from_utf8_lossy(&std::fs::read(entry.path().join(name)).unwrap_or_default()).into_owned();
