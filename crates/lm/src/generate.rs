@@ -1,0 +1,353 @@
+//! Sampling: completions for a batch of prompts.
+//!
+//! Equal prompts are computed once and share their cache. A row's arithmetic and its random numbers depend on the row
+//! alone, so its completion does not depend on the batch it is in. Rows that are done leave the batch, and waiting ones
+//! take their place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::config::ModelConfig;
+use crate::decoder::{Decoder, DecoderWeights, LayerWeights, PackedBatch, Retention, Workspace, rotary_table};
+use crate::kernels::cached_attention::{self, KeyValueCache, Segment};
+use crate::kernels::matrix::{MatrixRef, Store, multiply_rows};
+use crate::kernels::rope::RotaryTable;
+use crate::kernels::{bias, mlp, norm};
+use crate::model::Model;
+use crate::random::Stream;
+use crate::sampler::{SamplingParams, draw};
+
+/// The most rows that decode together: bounds the memory for caches.
+const MOST_ROWS: usize = 256;
+/// Rows that must be free before waiting ones are admitted, so that prompts are computed in bulk.
+const ADMITTED_TOGETHER: usize = 64;
+/// Prompt tokens per pass.
+const PREFILL_ROWS: usize = 2048;
+/// The fewest rows that are worth a thread of their own.
+const ROWS_PER_TASK: usize = 8;
+
+/// One row to complete.
+#[derive(Debug, Clone, Copy)]
+pub struct Prompt<'a> {
+    /// What comes before the completion; not empty.
+    pub tokens: &'a [u32],
+    /// Decides all of the row's draws.
+    pub seed: u64,
+}
+
+/// One completion.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sampled {
+    /// The tokens drawn, the end token included when it was drawn.
+    pub tokens: Vec<u32>,
+    /// Their log-probabilities under the distribution they were drawn from, after temperature, `top_k` and `top_p`.
+    pub logprobs: Vec<f32>,
+    /// Whether the end token was drawn. Otherwise the limit on tokens or the model's positions ended the completion.
+    pub stopped: bool,
+}
+
+/// Completes every prompt; results are in the order of the prompts.
+///
+/// # Panics
+/// If a prompt is empty or longer than the model's positions, a token is not in the vocabulary, or a sampling parameter
+/// is negative or not a number.
+pub fn generate(model: &Model, prompts: &[Prompt<'_>], eos: u32, params: &SamplingParams) -> Vec<Sampled> {
+    assert!(params.temperature >= 0.0 && params.temperature.is_finite(), "a temperature of {}", params.temperature);
+    assert!(params.top_p >= 0.0, "a top_p of {}", params.top_p);
+    for (index, prompt) in prompts.iter().enumerate() {
+        assert!(!prompt.tokens.is_empty(), "prompt {index} has tokens");
+    }
+    let transposed = TransposedWeights::new(model);
+    let decoder = Decoder { config: model.config(), weights: transposed.view(model) };
+    let longest = prompts.iter().map(|prompt| prompt.tokens.len()).max().unwrap_or(1);
+    let positions = longest.saturating_add(params.max_new_tokens).min(model.config().max_position_embeddings);
+    let mut rotary = None;
+    let rotary = rotary_table(&mut rotary, positions, model.config());
+    let step = DecodeStep { decoder: &decoder, rotary, eos, params };
+    let mut results = vec![Sampled::default(); prompts.len()];
+    let mut waiting = prompts.iter().enumerate();
+    let mut prefilled: Prefilled<'_> = BTreeMap::new();
+    let mut workspace = Workspace::default();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut scratches: Vec<Scratch> = Vec::new();
+    loop {
+        let free = MOST_ROWS - rows.len();
+        if waiting.len() > 0 && (free >= ADMITTED_TOGETHER || rows.is_empty()) {
+            let admitted: Vec<(usize, &Prompt<'_>)> = waiting.by_ref().take(free).collect();
+            prefilled.retain(|_, prefix| Arc::strong_count(prefix) > 1);
+            prefill(&decoder, &admitted, &mut prefilled, &mut workspace);
+            rows.extend(admitted.into_iter().map(|(index, prompt)| {
+                let prefix = Arc::clone(&prefilled[prompt.tokens]);
+                Row::new(index, prompt.seed, prefix, &decoder, params)
+            }));
+        }
+        rows.retain_mut(|row| {
+            if row.room > 0 {
+                return true;
+            }
+            results[row.index] = std::mem::take(&mut row.sampled);
+            false
+        });
+        if rows.is_empty() {
+            if waiting.len() > 0 {
+                continue;
+            }
+            return results;
+        }
+        let per_task = rows.len().div_ceil(rayon::current_num_threads()).max(ROWS_PER_TASK);
+        scratches.resize_with(scratches.len().max(rows.len().div_ceil(per_task)), Scratch::default);
+        rows.par_chunks_mut(per_task)
+            .zip(&mut scratches)
+            .with_max_len(1)
+            .for_each(|(rows, scratch)| step.advance(rows, scratch));
+    }
+}
+
+/// The computed beginning of one or more rows.
+struct Prefix {
+    cache: KeyValueCache,
+    length: usize,
+    /// What follows the last token of the prompt.
+    logits: Vec<f32>, // [vocab]
+}
+
+type Prefilled<'a> = BTreeMap<&'a [u32], Arc<Prefix>>;
+
+/// Computes the prompts that are not there yet.
+fn prefill<'a>(
+    decoder: &Decoder<'_>,
+    admitted: &[(usize, &Prompt<'a>)],
+    prefilled: &mut Prefilled<'a>,
+    workspace: &mut Workspace,
+) {
+    let mut missing: Vec<&'a [u32]> = Vec::new();
+    for (_, prompt) in admitted {
+        if !prefilled.contains_key(prompt.tokens) && !missing.contains(&prompt.tokens) {
+            missing.push(prompt.tokens);
+        }
+    }
+    let mut rest = missing.as_slice();
+    while !rest.is_empty() {
+        let mut rows = 0;
+        let fitting = rest.iter().take_while(|tokens| {
+            rows += tokens.len();
+            rows <= PREFILL_ROWS
+        });
+        let (portion, remaining) = rest.split_at(fitting.count().max(1));
+        rest = remaining;
+        prefill_portion(decoder, portion, prefilled, workspace);
+    }
+}
+
+fn prefill_portion<'a>(
+    decoder: &Decoder<'_>,
+    prompts: &[&'a [u32]],
+    prefilled: &mut Prefilled<'a>,
+    workspace: &mut Workspace,
+) {
+    let (config, width) = (decoder.config, decoder.config.qkv_width());
+    let mut batch = PackedBatch::default();
+    let mut caches = Vec::with_capacity(prompts.len());
+    for tokens in prompts {
+        batch.push(tokens, config);
+        caches.push(KeyValueCache::new(config.num_hidden_layers, config.head_shape(), tokens.len()));
+    }
+    decoder.forward(&batch, Retention::Nothing, workspace, |layer, record| {
+        caches.par_iter_mut().zip(&batch.sequences).for_each(|(cache, rows)| {
+            for (position, row) in rows.clone().enumerate() {
+                cache.store(layer, position, &record.qkv[row * width..(row + 1) * width]);
+            }
+        });
+    });
+    for ((tokens, cache), rows) in prompts.iter().zip(caches).zip(&batch.sequences) {
+        let mut logits = Vec::new();
+        decoder.logits(workspace.stream_row(rows.end - 1, config), &mut logits);
+        prefilled.insert(tokens, Arc::new(Prefix { cache, length: tokens.len(), logits }));
+    }
+}
+
+/// A row in the batch.
+struct Row {
+    /// Which prompt it completes.
+    index: usize,
+    stream: Stream,
+    prefix: Arc<Prefix>,
+    own: KeyValueCache,
+    sampled: Sampled,
+    /// How many more tokens it may draw.
+    room: usize,
+}
+
+impl Row {
+    fn new(index: usize, seed: u64, prefix: Arc<Prefix>, decoder: &Decoder<'_>, params: &SamplingParams) -> Self {
+        let config = decoder.config;
+        let room = params.max_new_tokens.min(config.max_position_embeddings - prefix.length);
+        let own = KeyValueCache::new(config.num_hidden_layers, config.head_shape(), room);
+        Self { index, stream: Stream::new(seed), prefix, own, sampled: Sampled::default(), room }
+    }
+
+    fn sample(&mut self, logits: &mut [f32], eos: u32, params: &SamplingParams) {
+        let drawn = draw(logits, params, self.stream.uniform(self.sampled.tokens.len() as u64));
+        self.sampled.tokens.push(drawn.token);
+        self.sampled.logprobs.push(drawn.logprob);
+        self.sampled.stopped = drawn.token == eos;
+        self.room = if self.sampled.stopped { 0 } else { self.room - 1 };
+    }
+}
+
+/// Buffers of one task.
+#[derive(Default)]
+struct Scratch {
+    stream: Vec<f32>,   // [rows, hidden]
+    normed: Vec<f32>,   // [rows, hidden]
+    inverse: Vec<f32>,  // [rows]
+    qkv: Vec<f32>,      // [rows, qkv]
+    attended: Vec<f32>, // [rows, query]
+    gate_up: Vec<f32>,  // [rows, 2 * inner]
+    gated: Vec<f32>,    // [rows, inner]
+    logits: Vec<f32>,   // [rows, vocab]
+    scores: Vec<f32>,
+    positions: Vec<u32>, // [rows]
+}
+
+impl Scratch {
+    fn resize(&mut self, rows: usize, config: &ModelConfig) {
+        for (buffer, width) in [
+            (&mut self.stream, config.hidden_size),
+            (&mut self.normed, config.hidden_size),
+            (&mut self.inverse, 1),
+            (&mut self.qkv, config.qkv_width()),
+            (&mut self.attended, config.query_width()),
+            (&mut self.gate_up, 2 * config.intermediate_size),
+            (&mut self.gated, config.intermediate_size),
+        ] {
+            buffer.resize(rows * width, 0.0);
+        }
+    }
+}
+
+/// What every row's next token needs.
+struct DecodeStep<'a> {
+    decoder: &'a Decoder<'a>,
+    rotary: &'a RotaryTable,
+    eos: u32,
+    params: &'a SamplingParams,
+}
+
+impl DecodeStep<'_> {
+    /// Draws one more token for each row: the first from the prompt's logits, later ones from a pass over the last.
+    fn advance(&self, rows: &mut [Row], scratch: &mut Scratch) {
+        let mut started: Vec<&mut Row> = Vec::with_capacity(rows.len());
+        for row in rows {
+            if row.sampled.tokens.is_empty() {
+                let mut logits = row.prefix.logits.clone();
+                row.sample(&mut logits, self.eos, self.params);
+            } else {
+                started.push(row);
+            }
+        }
+        if started.is_empty() {
+            return;
+        }
+        self.run_layers(&mut started, scratch);
+        self.decoder.logits(&scratch.stream, &mut scratch.logits);
+        let vocab = self.decoder.config.vocab_size;
+        for (row, logits) in started.iter_mut().zip(scratch.logits.chunks_exact_mut(vocab)) {
+            row.sample(logits, self.eos, self.params);
+        }
+    }
+
+    /// Computes the residual stream of each row's last token, and stores its keys and values.
+    fn run_layers(&self, rows: &mut [&mut Row], scratch: &mut Scratch) {
+        let (config, hidden) = (self.decoder.config, self.decoder.config.hidden_size);
+        scratch.resize(rows.len(), config);
+        scratch.positions.clear();
+        for (row, stream) in rows.iter().zip(scratch.stream.chunks_exact_mut(hidden)) {
+            let last = *row.sampled.tokens.last().expect("the row has begun") as usize;
+            stream.copy_from_slice(&self.decoder.weights.embedding[last * hidden..][..hidden]);
+            scratch.positions.push((row.prefix.length + row.sampled.tokens.len() - 1) as u32);
+        }
+        for (layer, weights) in self.decoder.weights.layers.iter().enumerate() {
+            self.attend(layer, weights, rows, scratch);
+            multiply_rows(&mut scratch.stream, Store::Accumulate, &scratch.attended, weights.output);
+            let Scratch { stream, normed, inverse, gate_up, gated, .. } = scratch;
+            norm::forward(normed, inverse, stream, weights.middle_norm, config.rms_norm_eps);
+            multiply_rows(gate_up, Store::Overwrite, normed, weights.gate_up);
+            mlp::forward(gated, gate_up, config.intermediate_size);
+            multiply_rows(stream, Store::Accumulate, gated, weights.down);
+        }
+    }
+
+    fn attend(&self, layer: usize, weights: &LayerWeights<'_>, rows: &mut [&mut Row], scratch: &mut Scratch) {
+        let config = self.decoder.config;
+        let (width, query) = (config.qkv_width(), config.query_width());
+        let rotated_heads = config.num_attention_heads + config.num_key_value_heads;
+        let Scratch { stream, normed, inverse, qkv, attended, scores, positions, .. } = scratch;
+        norm::forward(normed, inverse, stream, weights.input_norm, config.rms_norm_eps);
+        multiply_rows(qkv, Store::Overwrite, normed, weights.qkv);
+        bias::forward(qkv, weights.qkv_bias);
+        self.rotary.rotate(qkv, width, rotated_heads, positions);
+        for ((row, qkv), attended) in rows.iter_mut().zip(qkv.chunks_exact(width)).zip(attended.chunks_exact_mut(query))
+        {
+            let length = row.sampled.tokens.len();
+            row.own.store(layer, length - 1, qkv);
+            let segments =
+                [Segment { cache: &row.prefix.cache, length: row.prefix.length }, Segment { cache: &row.own, length }];
+            cached_attention::attend(attended, &qkv[..query], layer, segments, scores);
+        }
+    }
+}
+
+/// A copy of the matrices with the inputs outermost, which small batches multiply with two to three times faster.
+struct TransposedWeights {
+    layers: Vec<[Vec<f32>; 4]>,
+    head: Vec<f32>, // [hidden, vocab]
+}
+
+impl TransposedWeights {
+    fn new(model: &Model) -> Self {
+        let weights = model.decoder().weights;
+        let layers = weights
+            .layers
+            .par_iter()
+            .map(|layer| [layer.qkv, layer.output, layer.gate_up, layer.down].map(contiguous))
+            .collect();
+        Self { layers, head: contiguous(weights.head) }
+    }
+
+    fn view<'a>(&'a self, model: &'a Model) -> DecoderWeights<'a> {
+        let mut weights = model.decoder().weights;
+        weights.head = same_shape(&self.head, weights.head);
+        for (layer, [qkv, output, gate_up, down]) in weights.layers.iter_mut().zip(&self.layers) {
+            layer.qkv = same_shape(qkv, layer.qkv);
+            layer.output = same_shape(output, layer.output);
+            layer.gate_up = same_shape(gate_up, layer.gate_up);
+            layer.down = same_shape(down, layer.down);
+        }
+        weights
+    }
+}
+
+fn same_shape<'a>(data: &'a [f32], matrix: MatrixRef<'_>) -> MatrixRef<'a> {
+    MatrixRef::new(data, matrix.num_rows(), matrix.num_columns())
+}
+
+/// The numbers of a matrix whose columns are contiguous, row by row.
+fn contiguous(matrix: MatrixRef<'_>) -> Vec<f32> {
+    // Square tiles, so that neither side strides through memory for long.
+    const TILE: usize = 16;
+    let (rows, columns) = (matrix.num_rows(), matrix.num_columns());
+    let source = matrix.transposed(); // [columns, rows], rows contiguous
+    let mut copy = vec![0.0; rows * columns];
+    for start in (0..rows).step_by(TILE) {
+        let end = (start + TILE).min(rows);
+        for column in 0..columns {
+            for (row, &value) in (start..end).zip(&source.row(column)[start..end]) {
+                copy[row * columns + column] = value;
+            }
+        }
+    }
+    copy
+}

@@ -1,0 +1,363 @@
+//! Causal attention within each sequence of a packed batch, with grouped queries.
+//!
+//! A row of the input is `[queries | keys | values]`, rotated already. Scores exist for one block of queries at a time:
+//! the forward keeps the logarithm of each softmax's denominator, and the backward computes the scores again from it.
+//! One task handles one key head of one sequence, with the query heads that share it.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::matrix::{MatrixMut, MatrixRef, Store, multiply};
+use super::simd::{LANES, dot, exp, maximum, sum_lanes, vectorized};
+
+/// Query rows per block of scores.
+const QUERY_BLOCK: usize = 64;
+
+/// How a row of width `(num_query + 2 * num_key) * head_dim` divides into heads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadShape {
+    pub(crate) num_query: usize,
+    pub(crate) num_key: usize,
+    pub(crate) head_dim: usize,
+}
+
+impl HeadShape {
+    /// Width of all queries.
+    pub(crate) fn query_width(self) -> usize {
+        self.num_query * self.head_dim
+    }
+
+    /// Width of a whole row.
+    pub(crate) fn row_width(self) -> usize {
+        (self.num_query + 2 * self.num_key) * self.head_dim
+    }
+
+    /// Query heads per key head.
+    pub(crate) fn group(self) -> usize {
+        self.num_query / self.num_key
+    }
+
+    /// What scores are multiplied with.
+    pub(crate) fn scale(self) -> f32 {
+        1.0 / (self.head_dim as f32).sqrt()
+    }
+
+    fn columns(self, head: usize) -> Range<usize> {
+        head * self.head_dim..(head + 1) * self.head_dim
+    }
+
+    /// Query, key and value columns as seen by one query head.
+    fn inputs(self, rows: MatrixRef<'_>, query_head: usize) -> [MatrixRef<'_>; 3] {
+        let key_head = self.num_query + query_head / self.group();
+        [query_head, key_head, key_head + self.num_key].map(|head| rows.column_range(self.columns(head)))
+    }
+}
+
+/// One key head of one sequence in the forward.
+struct ForwardTask<'a> {
+    rows: Range<usize>,
+    key_head: usize,
+    output: MatrixMut<'a>,   // [length, group * head_dim]
+    log_sums: MatrixMut<'a>, // [length, group]
+}
+
+/// Attends; keeps the log-denominators for the backward.
+pub(crate) fn forward(
+    output: &mut [f32],   // [rows, num_query * head_dim]
+    log_sums: &mut [f32], // [rows, num_query]
+    qkv: &[f32],          // [rows, row_width]
+    sequences: &[Range<usize>],
+    shape: HeadShape,
+) {
+    let rows = covered_rows(sequences);
+    let qkv = MatrixRef::new(qkv, rows, shape.row_width());
+    let mut output = MatrixMut::new(output, rows, shape.query_width());
+    let mut log_sums = MatrixMut::new(log_sums, rows, shape.num_query);
+    let mut tasks = Vec::with_capacity(sequences.len() * shape.num_key);
+    for rows in sequences {
+        let (here, rest) = output.split_rows(rows.len());
+        let (sums_here, sums_rest) = log_sums.split_rows(rows.len());
+        (output, log_sums) = (rest, sums_rest);
+        let sums = sums_here.into_column_pieces(shape.group());
+        let pieces = here.into_column_pieces(shape.group() * shape.head_dim).into_iter().zip(sums);
+        tasks.extend(pieces.enumerate().map(|(key_head, (output, log_sums))| ForwardTask {
+            rows: rows.clone(),
+            key_head,
+            output,
+            log_sums,
+        }));
+    }
+    tasks.into_par_iter().for_each_init(Vec::new, |scores, task| attend(task, qkv, shape, scores));
+}
+
+/// The rows that the sequences cover, one after the other.
+fn covered_rows(sequences: &[Range<usize>]) -> usize {
+    let mut next = 0;
+    for rows in sequences {
+        assert!(rows.start == next && rows.end >= next, "sequences follow one another");
+        next = rows.end;
+    }
+    next
+}
+
+/// Blocks of query rows of a sequence.
+fn query_blocks(length: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..length).step_by(QUERY_BLOCK).map(move |start| start..(start + QUERY_BLOCK).min(length))
+}
+
+fn attend(mut task: ForwardTask<'_>, qkv: MatrixRef<'_>, shape: HeadShape, scores: &mut Vec<f32>) {
+    let rows = qkv.row_range(task.rows.clone());
+    let length = task.rows.len();
+    for member in 0..shape.group() {
+        let [query, key, value] = shape.inputs(rows, task.key_head * shape.group() + member);
+        for block in query_blocks(length) {
+            let (height, width) = (block.len(), block.end);
+            // [height, width]: the keys up to the last query of the block.
+            scores.resize(height * width, 0.0);
+            score_block(scores, query, key, &block, shape);
+            let mut sums = [0.0; QUERY_BLOCK];
+            causal_softmax(scores, width, block.start, &mut sums[..height]);
+            for (row, sum) in block.clone().zip(sums) {
+                task.log_sums.row(row)[member] = sum;
+            }
+            let weights = MatrixRef::new(scores, height, width); // [height, width]
+            let mut output = task.output.window(block, shape.columns(member));
+            multiply(&mut output, Store::Overwrite, 1.0, weights, value.row_range(0..width));
+        }
+    }
+}
+
+/// Scaled scores of a block of queries with every key up to the block's end.
+fn score_block(
+    scores: &mut [f32],   // [block, block.end], overwritten
+    query: MatrixRef<'_>, // [length, head_dim]
+    key: MatrixRef<'_>,   // [length, head_dim]
+    block: &Range<usize>,
+    shape: HeadShape,
+) {
+    let mut scores = MatrixMut::new(scores, block.len(), block.end);
+    let keys = key.row_range(0..block.end).transposed();
+    multiply(&mut scores, Store::Overwrite, shape.scale(), query.row_range(block.clone()), keys);
+}
+
+vectorized! {
+    /// Turns scores into weights, each row over its own past; row `i` of the block is query `start + i`.
+    fn causal_softmax(scores: &mut [f32], width: usize, start: usize, log_sums: &mut [f32]) {
+        for (index, (row, log_sum)) in scores.chunks_exact_mut(width).zip(log_sums).enumerate() {
+            let (past, future) = row.split_at_mut(start + index + 1);
+            let top = maximum(past);
+            let mut lanes = [0.0; LANES];
+            let mut chunks = past.chunks_exact_mut(LANES);
+            for chunk in &mut chunks {
+                for lane in 0..LANES {
+                    chunk[lane] = exp(chunk[lane] - top);
+                    lanes[lane] += chunk[lane];
+                }
+            }
+            for (lane, score) in chunks.into_remainder().iter_mut().enumerate() {
+                *score = exp(*score - top);
+                lanes[lane] += *score;
+            }
+            let sum = sum_lanes(lanes);
+            *log_sum = top + sum.ln();
+            let inverse = 1.0 / sum;
+            for weight in past {
+                *weight *= inverse;
+            }
+            future.fill(0.0);
+        }
+    }
+}
+
+/// One key head of one sequence in the backward.
+struct BackwardTask<'a> {
+    rows: Range<usize>,
+    key_head: usize,
+    d_query: MatrixMut<'a>, // [length, group * head_dim]
+    d_key: MatrixMut<'a>,   // [length, head_dim]
+    d_value: MatrixMut<'a>, // [length, head_dim]
+}
+
+/// What the forward took and gave.
+#[derive(Clone, Copy)]
+pub(crate) struct ForwardRecord<'a> {
+    pub(crate) qkv: &'a [f32],      // [rows, row_width]
+    pub(crate) output: &'a [f32],   // [rows, num_query * head_dim]
+    pub(crate) log_sums: &'a [f32], // [rows, num_query]
+}
+
+/// The gradient of the packed queries, keys and values.
+pub(crate) fn backward(
+    d_qkv: &mut [f32], // [rows, row_width], overwritten
+    d_output: &[f32],  // [rows, num_query * head_dim]
+    record: ForwardRecord<'_>,
+    sequences: &[Range<usize>],
+    shape: HeadShape,
+) {
+    let rows = covered_rows(sequences);
+    let views = Views {
+        qkv: MatrixRef::new(record.qkv, rows, shape.row_width()),
+        output: MatrixRef::new(record.output, rows, shape.query_width()),
+        log_sums: MatrixRef::new(record.log_sums, rows, shape.num_query),
+        d_output: MatrixRef::new(d_output, rows, shape.query_width()),
+    };
+    let mut rest = MatrixMut::new(d_qkv, rows, shape.row_width());
+    let mut tasks = Vec::with_capacity(sequences.len() * shape.num_key);
+    for rows in sequences {
+        let (here, below) = rest.split_rows(rows.len());
+        rest = below;
+        let (query, key_value) = here.split_columns(shape.query_width());
+        let (key, value) = key_value.split_columns(shape.num_key * shape.head_dim);
+        let keys = key.into_column_pieces(shape.head_dim).into_iter().zip(value.into_column_pieces(shape.head_dim));
+        let pieces = query.into_column_pieces(shape.group() * shape.head_dim).into_iter().zip(keys);
+        tasks.extend(pieces.enumerate().map(|(key_head, (d_query, (d_key, d_value)))| BackwardTask {
+            rows: rows.clone(),
+            key_head,
+            d_query,
+            d_key,
+            d_value,
+        }));
+    }
+    tasks
+        .into_par_iter()
+        .for_each_init(<[Vec<f32>; 2]>::default, |scratch, task| propagate(task, &views, shape, scratch));
+}
+
+/// The forward's record and the output's gradient as matrices over all rows.
+struct Views<'a> {
+    qkv: MatrixRef<'a>,
+    output: MatrixRef<'a>,
+    log_sums: MatrixRef<'a>,
+    d_output: MatrixRef<'a>,
+}
+
+fn propagate(mut task: BackwardTask<'_>, views: &Views<'_>, shape: HeadShape, scratch: &mut [Vec<f32>; 2]) {
+    let [weights, d_scores] = scratch;
+    let length = task.rows.len();
+    let rows = views.qkv.row_range(task.rows.clone());
+    task.d_key.fill(0.0);
+    task.d_value.fill(0.0);
+    for member in 0..shape.group() {
+        let head = task.key_head * shape.group() + member;
+        let [query, key, value] = shape.inputs(rows, head);
+        let (rows, columns) = (task.rows.clone(), shape.columns(head));
+        let output = views.output.row_range(rows.clone()).column_range(columns.clone());
+        let d_output = views.d_output.row_range(rows).column_range(columns);
+        for block in query_blocks(length) {
+            let (height, width) = (block.len(), block.end);
+            weights.resize(height * width, 0.0);
+            d_scores.resize(height * width, 0.0);
+            score_block(weights, query, key, &block, shape);
+            // The gradient of the weights, before that of the softmax.
+            let d_block = d_output.row_range(block.clone());
+            let mut d_weights = MatrixMut::new(d_scores, height, width);
+            multiply(&mut d_weights, Store::Overwrite, 1.0, d_block, value.row_range(0..width).transposed());
+            let (mut sums, mut along) = ([0.0; QUERY_BLOCK], [0.0; QUERY_BLOCK]);
+            for (index, row) in block.clone().enumerate() {
+                sums[index] = views.log_sums.row(task.rows.start + row)[head];
+                along[index] = row_dot(output.row(row), d_output.row(row));
+            }
+            score_gradient(weights, d_scores, width, block.start, &sums[..height], &along[..height]);
+            let weights = MatrixRef::new(weights, height, width);
+            let d_scores = MatrixRef::new(d_scores, height, width);
+            let mut d_query = task.d_query.window(block.clone(), shape.columns(member));
+            multiply(&mut d_query, Store::Overwrite, shape.scale(), d_scores, key.row_range(0..width));
+            let mut d_key = task.d_key.window(0..width, 0..shape.head_dim);
+            let queries = query.row_range(block);
+            multiply(&mut d_key, Store::Accumulate, shape.scale(), d_scores.transposed(), queries);
+            let mut d_value = task.d_value.window(0..width, 0..shape.head_dim);
+            multiply(&mut d_value, Store::Accumulate, 1.0, weights.transposed(), d_block);
+        }
+    }
+}
+
+vectorized! {
+    fn row_dot(a: &[f32], b: &[f32]) -> f32 {
+        dot(a, b)
+    }
+}
+
+vectorized! {
+    /// Turns scores into weights by the kept denominators, and the weights' gradient into that of the scores.
+    ///
+    /// `along` is the inner product of each row's output with its gradient, which equals that of the weights with theirs.
+    fn score_gradient(
+        scores: &mut [f32],
+        d_weights: &mut [f32],
+        width: usize,
+        start: usize,
+        log_sums: &[f32],
+        along: &[f32],
+    ) {
+        let rows = scores.chunks_exact_mut(width).zip(d_weights.chunks_exact_mut(width));
+        for (index, ((row, d_row), (log_sum, along))) in rows.zip(log_sums.iter().zip(along)).enumerate() {
+            let (past, future) = row.split_at_mut(start + index + 1);
+            let (d_past, d_future) = d_row.split_at_mut(start + index + 1);
+            for (weight, d_weight) in past.iter_mut().zip(d_past) {
+                *weight = exp(*weight - log_sum);
+                *d_weight = *weight * (*d_weight - along);
+            }
+            future.fill(0.0);
+            d_future.fill(0.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Noise, assert_gradient};
+
+    const SHAPE: HeadShape = HeadShape { num_query: 4, num_key: 2, head_dim: 6 };
+
+    fn run(qkv: &[f32], sequences: &[Range<usize>]) -> (Vec<f32>, Vec<f32>) {
+        let rows = covered_rows(sequences);
+        let (mut output, mut sums) = (vec![f32::NAN; rows * SHAPE.query_width()], vec![f32::NAN; rows * 4]);
+        forward(&mut output, &mut sums, qkv, sequences, SHAPE);
+        (output, sums)
+    }
+
+    #[test]
+    fn forward_matches_the_definition_in_double_precision() {
+        // The second sequence crosses a block boundary.
+        let sequences = [0..5, 5..5 + QUERY_BLOCK + 9, 5 + QUERY_BLOCK + 9..5 + QUERY_BLOCK + 10];
+        let rows = covered_rows(&sequences);
+        let qkv = Noise::new(8).vector(rows * SHAPE.row_width());
+        let (output, _) = run(&qkv, &sequences);
+        let at = |row: usize, head: usize, i: usize| f64::from(qkv[row * SHAPE.row_width() + head * 6 + i]);
+        for sequence in &sequences {
+            for row in sequence.clone() {
+                for head in 0..4 {
+                    let (key_head, value_head) = (4 + head / 2, 6 + head / 2);
+                    let score = |past: usize| {
+                        (0..6).map(|i| at(row, head, i) * at(past, key_head, i)).sum::<f64>() / 6f64.sqrt()
+                    };
+                    let sum: f64 = (sequence.start..=row).map(|past| score(past).exp()).sum();
+                    for i in 0..6 {
+                        let wanted: f64 =
+                            (sequence.start..=row).map(|past| score(past).exp() / sum * at(past, value_head, i)).sum();
+                        let got = f64::from(output[row * 24 + head * 6 + i]);
+                        assert!((got - wanted).abs() < 2e-6, "row {row} head {head}: {got} {wanted}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn backward_matches_finite_differences() {
+        let sequences = [0..3, 3..QUERY_BLOCK + 10];
+        let rows = covered_rows(&sequences);
+        let mut noise = Noise::new(9);
+        let qkv: Vec<f32> = noise.vector(rows * SHAPE.row_width()).iter().map(|x| 1.5 * x).collect();
+        let upstream = noise.vector(rows * SHAPE.query_width());
+        let (output, sums) = run(&qkv, &sequences);
+        let mut gradient = vec![f32::NAN; qkv.len()];
+        let record = ForwardRecord { qkv: &qkv, output: &output, log_sums: &sums };
+        backward(&mut gradient, &upstream, record, &sequences, SHAPE);
+        assert_gradient("qkv", &qkv, &gradient, |qkv| {
+            run(qkv, &sequences).0.iter().zip(&upstream).map(|(a, b)| f64::from(a * b)).sum()
+        });
+    }
+}

@@ -1,0 +1,225 @@
+//! Attention of one new token over the keys and values of the tokens before it.
+//!
+//! The past comes in two segments, so that completions of one prompt share the prompt's cache. Keys are stored in
+//! blocks of sixteen positions with the positions innermost: a block's scores then fill one register per coordinate
+//! and need no sum across lanes.
+
+use super::attention::HeadShape;
+use super::simd::{LANES, exp, maximum, sum_lanes, vectorized};
+
+/// Keys and values of a run of positions, in every layer.
+pub(crate) struct KeyValueCache {
+    shape: HeadShape,
+    /// Positions, a whole number of blocks.
+    capacity: usize,
+    keys: Vec<f32>,   // [layers, num_key, capacity / 16, head_dim, 16]
+    values: Vec<f32>, // [layers, num_key, capacity, head_dim]
+}
+
+impl KeyValueCache {
+    /// Room for `positions`; the system provides the memory as it is touched.
+    pub(crate) fn new(layers: usize, shape: HeadShape, positions: usize) -> Self {
+        let capacity = positions.next_multiple_of(LANES);
+        let size = layers * shape.num_key * capacity * shape.head_dim;
+        Self { shape, capacity, keys: vec![0.0; size], values: vec![0.0; size] }
+    }
+
+    /// Stores the keys and values of one position from its `[queries | keys | values]` row.
+    pub(crate) fn store(&mut self, layer: usize, position: usize, qkv: &[f32]) {
+        assert!(position < self.capacity, "position {position} of {}", self.capacity);
+        assert_eq!(qkv.len(), self.shape.row_width(), "a row of queries, keys and values");
+        let head_dim = self.shape.head_dim;
+        let (keys, values) = qkv[self.shape.query_width()..].split_at(self.shape.num_key * head_dim);
+        for (head, (key, value)) in keys.chunks_exact(head_dim).zip(values.chunks_exact(head_dim)).enumerate() {
+            let start = self.head_start(layer, head);
+            let block = start + position / LANES * LANES * head_dim + position % LANES;
+            for (slot, &coordinate) in self.keys[block..].iter_mut().step_by(LANES).zip(key) {
+                *slot = coordinate;
+            }
+            self.values[start + position * head_dim..][..head_dim].copy_from_slice(value);
+        }
+    }
+
+    /// Where a head's run begins, in keys and values alike.
+    fn head_start(&self, layer: usize, head: usize) -> usize {
+        (layer * self.shape.num_key + head) * self.capacity * self.shape.head_dim
+    }
+
+    /// The keys of the blocks that hold the first `length` positions, and the values of these positions.
+    fn head(&self, layer: usize, head: usize, length: usize) -> (&[f32], &[f32]) {
+        let start = self.head_start(layer, head);
+        let head_dim = self.shape.head_dim;
+        (&self.keys[start..][..length.next_multiple_of(LANES) * head_dim], &self.values[start..][..length * head_dim])
+    }
+}
+
+/// The first `length` positions of a cache.
+#[derive(Clone, Copy)]
+pub(crate) struct Segment<'a> {
+    pub(crate) cache: &'a KeyValueCache,
+    pub(crate) length: usize,
+}
+
+/// Attends from one row to two segments, the second of which ends with the row's own position.
+pub(crate) fn attend(
+    output: &mut [f32], // [num_query * head_dim]
+    query: &[f32],      // [num_query * head_dim]
+    layer: usize,
+    segments: [Segment<'_>; 2],
+    scores: &mut Vec<f32>,
+) {
+    let shape = segments[0].cache.shape;
+    let [first, second] = segments.map(|segment| segment.length);
+    assert!(output.len() == shape.query_width() && query.len() == output.len(), "a row of queries");
+    assert!(first + second > 0, "something to attend to");
+    // Each segment writes whole blocks; the second overwrites the first's excess.
+    scores.resize(first + LANES + second.next_multiple_of(LANES), 0.0);
+    for head in 0..shape.num_query {
+        let span = head * shape.head_dim..(head + 1) * shape.head_dim;
+        let [a, b] = segments.map(|segment| segment.cache.head(layer, head / shape.group(), segment.length));
+        attend_head(&mut output[span.clone()], &query[span], a, b, shape.scale(), scores);
+    }
+}
+
+vectorized! {
+    fn attend_head(
+        output: &mut [f32],
+        query: &[f32],
+        first: (&[f32], &[f32]),
+        second: (&[f32], &[f32]),
+        scale: f32,
+        scores: &mut [f32],
+    ) {
+        let width = query.len();
+        let (prefix, total) = (first.1.len() / width, (first.1.len() + second.1.len()) / width);
+        score_blocks(scores, query, first.0, scale);
+        score_blocks(&mut scores[prefix..], query, second.0, scale);
+        let scores = &mut scores[..total];
+        let inverse = 1.0 / exponentiate(scores);
+        output.fill(0.0);
+        add_values(output, &scores[..prefix], first.1);
+        add_values(output, &scores[prefix..], second.1);
+        for coordinate in output {
+            *coordinate *= inverse;
+        }
+    }
+}
+
+/// Scores of whole blocks of keys.
+#[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
+#[inline(always)]
+fn score_blocks(scores: &mut [f32], query: &[f32], keys: &[f32], scale: f32) {
+    // Independent sums, so that additions overlap.
+    const CHAINS: usize = 4;
+    for (scores, block) in scores.chunks_exact_mut(LANES).zip(keys.chunks_exact(query.len() * LANES)) {
+        let mut sums = [[0.0; LANES]; CHAINS];
+        let (quads, blocks) = (query.chunks_exact(CHAINS), block.chunks_exact(CHAINS * LANES));
+        let rest = quads.remainder().iter().zip(blocks.remainder().chunks_exact(LANES));
+        for (chain, (coordinate, keys)) in rest.enumerate() {
+            for lane in 0..LANES {
+                sums[chain][lane] = coordinate * keys[lane];
+            }
+        }
+        for (coordinates, keys) in quads.zip(blocks) {
+            for chain in 0..CHAINS {
+                for lane in 0..LANES {
+                    sums[chain][lane] += coordinates[chain] * keys[chain * LANES + lane];
+                }
+            }
+        }
+        for lane in 0..LANES {
+            scores[lane] = (sums[0][lane] + sums[1][lane] + (sums[2][lane] + sums[3][lane])) * scale;
+        }
+    }
+}
+
+/// Replaces scores by their exponentials relative to the largest, and adds these up.
+#[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
+#[inline(always)]
+fn exponentiate(scores: &mut [f32]) -> f32 {
+    let top = maximum(scores);
+    let mut lanes = [0.0; LANES];
+    let mut chunks = scores.chunks_exact_mut(LANES);
+    for chunk in &mut chunks {
+        for lane in 0..LANES {
+            chunk[lane] = exp(chunk[lane] - top);
+            lanes[lane] += chunk[lane];
+        }
+    }
+    for (lane, score) in chunks.into_remainder().iter_mut().enumerate() {
+        *score = exp(*score - top);
+        lanes[lane] += *score;
+    }
+    sum_lanes(lanes)
+}
+
+/// `output += weights * values`.
+#[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
+#[inline(always)]
+fn add_values(output: &mut [f32], weights: &[f32], values: &[f32]) {
+    let width = output.len();
+    let mut start = 0;
+    while start + 4 * LANES <= width {
+        add_columns::<{ 4 * LANES }>(output, weights, values, start);
+        start += 4 * LANES;
+    }
+    while start + LANES <= width {
+        add_columns::<LANES>(output, weights, values, start);
+        start += LANES;
+    }
+    while start < width {
+        add_columns::<1>(output, weights, values, start);
+        start += 1;
+    }
+}
+
+/// The part of [`add_values`] for some columns, whose sums stay in registers.
+#[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
+#[inline(always)]
+fn add_columns<const COLUMNS: usize>(output: &mut [f32], weights: &[f32], values: &[f32], start: usize) {
+    let width = output.len();
+    let mut sums = [0.0; COLUMNS];
+    sums.copy_from_slice(&output[start..start + COLUMNS]);
+    for (weight, row) in weights.iter().zip(values.chunks_exact(width)) {
+        for (sum, value) in sums.iter_mut().zip(&row[start..start + COLUMNS]) {
+            *sum += weight * value;
+        }
+    }
+    output[start..start + COLUMNS].copy_from_slice(&sums);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::attention;
+    use crate::testing::Noise;
+
+    /// The batch kernel is checked against the definition; the cached one is checked against the batch kernel.
+    #[test]
+    fn agrees_with_attention_over_the_whole_sequence() {
+        for head_dim in [6, 16, 64, 82] {
+            let shape = HeadShape { num_query: 4, num_key: 2, head_dim };
+            let (rows, layers) = (45, 2);
+            let width = shape.row_width();
+            let qkv = Noise::new(10).vector(rows * width);
+            let (mut wanted, mut sums) = (vec![0.0; rows * shape.query_width()], vec![0.0; rows * 4]);
+            attention::forward(&mut wanted, &mut sums, &qkv, &[0..rows], shape);
+            for prefix in [0, 1, 16, 21, 44] {
+                let mut caches = [prefix, rows - prefix].map(|positions| KeyValueCache::new(layers, shape, positions));
+                for (row, qkv) in qkv.chunks_exact(width).enumerate() {
+                    let (segment, position) = if row < prefix { (0, row) } else { (1, row - prefix) };
+                    caches[segment].store(1, position, qkv);
+                }
+                let [first, second] = &caches;
+                let segments =
+                    [Segment { cache: first, length: prefix }, Segment { cache: second, length: rows - prefix }];
+                let mut output = vec![f32::NAN; shape.query_width()];
+                let query = &qkv[(rows - 1) * width..][..shape.query_width()];
+                attend(&mut output, query, 1, segments, &mut Vec::new());
+                for (got, wanted) in output.iter().zip(&wanted[(rows - 1) * shape.query_width()..]) {
+                    assert!((got - wanted).abs() < 2e-6, "head {head_dim}, prefix {prefix}: {got} {wanted}");
+                }
+            }
+        }
+    }
+}

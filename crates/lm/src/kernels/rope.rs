@@ -1,0 +1,97 @@
+//! Rotary position embedding in the rotate-half convention: coordinate `i` pairs with coordinate `i + head_dim / 2`.
+
+use super::simd::vectorized;
+
+/// Cosines and sines for every position up to a longest one.
+pub(crate) struct RotaryTable {
+    half: usize,
+    cosines: Vec<f32>, // [positions, head_dim / 2]
+    sines: Vec<f32>,   // [positions, head_dim / 2]
+}
+
+impl RotaryTable {
+    /// A table for positions below `positions`.
+    ///
+    /// The angle is the product of two singles, as in the reference implementations; its cosine is taken in double.
+    pub(crate) fn new(positions: usize, head_dim: usize, theta: f32) -> Self {
+        let half = head_dim / 2;
+        let frequencies: Vec<f32> =
+            (0..half).map(|pair| 1.0 / f64::from(theta).powf(2.0 * pair as f64 / head_dim as f64) as f32).collect();
+        let angles = (0..positions)
+            .flat_map(|position| frequencies.iter().map(move |frequency| f64::from(position as f32 * frequency)));
+        let (cosines, sines) = angles.map(|angle| (angle.cos() as f32, angle.sin() as f32)).unzip();
+        Self { half, cosines, sines }
+    }
+
+    /// How many positions the table covers.
+    pub(crate) fn num_positions(&self) -> usize {
+        self.cosines.len() / self.half
+    }
+
+    /// Rotates the leading heads of each row to the row's position.
+    pub(crate) fn rotate(&self, rows: &mut [f32], width: usize, num_heads: usize, positions: &[u32]) {
+        self.turn(rows, width, num_heads, positions, 1.0);
+    }
+
+    /// Rotates back, which is the backward: a rotation is orthogonal.
+    pub(crate) fn rotate_back(&self, rows: &mut [f32], width: usize, num_heads: usize, positions: &[u32]) {
+        self.turn(rows, width, num_heads, positions, -1.0);
+    }
+
+    fn turn(&self, rows: &mut [f32], width: usize, num_heads: usize, positions: &[u32], direction: f32) {
+        assert_eq!(rows.len(), positions.len() * width, "{} rows of {width}", positions.len());
+        assert!(num_heads * 2 * self.half <= width, "{num_heads} heads in {width}");
+        for (row, &position) in rows.chunks_exact_mut(width).zip(positions) {
+            let span = position as usize * self.half..(position as usize + 1) * self.half;
+            let heads = &mut row[..num_heads * 2 * self.half];
+            turn_heads(heads, &self.cosines[span.clone()], &self.sines[span], direction);
+        }
+    }
+}
+
+vectorized! {
+    fn turn_heads(heads: &mut [f32], cosines: &[f32], sines: &[f32], direction: f32) {
+        let half = cosines.len();
+        for head in heads.chunks_exact_mut(2 * half) {
+            let (first, second) = head.split_at_mut(half);
+            for (((a, b), cosine), sine) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
+                let (u, v, sine) = (*a, *b, direction * sine);
+                *a = u * cosine - v * sine;
+                *b = v * cosine + u * sine;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Noise;
+
+    #[test]
+    fn rotates_pairs_half_a_head_apart() {
+        let table = RotaryTable::new(4, 4, 100.0);
+        assert_eq!(table.num_positions(), 4);
+        // Two heads to rotate and one number that is left alone; frequencies 1 and 100^(-1/2) = 0.1.
+        let mut row = [1.0, 0.0, 0.0, 2.0, 0.0, 1.0, 1.0, 0.0, 5.0];
+        table.rotate(&mut row, 9, 2, &[3]);
+        let (c0, s0, c1, s1) = (3f32.cos(), 3f32.sin(), 0.3f32.cos(), 0.3f32.sin());
+        let wanted = [c0, -2.0 * s1, s0, 2.0 * c1, -s0, c1, c0, s1, 5.0];
+        for (got, wanted) in row.iter().zip(wanted) {
+            assert!((got - wanted).abs() < 1e-6, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn rotating_back_is_the_transpose() {
+        // <R x, y> = <x, R' y> is what the backward must satisfy.
+        let table = RotaryTable::new(50, 8, 10_000.0);
+        let mut noise = Noise::new(2);
+        let (x, y) = (noise.vector(3 * 16), noise.vector(3 * 16));
+        let (mut rotated, mut returned) = (x.clone(), y.clone());
+        table.rotate(&mut rotated, 16, 2, &[0, 17, 49]);
+        table.rotate_back(&mut returned, 16, 2, &[0, 17, 49]);
+        let inner = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+        assert!((inner(&rotated, &y) - inner(&x, &returned)).abs() < 1e-5);
+    }
+}

@@ -1,0 +1,240 @@
+//! Where each tensor of a model lies in the one buffer that holds all its parameters.
+//!
+//! Gradients and optimiser moments use the same layout. What weight decay applies to comes first; tensors that are
+//! multiplied with the same input lie side by side, so that one product computes queries, keys and values, and one
+//! computes gates and ups.
+
+use std::ops::Range;
+
+use crate::config::ModelConfig;
+use crate::decoder::{DecoderWeights, LayerWeights};
+use crate::kernels::matrix::MatrixRef;
+
+/// One tensor of the checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Slot {
+    /// Its name in the file.
+    pub(crate) name: String,
+    /// One or two dimensions, rows first.
+    pub(crate) shape: Vec<usize>,
+    /// Its numbers in the buffer.
+    pub(crate) range: Range<usize>,
+}
+
+/// The layout of all parameters.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    config: ModelConfig,
+    slots: Vec<Slot>,
+    num_decayed: usize,
+    total: usize,
+}
+
+/// The matrices of a layer, in order: name, and rows and columns by configuration.
+fn layer_matrices(config: &ModelConfig) -> [(&'static str, [usize; 2]); 7] {
+    let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+    let (query, key) = (config.query_width(), config.key_width());
+    [
+        ("self_attn.q_proj.weight", [query, hidden]),
+        ("self_attn.k_proj.weight", [key, hidden]),
+        ("self_attn.v_proj.weight", [key, hidden]),
+        ("self_attn.o_proj.weight", [hidden, query]),
+        ("mlp.gate_proj.weight", [inner, hidden]),
+        ("mlp.up_proj.weight", [inner, hidden]),
+        ("mlp.down_proj.weight", [hidden, inner]),
+    ]
+}
+
+/// The vectors of a layer, in order.
+fn layer_vectors(config: &ModelConfig) -> [(&'static str, usize); 5] {
+    [
+        ("input_layernorm.weight", config.hidden_size),
+        ("self_attn.q_proj.bias", config.query_width()),
+        ("self_attn.k_proj.bias", config.key_width()),
+        ("self_attn.v_proj.bias", config.key_width()),
+        ("post_attention_layernorm.weight", config.hidden_size),
+    ]
+}
+
+impl Layout {
+    /// The layout of a valid configuration.
+    pub(crate) fn new(config: &ModelConfig) -> Self {
+        let mut layout = Self { config: config.clone(), slots: Vec::new(), num_decayed: 0, total: 0 };
+        let table = [config.vocab_size, config.hidden_size];
+        layout.push("model.embed_tokens.weight".to_owned(), &table);
+        if !config.tie_word_embeddings {
+            layout.push("lm_head.weight".to_owned(), &table);
+        }
+        for layer in 0..config.num_hidden_layers {
+            for (name, shape) in layer_matrices(config) {
+                layout.push(format!("model.layers.{layer}.{name}"), &shape);
+            }
+        }
+        layout.num_decayed = layout.total;
+        for layer in 0..config.num_hidden_layers {
+            for (name, length) in layer_vectors(config) {
+                layout.push(format!("model.layers.{layer}.{name}"), &[length]);
+            }
+        }
+        layout.push("model.norm.weight".to_owned(), &[config.hidden_size]);
+        layout
+    }
+
+    fn push(&mut self, name: String, shape: &[usize]) {
+        let end = self.total + shape.iter().product::<usize>();
+        self.slots.push(Slot { name, shape: shape.to_vec(), range: self.total..end });
+        self.total = end;
+    }
+
+    /// All tensors, in the order of the buffer.
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// Number of parameters.
+    pub(crate) fn total(&self) -> usize {
+        self.total
+    }
+
+    /// How many of the leading parameters are subject to weight decay: all but biases and norms.
+    pub(crate) fn num_decayed(&self) -> usize {
+        self.num_decayed
+    }
+
+    /// A buffer as the tensors that the decoder multiplies with.
+    pub(crate) fn view<'a>(&self, buffer: &'a [f32]) -> DecoderWeights<'a> {
+        assert_eq!(buffer.len(), self.total, "a buffer of this layout");
+        let config = &self.config;
+        let hidden = config.hidden_size;
+        let mut rest = buffer;
+        let mut take = |count: usize| {
+            let (piece, remaining) = rest.split_at(count);
+            rest = remaining;
+            piece
+        };
+        let table = config.vocab_size * hidden;
+        let embedding = take(table);
+        let head = if config.tie_word_embeddings { embedding } else { take(table) };
+        // A matrix in the file is [outputs, inputs]; the decoder multiplies rows with [inputs, outputs].
+        let by_input = |data, inputs: usize, outputs: usize| MatrixRef::new(data, outputs, inputs).transposed();
+        let (query, qkv, inner) = (config.query_width(), config.qkv_width(), config.intermediate_size);
+        let matrices: Vec<[MatrixRef<'a>; 4]> = (0..config.num_hidden_layers)
+            .map(|_| {
+                [
+                    by_input(take(qkv * hidden), hidden, qkv),
+                    by_input(take(hidden * query), query, hidden),
+                    by_input(take(2 * inner * hidden), hidden, 2 * inner),
+                    by_input(take(hidden * inner), inner, hidden),
+                ]
+            })
+            .collect();
+        let layers = matrices
+            .into_iter()
+            .map(|[qkv_matrix, output, gate_up, down]| LayerWeights {
+                input_norm: take(hidden),
+                qkv: qkv_matrix,
+                qkv_bias: take(qkv),
+                output,
+                middle_norm: take(hidden),
+                gate_up,
+                down,
+            })
+            .collect();
+        DecoderWeights { embedding, layers, final_norm: take(hidden), head: by_input(head, hidden, config.vocab_size) }
+    }
+
+    /// A gradient buffer as one writable slice per tensor group.
+    pub(crate) fn gradients<'a>(&self, buffer: &'a mut [f32]) -> DecoderGradients<'a> {
+        assert_eq!(buffer.len(), self.total, "a buffer of this layout");
+        let config = &self.config;
+        let hidden = config.hidden_size;
+        let mut rest = buffer;
+        let mut take = |count: usize| {
+            let (piece, remaining) = std::mem::take(&mut rest).split_at_mut(count);
+            rest = remaining;
+            piece
+        };
+        let table = config.vocab_size * hidden;
+        let embedding = take(table);
+        let head = (!config.tie_word_embeddings).then(|| take(table));
+        let (query, qkv, inner) = (config.query_width(), config.qkv_width(), config.intermediate_size);
+        let matrices: Vec<[&'a mut [f32]; 4]> = (0..config.num_hidden_layers)
+            .map(|_| [take(qkv * hidden), take(hidden * query), take(2 * inner * hidden), take(hidden * inner)])
+            .collect();
+        let layers = matrices
+            .into_iter()
+            .map(|[qkv_matrix, output, gate_up, down]| LayerGradients {
+                input_norm: take(hidden),
+                qkv: qkv_matrix,
+                qkv_bias: take(qkv),
+                output,
+                middle_norm: take(hidden),
+                gate_up,
+                down,
+            })
+            .collect();
+        DecoderGradients { embedding, head, layers, final_norm: take(hidden) }
+    }
+}
+
+/// Where the gradient of each tensor is added; shapes as in the file.
+pub(crate) struct DecoderGradients<'a> {
+    pub(crate) embedding: &'a mut [f32], // [vocab, hidden]
+    /// Absent when the head is the embedding.
+    pub(crate) head: Option<&'a mut [f32]>, // [vocab, hidden]
+    pub(crate) layers: Vec<LayerGradients<'a>>,
+    pub(crate) final_norm: &'a mut [f32], // [hidden]
+}
+
+/// The part of [`DecoderGradients`] for one layer.
+pub(crate) struct LayerGradients<'a> {
+    pub(crate) input_norm: &'a mut [f32],  // [hidden]
+    pub(crate) qkv: &'a mut [f32],         // [qkv, hidden]
+    pub(crate) qkv_bias: &'a mut [f32],    // [qkv]
+    pub(crate) output: &'a mut [f32],      // [hidden, query]
+    pub(crate) middle_norm: &'a mut [f32], // [hidden]
+    pub(crate) gate_up: &'a mut [f32],     // [2 * inner, hidden]
+    pub(crate) down: &'a mut [f32],        // [hidden, inner]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_cover_the_buffer_and_decay_stops_at_the_vectors() {
+        let layout = Layout::new(&ModelConfig { tie_word_embeddings: false, ..ModelConfig::tiny() });
+        let mut next = 0;
+        for slot in layout.slots() {
+            assert_eq!(slot.range.start, next);
+            assert_eq!(slot.range.len(), slot.shape.iter().product::<usize>());
+            assert_eq!(slot.shape.len() == 2, slot.range.end <= layout.num_decayed(), "{}", slot.name);
+            next = slot.range.end;
+        }
+        assert_eq!(next, layout.total());
+        // Two tables, per layer 196608 + 491520 in matrices and 1024 in vectors, and the last norm.
+        assert_eq!(layout.total(), 2 * 2048 * 256 + 4 * (196_608 + 491_520 + 1024) + 256);
+    }
+
+    #[test]
+    fn views_address_the_tensors_of_the_file() {
+        let layout = Layout::new(&ModelConfig::tiny());
+        let buffer: Vec<f32> = (0..layout.total()).map(|i| i as f32).collect();
+        let start = |name: &str| {
+            layout.slots().iter().find(|slot| slot.name == name).map(|slot| slot.range.start as f32).unwrap()
+        };
+        let view = layout.view(&buffer);
+        let layer = &view.layers[2];
+        // Row r of [inputs, outputs] begins with element r of the first output.
+        assert_eq!(layer.qkv.transposed().row(256)[0], start("model.layers.2.self_attn.k_proj.weight"));
+        assert_eq!(layer.gate_up.transposed().row(640)[0], start("model.layers.2.mlp.up_proj.weight"));
+        assert_eq!(layer.down.transposed().row(0)[0], start("model.layers.2.mlp.down_proj.weight"));
+        assert_eq!(layer.qkv_bias[256], start("model.layers.2.self_attn.k_proj.bias"));
+        assert_eq!(view.final_norm[0], start("model.norm.weight"));
+        let mut buffer = buffer;
+        let gradients = layout.gradients(&mut buffer);
+        assert_eq!(gradients.layers[2].gate_up[0], start("model.layers.2.mlp.gate_proj.weight"));
+        assert_eq!(gradients.layers[3].middle_norm[0], start("model.layers.3.post_attention_layernorm.weight"));
+        assert!(gradients.head.is_none());
+    }
+}

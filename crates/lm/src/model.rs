@@ -1,0 +1,137 @@
+//! A model: its configuration and its parameters.
+
+use std::path::Path;
+
+use crate::config::{ConfigFile, ModelConfig};
+use crate::decoder::Decoder;
+use crate::layout::Layout;
+use crate::random::Stream;
+use crate::weights::{self, LoadError, Precision, SaveError};
+
+const CONFIG_FILE: &str = "config.json";
+/// Spread of fresh matrices.
+const INITIAL_DEVIATION: f64 = 0.02;
+
+/// A decoder language model with its parameters in single precision.
+#[derive(Debug, Clone)]
+pub struct Model {
+    config: ModelConfig,
+    layout: Layout,
+    parameters: Vec<f32>,
+}
+
+impl Model {
+    /// A fresh model: normal matrices, norms of one, biases of zero. The matrices that write to the residual stream
+    /// start smaller, by the root of how many there are, so that depth does not make the stream grow.
+    ///
+    /// # Panics
+    /// If the configuration is not valid ([`ModelConfig::validate`]).
+    pub fn init(config: ModelConfig, seed: u64) -> Self {
+        if let Err(error) = config.validate() {
+            panic!("a model is made from a valid configuration: {error}");
+        }
+        let layout = Layout::new(&config);
+        let mut parameters = vec![0.0; layout.total()];
+        let residual = INITIAL_DEVIATION / (2.0 * config.num_hidden_layers as f64).sqrt();
+        for (number, slot) in layout.slots().iter().enumerate() {
+            let values = &mut parameters[slot.range.clone()];
+            if slot.name.ends_with("norm.weight") {
+                values.fill(1.0);
+            } else if slot.shape.len() == 2 {
+                let writes = slot.name.ends_with("o_proj.weight") || slot.name.ends_with("down_proj.weight");
+                let deviation = if writes { residual } else { INITIAL_DEVIATION };
+                let stream = Stream::new(seed).substream(number as u64);
+                for (position, value) in values.iter_mut().enumerate() {
+                    *value = (deviation * stream.normal(position as u64)) as f32;
+                }
+            }
+        }
+        Self { config, layout, parameters }
+    }
+
+    /// Reads `config.json` and the weights from a folder in Hugging Face layout.
+    ///
+    /// # Errors
+    /// If a file is missing, broken or describes a model that this crate does not compute; nothing large is allocated
+    /// before names, types, shapes and lengths are known to agree.
+    pub fn load(folder: &Path) -> Result<Self, LoadError> {
+        let path = folder.join(CONFIG_FILE);
+        let text = weights::read_text(&path, "the model's configuration")?;
+        let file: ConfigFile =
+            serde_json::from_str(&text).map_err(|source| LoadError::Json { path: path.clone(), source })?;
+        let config = ModelConfig::try_from(file).map_err(|source| LoadError::Config { path, source })?;
+        let layout = Layout::new(&config);
+        let parameters = weights::read_weights(folder, &layout)?;
+        Ok(Self { config, layout, parameters })
+    }
+
+    /// Writes `config.json` and `model.safetensors`; each file appears whole or not at all.
+    ///
+    /// # Errors
+    /// If the folder or a file cannot be written.
+    pub fn save(&self, folder: &Path, precision: Precision) -> Result<(), SaveError> {
+        weights::create_folder(folder)?;
+        weights::write_weights(folder, &self.layout, &self.parameters, precision)?;
+        let mut file = ConfigFile::from(self.config.clone());
+        file.torch_dtype = Some(match precision {
+            Precision::F32 => "float32".to_owned(),
+            Precision::Bf16 => "bfloat16".to_owned(),
+        });
+        let text = serde_json::to_string_pretty(&file).expect("a configuration is plain data");
+        weights::write_text(&folder.join(CONFIG_FILE), &(text + "\n"))
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Number of parameters; a tied head counts once.
+    pub fn num_parameters(&self) -> usize {
+        self.parameters.len()
+    }
+
+    /// A hash of names, shapes and numbers: equal for equal models, on any machine.
+    pub fn weights_hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for slot in self.layout.slots() {
+            hasher.update(format!("{} {:?}\n", slot.name, slot.shape).as_bytes());
+            // Little-endian, as in the file.
+            hasher.update(bytemuck::cast_slice(&self.parameters[slot.range.clone()]));
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// One tensor by its name in the file, rows first.
+    pub fn tensor(&self, name: &str) -> Option<&[f32]> {
+        let slot = self.layout.slots().iter().find(|slot| slot.name == name)?;
+        Some(&self.parameters[slot.range.clone()])
+    }
+
+    /// The names of all tensors, as in the file.
+    pub fn tensor_names(&self) -> impl Iterator<Item = &str> {
+        self.layout.slots().iter().map(|slot| slot.name.as_str())
+    }
+
+    /// Replaces the numbers of one tensor.
+    ///
+    /// # Panics
+    /// If there is no such tensor, or its size is another.
+    pub fn set_tensor(&mut self, name: &str, numbers: &[f32]) {
+        let slot = self.layout.slots().iter().find(|slot| slot.name == name);
+        let slot = slot.unwrap_or_else(|| panic!("the model has a tensor {name}"));
+        self.parameters[slot.range.clone()].copy_from_slice(numbers);
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(crate) fn parameters_mut(&mut self) -> &mut [f32] {
+        &mut self.parameters
+    }
+
+    pub(crate) fn decoder(&self) -> Decoder<'_> {
+        Decoder { config: &self.config, weights: self.layout.view(&self.parameters) }
+    }
+}

@@ -1,0 +1,203 @@
+//! One draw from one row of logits.
+
+use crate::kernels::simd::{LANES, exp, maximum, sum_lanes, vectorized};
+
+/// How completions are drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SamplingParams {
+    /// What logits are divided by. Zero takes the likeliest token; the log-probabilities are then those at one.
+    pub temperature: f32,
+    /// Keep the likeliest tokens that together reach this probability. One keeps all.
+    pub top_p: f32,
+    /// Keep this many of the likeliest tokens, before `top_p`. Zero keeps all.
+    pub top_k: usize,
+    /// Stop after so many tokens.
+    pub max_new_tokens: usize,
+}
+
+impl Default for SamplingParams {
+    fn default() -> Self {
+        Self { temperature: 1.0, top_p: 1.0, top_k: 0, max_new_tokens: 256 }
+    }
+}
+
+/// A drawn token and its log-probability under the distribution it was drawn from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Draw {
+    pub(crate) token: u32,
+    pub(crate) logprob: f32,
+}
+
+/// Draws a token; `uniform` from 0 up to 1 decides which. The logits are used up.
+pub(crate) fn draw(logits: &mut [f32], params: &SamplingParams, uniform: f64) -> Draw {
+    if params.temperature == 0.0 {
+        let sum = exponentiate(logits, 1.0);
+        let token = likeliest(logits);
+        return Draw { token: token as u32, logprob: -sum.ln() };
+    }
+    let sum = exponentiate(logits, 1.0 / params.temperature);
+    let limited = (params.top_k > 0 && params.top_k < logits.len()) || params.top_p < 1.0;
+    if limited { draw_limited(logits, sum, params, uniform) } else { draw_any(logits, sum, uniform) }
+}
+
+vectorized! {
+    /// Replaces logits by their exponentials relative to the largest, and adds these up.
+    fn exponentiate(logits: &mut [f32], inverse_temperature: f32) -> f32 {
+        let top = maximum(logits) * inverse_temperature;
+        let mut lanes = [0.0; LANES];
+        let mut chunks = logits.chunks_exact_mut(LANES);
+        for chunk in &mut chunks {
+            for lane in 0..LANES {
+                chunk[lane] = exp(chunk[lane] * inverse_temperature - top);
+                lanes[lane] += chunk[lane];
+            }
+        }
+        for (lane, logit) in chunks.into_remainder().iter_mut().enumerate() {
+            *logit = exp(*logit * inverse_temperature - top);
+            lanes[lane] += *logit;
+        }
+        sum_lanes(lanes)
+    }
+}
+
+/// The first of the largest.
+fn likeliest(weights: &[f32]) -> usize {
+    let mut best = 0;
+    for (index, &weight) in weights.iter().enumerate() {
+        if weight > weights[best] {
+            best = index;
+        }
+    }
+    best
+}
+
+/// Walks through the cumulative distribution, first in strides.
+fn draw_any(weights: &[f32], sum: f32, uniform: f64) -> Draw {
+    const STRIDE: usize = 64;
+    let mut remaining = uniform * f64::from(sum);
+    let mut start = 0;
+    while start + STRIDE < weights.len() {
+        let stride: f32 = weights[start..start + STRIDE].iter().sum();
+        if remaining < f64::from(stride) {
+            break;
+        }
+        remaining -= f64::from(stride);
+        start += STRIDE;
+    }
+    let token = start + pick(weights[start..].iter().copied(), remaining);
+    Draw { token: token as u32, logprob: (weights[token] / sum).ln() }
+}
+
+/// The index at which the running sum passes `remaining`; the last with any weight if rounding leaves a rest.
+fn pick(weights: impl Iterator<Item = f32>, mut remaining: f64) -> usize {
+    let mut last = 0;
+    for (index, weight) in weights.enumerate() {
+        if weight > 0.0 {
+            last = index;
+        }
+        remaining -= f64::from(weight);
+        if remaining < 0.0 {
+            break;
+        }
+    }
+    last
+}
+
+/// Draws among the likeliest: at most `top_k`, and of these the fewest that reach `top_p` of their probability.
+fn draw_limited(weights: &[f32], sum: f32, params: &SamplingParams, uniform: f64) -> Draw {
+    let top_k = if params.top_k == 0 { weights.len() } else { params.top_k };
+    // Tokens this unlikely cannot be among those that reach `top_p`: all of them together fall short of the rest.
+    let floor = if params.top_k == 0 { (1.0 - params.top_p).max(0.0) * sum / weights.len() as f32 * 0.5 } else { 0.0 };
+    let mut kept: Vec<usize> = (0..weights.len()).filter(|&token| weights[token] >= floor).collect();
+    // Ties by id, so that the order is total.
+    let order = |a: &usize, b: &usize| weights[*b].total_cmp(&weights[*a]).then(a.cmp(b));
+    if top_k < kept.len() {
+        kept.select_nth_unstable_by(top_k - 1, order);
+        kept.truncate(top_k);
+    }
+    kept.sort_unstable_by(order);
+    let total: f64 =
+        if params.top_k == 0 { f64::from(sum) } else { kept.iter().map(|&token| f64::from(weights[token])).sum() };
+    let mut reached = 0.0;
+    let mut count = 0;
+    // At least one token is kept, whatever `top_p` is.
+    while count < kept.len() && (count == 0 || reached < f64::from(params.top_p) * total) {
+        reached += f64::from(weights[kept[count]]);
+        count += 1;
+    }
+    kept.truncate(count);
+    let token = kept[pick(kept.iter().map(|&token| weights[token]), uniform * reached)];
+    Draw { token: token as u32, logprob: (f64::from(weights[token]) / reached).ln() as f32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Stream;
+    use crate::testing::Noise;
+
+    fn logits() -> Vec<f32> {
+        Noise::new(12).vector(200).iter().map(|x| x * 4.0).collect()
+    }
+
+    /// The distribution by its definition, in double precision.
+    fn distribution(logits: &[f32], params: &SamplingParams) -> Vec<f64> {
+        let mut p: Vec<f64> = logits.iter().map(|&x| (f64::from(x) / f64::from(params.temperature)).exp()).collect();
+        let mut order: Vec<usize> = (0..p.len()).collect();
+        order.sort_by(|&a, &b| p[b].total_cmp(&p[a]));
+        let top_k = if params.top_k == 0 { p.len() } else { params.top_k };
+        order.iter().skip(top_k).for_each(|&token| p[token] = 0.0);
+        let sum: f64 = p.iter().sum();
+        p.iter_mut().for_each(|p| *p /= sum);
+        let mut before = 0.0;
+        for &token in &order {
+            let own = p[token];
+            if before >= f64::from(params.top_p) {
+                p[token] = 0.0;
+            }
+            before += own;
+        }
+        let sum: f64 = p.iter().sum();
+        p.iter().map(|p| p / sum).collect()
+    }
+
+    #[test]
+    fn frequencies_and_logprobs_are_those_of_the_distribution() {
+        for (temperature, top_p, top_k) in [(1.0, 1.0, 0), (0.5, 1.0, 0), (1.3, 0.8, 0), (1.0, 1.0, 7), (1.0, 0.9, 20)]
+        {
+            let params = SamplingParams { temperature, top_p, top_k, max_new_tokens: 1 };
+            let logits = logits();
+            let expected = distribution(&logits, &params);
+            let mut counts = vec![0.0; logits.len()];
+            let draws = 20_000;
+            for position in 0..draws {
+                let drawn = draw(&mut logits.clone(), &params, Stream::new(3).uniform(position));
+                let p = expected[drawn.token as usize];
+                assert!((f64::from(drawn.logprob) - p.ln()).abs() < 1e-5, "{params:?}: {drawn:?} against {}", p.ln());
+                counts[drawn.token as usize] += 1.0;
+            }
+            for (count, p) in counts.iter().zip(&expected) {
+                // Three draws on top, as counts of rare tokens are far from normal.
+                let deviation = (p * (1.0 - p) / draws as f64).sqrt() + 3.0 / 4.5 / draws as f64;
+                assert!((count / draws as f64 - p).abs() <= 4.5 * deviation, "{params:?}: {count} against {p}");
+            }
+        }
+    }
+
+    #[test]
+    fn greedy_takes_the_first_of_the_likeliest() {
+        let params = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
+        let drawn = draw(&mut [0.0, 2.0, 1.0, 2.0], &params, 0.9);
+        let sum = 2.0f64.exp() * 2.0 + 1.0f64.exp() + 1.0;
+        assert_eq!(drawn.token, 1);
+        assert!((f64::from(drawn.logprob) - (2.0 - sum.ln())).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_ends_of_the_unit_interval_give_tokens_with_weight() {
+        let params = SamplingParams::default();
+        let largest = 1.0 - f64::EPSILON / 2.0;
+        assert_eq!(draw(&mut [0.0; 130], &params, 0.0).token, 0);
+        assert_eq!(draw(&mut [0.0; 130], &params, largest).token, 129);
+    }
+}

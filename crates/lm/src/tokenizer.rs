@@ -1,0 +1,434 @@
+//! Text to token ids and back, in the `tokenizer.json` format.
+//!
+//! Text is data: a marker such as `<|endoftext|>` that is spelled out in a prompt becomes ordinary tokens, so that
+//! nobody can end a text or forge a turn from inside it. [`Tokenizer::token_id`] gives the id of a real marker.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tokenizers::decoders::DecoderWrapper;
+use tokenizers::decoders::byte_level::ByteLevel as ByteLevelDecoder;
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::models::{ModelWrapper, TrainerWrapper};
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::pre_tokenizers::sequence::Sequence;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{AddedToken, SplitDelimiterBehavior};
+
+use crate::weights::{LoadError, SaveError, create_folder, read_text, write_text};
+
+const TOKENIZER_FILE: &str = "tokenizer.json";
+const SETTINGS_FILE: &str = "tokenizer_config.json";
+/// The marker that ends a text in tokenizers we train, and the first guess in others.
+const END_OF_TEXT: &str = "<|endoftext|>";
+/// Longer tokens are whole phrases of the training text.
+const LONGEST_TOKEN: usize = 24;
+/// How text is cut before merging. Alternatives in order: line ends with the indentation that follows, so that a line's
+/// depth is one token; a word with the space or sign before it; a single digit; signs with a space before them; other
+/// space, of which the last goes with what follows.
+const PIECES: &str = r"[\r\n]+[ \t]*|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|[^\S\r\n]+(?!\S)|[^\S\r\n]+";
+
+/// Turns text into token ids and back.
+///
+/// ```
+/// use codeward_lm::Tokenizer;
+///
+/// let texts = ["def add(a, b):\n    return a + b\n".to_owned()];
+/// let tokenizer = Tokenizer::train_bpe(texts.into_iter(), 300)?;
+/// let tokens = tokenizer.encode("return a + 1");
+/// assert_eq!(tokenizer.decode(&tokens), "return a + 1");
+/// # Ok::<(), codeward_lm::TokenizerError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    eos_token: String,
+    eos_id: u32,
+    vocab_size: usize,
+    /// The bytes that each token stands for; empty for markers. Only for byte-level tokenizers.
+    token_bytes: Option<Vec<Vec<u8>>>,
+}
+
+/// Why a tokenizer could not be read or made.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenizerError {
+    /// A file is missing or unreadable.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The file is not a tokenizer that we understand.
+    #[error("cannot understand the tokenizer {path:?}: {reason}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        reason: String,
+    },
+    /// Nothing says which token ends a text.
+    #[error("{path:?} names no end token, and the vocabulary has no {END_OF_TEXT}")]
+    NoEndToken {
+        /// The settings file.
+        path: PathBuf,
+    },
+    /// The settings name an end token that the vocabulary does not have.
+    #[error("the end token {token:?} of {path:?} is not in the vocabulary")]
+    UnknownEndToken {
+        /// The settings file.
+        path: PathBuf,
+        /// The token.
+        token: String,
+    },
+    /// A byte-level vocabulary holds all bytes and the end token.
+    #[error("a vocabulary of {found} is too small, expected at least {least}")]
+    TooSmall {
+        /// What was asked for.
+        found: usize,
+        /// The least that works.
+        least: usize,
+    },
+    /// Training failed.
+    #[error("cannot train the tokenizer: {reason}")]
+    Training {
+        /// What the trainer says.
+        reason: String,
+    },
+}
+
+impl TokenizerError {
+    /// What the user can do about it, where we know.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Load(error) => error.hint(),
+            Self::NoEndToken { .. } => Some("add \"eos_token\" to tokenizer_config.json"),
+            Self::UnknownEndToken { .. } => Some("check that both tokenizer files belong together"),
+            Self::Invalid { .. } | Self::TooSmall { .. } | Self::Training { .. } => None,
+        }
+    }
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json` and, for the end token, `tokenizer_config.json` from a checkpoint folder.
+    ///
+    /// # Errors
+    /// If a file is missing or broken, or no end token is known.
+    pub fn load(folder: &Path) -> Result<Self, TokenizerError> {
+        let path = folder.join(TOKENIZER_FILE);
+        let text = read_text(&path, "the tokenizer")?;
+        let inner = text
+            .parse::<tokenizers::Tokenizer>()
+            .map_err(|error| TokenizerError::Invalid { path, reason: error.to_string() })?;
+        let path = folder.join(SETTINGS_FILE);
+        let named = named_end_token(&path)?;
+        let token = named.as_deref().unwrap_or(END_OF_TEXT);
+        match (inner.token_to_id(token), &named) {
+            (Some(id), _) => Ok(Self::new(inner, token.to_owned(), id)),
+            (None, Some(token)) => Err(TokenizerError::UnknownEndToken { path, token: token.clone() }),
+            (None, None) => Err(TokenizerError::NoEndToken { path }),
+        }
+    }
+
+    /// Trains a byte-level byte-pair encoding. The same texts in the same order give the same tokenizer.
+    ///
+    /// The end token `<|endoftext|>` has id 0. The vocabulary comes out smaller if the texts have fewer pairs to merge.
+    ///
+    /// # Errors
+    /// If `vocab_size` is below 257.
+    pub fn train_bpe(texts: impl Iterator<Item = String>, vocab_size: usize) -> Result<Self, TokenizerError> {
+        const LEAST: usize = 257;
+        if vocab_size < LEAST {
+            return Err(TokenizerError::TooSmall { found: vocab_size, least: LEAST });
+        }
+        let failed = |error: tokenizers::Error| TokenizerError::Training { reason: error.to_string() };
+        let split = Split::new(SplitPattern::Regex(PIECES.to_owned()), SplitDelimiterBehavior::Isolated, false)
+            .map_err(failed)?;
+        // No space is put before the text, and the pieces above are the only cuts.
+        let bytes = ByteLevel::new(false, true, false);
+        let mut inner = tokenizers::Tokenizer::new(ModelWrapper::from(BPE::default()));
+        inner.with_pre_tokenizer(Some(PreTokenizerWrapper::from(Sequence::new(vec![split.into(), bytes.into()]))));
+        inner.with_decoder(Some(DecoderWrapper::from(ByteLevelDecoder::default())));
+        let trainer = BpeTrainer::builder()
+            .vocab_size(vocab_size)
+            .min_frequency(2)
+            .show_progress(false)
+            .max_token_length(Some(LONGEST_TOKEN))
+            .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+            .special_tokens(vec![AddedToken::from(END_OF_TEXT, true)])
+            .build();
+        let texts: Vec<String> = texts.collect();
+        inner.train(&mut TrainerWrapper::from(trainer), texts.into_iter()).map_err(failed)?;
+        let eos_id = inner.token_to_id(END_OF_TEXT).expect("the trainer adds the marker it was given");
+        Ok(Self::new(inner, END_OF_TEXT.to_owned(), eos_id))
+    }
+
+    fn new(mut inner: tokenizers::Tokenizer, eos_token: String, eos_id: u32) -> Self {
+        inner.set_encode_special_tokens(true);
+        let vocabulary = inner.get_vocab(true);
+        // Ids may have gaps; a table by id must reach the last.
+        let vocab_size = vocabulary.values().max().map_or(0, |&last| last as usize + 1);
+        let byte_level = matches!(inner.get_decoder(), Some(DecoderWrapper::ByteLevel(_)));
+        let token_bytes = byte_level.then(|| token_bytes(&inner, vocab_size));
+        Self { inner, eos_token, eos_id, vocab_size, token_bytes }
+    }
+
+    /// Writes `tokenizer.json` and `tokenizer_config.json`; each appears whole or not at all.
+    ///
+    /// # Errors
+    /// If the folder or a file cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), SaveError> {
+        create_folder(folder)?;
+        let text = self.inner.to_string(true).expect("a tokenizer is plain data");
+        write_text(&folder.join(TOKENIZER_FILE), &(text + "\n"))?;
+        let settings = json!({
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "eos_token": self.eos_token,
+            "pad_token": self.eos_token,
+            "clean_up_tokenization_spaces": false,
+        });
+        let text = serde_json::to_string_pretty(&settings).expect("settings are plain data");
+        write_text(&folder.join(SETTINGS_FILE), &(text + "\n"))
+    }
+
+    /// The tokens of a text. Nothing is added, and markers in the text are ordinary text.
+    pub fn encode(&self, text: &str) -> Vec<u32> {
+        let encoding = self.inner.encode_fast(text, false).expect("a tokenizer that was loaded takes any text");
+        encoding.get_ids().to_vec()
+    }
+
+    /// The text of tokens, without markers. Bytes that are no UTF-8 become replacement characters.
+    pub fn decode(&self, tokens: &[u32]) -> String {
+        match &self.token_bytes {
+            Some(_) => String::from_utf8_lossy(&self.bytes(tokens)).into_owned(),
+            None => self.inner.decode(tokens, true).expect("a decoder takes any known tokens"),
+        }
+    }
+
+    /// Which bytes of [`Tokenizer::decode`] each token gave: adjacent spans that cover the text. Where tokens share a
+    /// character, the last of them has it. Nothing if the tokenizer is not byte-level.
+    pub fn token_spans(&self, tokens: &[u32]) -> Option<Vec<Range<usize>>> {
+        let token_bytes = self.token_bytes.as_ref()?;
+        let bytes = self.bytes(tokens);
+        // Where a character of the text ends: its offset in the tokens' bytes, and in the text.
+        let mut ends = Vec::new();
+        let (mut raw, mut shown) = (0, 0);
+        for chunk in bytes.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                raw += character.len_utf8();
+                shown += character.len_utf8();
+                ends.push((raw, shown));
+            }
+            if !chunk.invalid().is_empty() {
+                raw += chunk.invalid().len();
+                shown += char::REPLACEMENT_CHARACTER.len_utf8();
+                ends.push((raw, shown));
+            }
+        }
+        let mut spans = Vec::with_capacity(tokens.len());
+        let (mut raw_end, mut start, mut next) = (0, 0, 0);
+        for &token in tokens {
+            raw_end += token_bytes.get(token as usize).map_or(0, Vec::len);
+            let mut end = start;
+            while let Some(&(raw, shown)) = ends.get(next).filter(|(raw, _)| *raw <= raw_end) {
+                debug_assert!(raw <= raw_end);
+                end = shown;
+                next += 1;
+            }
+            spans.push(start..end);
+            start = end;
+        }
+        Some(spans)
+    }
+
+    fn bytes(&self, tokens: &[u32]) -> Vec<u8> {
+        let table = self.token_bytes.as_deref().unwrap_or_default();
+        tokens.iter().filter_map(|&token| table.get(token as usize)).flatten().copied().collect()
+    }
+
+    /// The id of the token that ends a text.
+    pub fn eos_id(&self) -> u32 {
+        self.eos_id
+    }
+
+    /// The id of a token or marker by its name in the file.
+    pub fn token_id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// One more than the largest id.
+    pub fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+}
+
+/// The end token that the settings file names, if there is such a file and it does.
+fn named_end_token(path: &Path) -> Result<Option<String>, TokenizerError> {
+    let text = match read_text(path, "the tokenizer's settings") {
+        Ok(text) => text,
+        Err(LoadError::MissingFile { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let settings: Value =
+        serde_json::from_str(&text).map_err(|source| LoadError::Json { path: path.to_owned(), source })?;
+    let token = &settings["eos_token"];
+    Ok(token.as_str().or_else(|| token["content"].as_str()).map(str::to_owned))
+}
+
+/// The bytes of every token: its characters by the byte-level alphabet, or nothing for a marker.
+fn token_bytes(inner: &tokenizers::Tokenizer, vocab_size: usize) -> Vec<Vec<u8>> {
+    let byte_of = byte_alphabet();
+    let markers = inner.get_added_tokens_decoder();
+    (0..vocab_size as u32)
+        .map(|id| {
+            let token = inner.id_to_token(id).unwrap_or_default();
+            match markers.get(&id) {
+                Some(marker) if marker.special => Vec::new(),
+                // An added token that is no marker stands for its own text.
+                Some(_) => token.into_bytes(),
+                None => token.chars().filter_map(|character| byte_of.get(&character).copied()).collect(),
+            }
+        })
+        .collect()
+}
+
+/// The byte behind each character of the byte-level alphabet: printable Latin-1 stands for itself, the other bytes
+/// follow from 256 on, in order.
+fn byte_alphabet() -> BTreeMap<char, u8> {
+    let mut shifted = 256..;
+    (0..=u8::MAX)
+        .map(|byte| {
+            let printable = matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+            let code = if printable { u32::from(byte) } else { shifted.next().expect("the range has no end") };
+            (char::from_u32(code).expect("below the surrogates"), byte)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn corpus() -> impl Iterator<Item = String> {
+        (0..40).map(|i| {
+            format!(
+                "def read_{i}(path, user_name):\n    if not path.startswith('/srv/'):\n        raise ValueError(path)\n    \
+                 with open(path) as handle:\n        return handle.read() + {i}\n\n\n# größer – naïve {i}\n"
+            )
+        })
+    }
+
+    fn trained() -> Tokenizer {
+        Tokenizer::train_bpe(corpus(), 400).unwrap()
+    }
+
+    fn texts_of(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
+        tokenizer.encode(text).iter().map(|&token| tokenizer.decode(&[token])).collect()
+    }
+
+    #[test]
+    fn indentation_is_one_token_and_digits_stand_alone() {
+        let tokenizer = trained();
+        let tokens = texts_of(&tokenizer, "x = 1234\n        return handle");
+        assert_eq!(tokens[4..8], ["1", "2", "3", "4"].map(String::from), "{tokens:?}");
+        assert!(tokens.contains(&"\n        ".to_owned()), "{tokens:?}");
+        assert!(tokens.contains(&"return".to_owned()), "{tokens:?}");
+    }
+
+    #[test]
+    fn training_is_deterministic() {
+        let first = trained().inner.to_string(false).unwrap();
+        for _ in 0..3 {
+            assert_eq!(trained().inner.to_string(false).unwrap(), first);
+        }
+    }
+
+    #[test]
+    fn markers_in_text_are_text() {
+        let tokenizer = trained();
+        let tokens = tokenizer.encode("a<|endoftext|>b");
+        assert!(!tokens.contains(&tokenizer.eos_id()));
+        assert_eq!(tokenizer.decode(&tokens), "a<|endoftext|>b");
+        assert_eq!(tokenizer.token_id("<|endoftext|>"), Some(0));
+        // A real marker leaves no text.
+        assert_eq!(tokenizer.decode(&[tokens[0], tokenizer.eos_id(), tokens[0]]), "aa");
+    }
+
+    #[test]
+    fn saving_and_loading_gives_the_same_tokenizer() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokenizer = trained();
+        tokenizer.save(folder.path()).unwrap();
+        let loaded = Tokenizer::load(folder.path()).unwrap();
+        let text = "def read_7(path):\n\tnaïve\r\n";
+        assert_eq!(loaded.encode(text), tokenizer.encode(text));
+        assert_eq!((loaded.eos_id(), loaded.vocab_size()), (0, tokenizer.vocab_size()));
+        assert_eq!(loaded.inner.to_string(false).unwrap(), tokenizer.inner.to_string(false).unwrap());
+    }
+
+    #[test]
+    fn errors_name_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Tokenizer::load(folder.path()).unwrap_err();
+        assert!(
+            matches!(&error, TokenizerError::Load(LoadError::MissingFile { path, .. }) if path.ends_with("tokenizer.json"))
+        );
+        std::fs::write(folder.path().join("tokenizer.json"), "{}").unwrap();
+        let error = Tokenizer::load(folder.path()).unwrap_err();
+        assert!(matches!(error, TokenizerError::Invalid { .. }), "{error}");
+        trained().save(folder.path()).unwrap();
+        std::fs::write(folder.path().join("tokenizer_config.json"), r#"{"eos_token": {"content": "<end>"}}"#).unwrap();
+        let error = Tokenizer::load(folder.path()).unwrap_err();
+        assert!(matches!(&error, TokenizerError::UnknownEndToken { token, .. } if token == "<end>"), "{error}");
+        assert!(error.hint().is_some());
+        let error = Tokenizer::train_bpe(corpus(), 256).unwrap_err();
+        assert_eq!(error.to_string(), "a vocabulary of 256 is too small, expected at least 257");
+    }
+
+    #[test]
+    fn spans_of_a_shared_character_go_to_its_last_token() {
+        let tokenizer = trained();
+        // A character outside the corpus is four tokens of a byte each.
+        let tokens = tokenizer.encode("a🦀");
+        let spans = tokenizer.token_spans(&tokens).unwrap();
+        assert_eq!(spans, [0..1, 1..1, 1..1, 1..1, 1..5]);
+        // Cut short, the bytes so far are one replacement character of three bytes.
+        assert_eq!(tokenizer.decode(&tokens[..3]), "a\u{fffd}");
+        assert_eq!(tokenizer.token_spans(&tokens[..3]).unwrap(), [0..1, 1..1, 1..4]);
+    }
+
+    #[test]
+    fn decoding_agrees_with_the_library() {
+        let tokenizer = trained();
+        for tokens in [tokenizer.encode("größer\n    x = 1"), vec![200, 150, 9, 399, 0, 77]] {
+            assert_eq!(tokenizer.decode(&tokens), tokenizer.inner.decode(&tokens, true).unwrap());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_survives(text in any::<String>()) {
+            static TRAINED: std::sync::OnceLock<Tokenizer> = std::sync::OnceLock::new();
+            let tokenizer = TRAINED.get_or_init(trained);
+            let tokens = tokenizer.encode(&text);
+            prop_assert_eq!(tokenizer.decode(&tokens), text);
+        }
+
+        #[test]
+        fn spans_cover_the_text_of_any_tokens(tokens in prop::collection::vec(0u32..400, 0..60)) {
+            static TRAINED: std::sync::OnceLock<Tokenizer> = std::sync::OnceLock::new();
+            let tokenizer = TRAINED.get_or_init(trained);
+            let text = tokenizer.decode(&tokens);
+            let spans = tokenizer.token_spans(&tokens).unwrap();
+            prop_assert_eq!(spans.len(), tokens.len());
+            let mut next = 0;
+            for span in spans {
+                prop_assert_eq!(span.start, next);
+                prop_assert!(text.is_char_boundary(span.end));
+                next = span.end;
+            }
+            prop_assert_eq!(next, text.len());
+        }
+    }
+}

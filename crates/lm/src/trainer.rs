@@ -1,0 +1,316 @@
+//! Scores and gradients: what a training loop asks of the model.
+//!
+//! A loss reaches the network only through the log-probability and the entropy of each completion token, so the loop
+//! gives two derivatives per token and needs to know nothing else about the network.
+
+use std::path::Path;
+
+use crate::decoder::{PackedBatch, Retention, ScoredToken, Workspace};
+use crate::kernels::optimizer::{self, UpdateFactors};
+use crate::model::Model;
+use crate::weights::{LoadError, Outgoing, Precision, SaveError, WeightFile, write_tensors};
+
+/// Rows per pass when only scores are wanted: enough for full speed, little enough to stay in cache.
+const SCORE_ROWS: usize = 2048;
+/// The note in a state file that holds the number of updates.
+const STEPS_NOTE: &str = "steps";
+const FIRST_MOMENT: &str = "first_moment";
+const SECOND_MOMENT: &str = "second_moment";
+
+/// Prompt and completion of one rollout.
+///
+/// Tokens from `num_prompt` on are scored, each from the hidden state of the token before it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sequence<'a> {
+    /// Prompt, then completion.
+    pub tokens: &'a [u32],
+    /// How many of them are not scored; at least one, as the first token has nothing before it.
+    pub num_prompt: usize,
+}
+
+/// What the model thinks of the completions of a batch: per sequence, per completion token.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scores {
+    /// Natural logarithm of the token's probability at the temperature asked for.
+    pub logprobs: Vec<Vec<f32>>,
+    /// Entropy in nats of the distribution the token was drawn from.
+    pub entropies: Vec<Vec<f32>>,
+}
+
+/// The derivatives of a loss by [`Scores`], in the same shape.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Upstream {
+    /// By each log-probability.
+    pub logprobs: Vec<Vec<f32>>,
+    /// By each entropy; left empty, all are zero.
+    pub entropies: Vec<Vec<f32>>,
+}
+
+/// The constants of an AdamW update (Loshchilov and Hutter 2019).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamW {
+    /// Learning rate.
+    pub lr: f32,
+    /// Decay of the first moment.
+    pub beta1: f32,
+    /// Decay of the second moment.
+    pub beta2: f32,
+    /// Added to the root of the second moment.
+    pub eps: f32,
+    /// Decay of weights per unit of learning rate; biases and norms are exempt.
+    pub weight_decay: f32,
+    /// Gradients whose norm is larger are scaled down to it. Infinity turns this off.
+    pub max_grad_norm: f32,
+}
+
+impl Default for AdamW {
+    fn default() -> Self {
+        Self { lr: 1e-4, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0, max_grad_norm: 1.0 }
+    }
+}
+
+/// A model in training: its gradients, its optimiser state, and buffers that are reused from batch to batch.
+pub struct Trainer {
+    model: Model,
+    gradients: Vec<f32>,     // the model's layout
+    first_moment: Vec<f32>,  // the model's layout
+    second_moment: Vec<f32>, // the model's layout
+    num_steps: u32,
+    workspace: Workspace,
+}
+
+/// Packs sequences. The last token of each predicts nothing, so it is not computed.
+fn pack(batch: &[Sequence<'_>], model: &Model) -> PackedBatch {
+    let mut packed = PackedBatch::default();
+    for sequence in batch {
+        let length = sequence.tokens.len();
+        assert!(
+            (1..=length).contains(&sequence.num_prompt),
+            "a prompt of {} tokens in a sequence of {length}",
+            sequence.num_prompt
+        );
+        let vocab_size = model.config().vocab_size;
+        let last = sequence.tokens[length - 1];
+        assert!((last as usize) < vocab_size, "token {last} is in the vocabulary of {vocab_size}");
+        let rows = packed.push(&sequence.tokens[..length - 1], model.config());
+        packed.scored.extend(
+            (sequence.num_prompt..length)
+                .map(|position| ScoredToken { row: rows.start + position - 1, token: sequence.tokens[position] }),
+        );
+    }
+    packed
+}
+
+/// Ranges of sequences of about [`SCORE_ROWS`] rows each.
+fn portions<'a, 'b>(batch: &'a [Sequence<'b>]) -> impl Iterator<Item = &'a [Sequence<'b>]> {
+    let mut rest = batch;
+    std::iter::from_fn(move || {
+        let mut rows = 0;
+        let fitting = rest.iter().take_while(|sequence| {
+            rows += sequence.tokens.len();
+            rows <= SCORE_ROWS
+        });
+        // A sequence that is longer than a portion gets its own.
+        let count = fitting.count().max(1).min(rest.len());
+        let (portion, remaining) = rest.split_at(count);
+        rest = remaining;
+        (!portion.is_empty()).then_some(portion)
+    })
+}
+
+fn score_with(model: &Model, batch: &[Sequence<'_>], temperature: f32, workspace: &mut Workspace) -> Scores {
+    assert_temperature(temperature);
+    let decoder = model.decoder();
+    let mut scores = Scores::default();
+    for portion in portions(batch) {
+        let packed = pack(portion, model);
+        decoder.forward(&packed, Retention::Nothing, workspace, |_, _| {});
+        let statistics = decoder.score(&packed, temperature, workspace);
+        scores.extend(portion, statistics);
+    }
+    scores
+}
+
+fn assert_temperature(temperature: f32) {
+    assert!(temperature.is_finite() && temperature > 0.0, "a temperature of {temperature} is finite and above zero");
+}
+
+/// Scores completions with a model that is not in training, such as a frozen reference.
+///
+/// # Panics
+/// As [`Trainer::score`].
+pub fn score(model: &Model, batch: &[Sequence<'_>], temperature: f32) -> Scores {
+    score_with(model, batch, temperature, &mut Workspace::default())
+}
+
+impl Scores {
+    fn extend(&mut self, batch: &[Sequence<'_>], statistics: &[crate::kernels::head::RowStatistics]) {
+        let mut rest = statistics;
+        for sequence in batch {
+            let (own, remaining) = rest.split_at(sequence.tokens.len() - sequence.num_prompt);
+            rest = remaining;
+            self.logprobs.push(own.iter().map(|row| row.logprob).collect());
+            self.entropies.push(own.iter().map(|row| row.entropy).collect());
+        }
+    }
+}
+
+impl Upstream {
+    /// One pair of derivatives per scored token, checked against the batch.
+    fn flatten(&self, batch: &[Sequence<'_>]) -> Vec<[f32; 2]> {
+        assert_eq!(self.logprobs.len(), batch.len(), "derivatives for each sequence");
+        assert!(self.entropies.is_empty() || self.entropies.len() == batch.len(), "derivatives for each sequence");
+        let mut pairs = Vec::new();
+        for (index, sequence) in batch.iter().enumerate() {
+            let count = sequence.tokens.len() - sequence.num_prompt;
+            let logprobs = &self.logprobs[index];
+            assert_eq!(logprobs.len(), count, "a derivative for each token of sequence {index}");
+            if let Some(entropies) = self.entropies.get(index) {
+                assert_eq!(entropies.len(), count, "a derivative for each token of sequence {index}");
+                pairs.extend(logprobs.iter().zip(entropies).map(|(&logprob, &entropy)| [logprob, entropy]));
+            } else {
+                pairs.extend(logprobs.iter().map(|&logprob| [logprob, 0.0]));
+            }
+        }
+        pairs
+    }
+}
+
+impl Trainer {
+    /// Starts training with gradients and moments of zero.
+    pub fn new(model: Model) -> Self {
+        let count = model.num_parameters();
+        Self {
+            model,
+            gradients: vec![0.0; count],
+            first_moment: vec![0.0; count],
+            second_moment: vec![0.0; count],
+            num_steps: 0,
+            workspace: Workspace::default(),
+        }
+    }
+
+    /// The model as it is now.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Ends training.
+    pub fn into_model(self) -> Model {
+        self.model
+    }
+
+    /// How many updates were made.
+    pub fn num_steps(&self) -> u32 {
+        self.num_steps
+    }
+
+    /// Scores completions without touching the gradients.
+    ///
+    /// # Panics
+    /// If a prompt is empty or longer than its sequence, a token is not in the vocabulary, a sequence is longer than the
+    /// model's positions plus one, or the temperature is not above zero.
+    pub fn score(&mut self, batch: &[Sequence<'_>], temperature: f32) -> Scores {
+        score_with(&self.model, batch, temperature, &mut self.workspace)
+    }
+
+    /// Scores completions, asks `upstream` for the derivatives of the loss, and adds the gradient of the loss.
+    ///
+    /// # Panics
+    /// As [`Trainer::score`], and if the derivatives do not have the shape of the scores.
+    pub fn accumulate(
+        &mut self,
+        batch: &[Sequence<'_>],
+        temperature: f32,
+        upstream: impl FnOnce(&Scores) -> Upstream,
+    ) -> Scores {
+        assert_temperature(temperature);
+        let decoder = self.model.decoder();
+        let packed = pack(batch, &self.model);
+        decoder.forward(&packed, Retention::EveryLayer, &mut self.workspace, |_, _| {});
+        let mut scores = Scores::default();
+        scores.extend(batch, decoder.score(&packed, temperature, &mut self.workspace));
+        let d_scores = upstream(&scores).flatten(batch);
+        if !d_scores.is_empty() {
+            let mut gradients = self.model.layout().gradients(&mut self.gradients);
+            decoder.backward(&packed, temperature, &d_scores, &mut self.workspace, &mut gradients);
+        }
+        scores
+    }
+
+    /// Forgets the gradients.
+    pub fn zero_gradients(&mut self) {
+        self.gradients.fill(0.0);
+    }
+
+    /// The Euclidean norm of all gradients together.
+    pub fn gradient_norm(&self) -> f32 {
+        optimizer::norm(&self.gradients)
+    }
+
+    /// The gradient of one tensor by its name in the checkpoint, rows first.
+    pub fn gradient(&self, name: &str) -> Option<&[f32]> {
+        let slot = self.model.layout().slots().iter().find(|slot| slot.name == name)?;
+        Some(&self.gradients[slot.range.clone()])
+    }
+
+    /// Makes one update and returns the gradient norm before clipping. The gradients stay as they are.
+    ///
+    /// If the norm is not finite nothing changes: neither weights nor moments nor the number of steps.
+    pub fn step(&mut self, settings: &AdamW) -> f32 {
+        let norm = self.gradient_norm();
+        if !norm.is_finite() {
+            return norm;
+        }
+        self.num_steps += 1;
+        // In double precision, as one minus a power close to one loses digits.
+        let correction = |beta: f32| 1.0 - f64::from(beta).powi(self.num_steps as i32);
+        let factors = UpdateFactors {
+            beta1: settings.beta1,
+            beta2: settings.beta2,
+            eps: settings.eps,
+            gradient_scale: if norm > settings.max_grad_norm { settings.max_grad_norm / norm } else { 1.0 },
+            step_size: (f64::from(settings.lr) / correction(settings.beta1)) as f32,
+            root_correction: (1.0 / correction(settings.beta2).sqrt()) as f32,
+            retention: 1.0 - settings.lr * settings.weight_decay,
+        };
+        let decayed = self.model.layout().num_decayed();
+        let (first, second) = (&mut self.first_moment, &mut self.second_moment);
+        optimizer::adamw(self.model.parameters_mut(), &self.gradients, first, second, decayed, factors);
+        norm
+    }
+
+    /// Writes moments and step count, exactly; the file appears whole or not at all. The model is saved on its own
+    /// ([`Model::save`], in [`Precision::F32`] if training is to go on to the bit).
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save_state(&self, path: &Path) -> Result<(), SaveError> {
+        let shape = [self.first_moment.len()];
+        let tensors = [
+            Outgoing { name: FIRST_MOMENT, shape: &shape, numbers: &self.first_moment },
+            Outgoing { name: SECOND_MOMENT, shape: &shape, numbers: &self.second_moment },
+        ];
+        write_tensors(path, &tensors, &[(STEPS_NOTE, &self.num_steps.to_string())], Precision::F32)
+    }
+
+    /// Reads what [`Trainer::save_state`] wrote. On an error the trainer is as before.
+    ///
+    /// # Errors
+    /// If the file is missing, broken or belongs to a model of another shape.
+    pub fn load_state(&mut self, path: &Path) -> Result<(), LoadError> {
+        let mut file = WeightFile::open(path)?;
+        let missing = || LoadError::MissingTensor { path: path.to_owned(), name: STEPS_NOTE.to_owned() };
+        let num_steps = file.note(STEPS_NOTE).and_then(|steps| steps.parse().ok()).ok_or_else(missing)?;
+        let count = self.model.num_parameters();
+        let mut moments = [FIRST_MOMENT, SECOND_MOMENT].map(|name| (name, Vec::new()));
+        for (name, moment) in &mut moments {
+            file.describe(name, &[count])?;
+            moment.resize(count, 0.0);
+            file.read(name, moment)?;
+        }
+        let [(_, first), (_, second)] = moments;
+        (self.first_moment, self.second_moment, self.num_steps) = (first, second, num_steps);
+        Ok(())
+    }
+}

@@ -1,0 +1,256 @@
+//! Gradients, updates and their reproducibility.
+
+use codeward_lm::{AdamW, LoadError, Model, ModelConfig, Precision, Scores, Sequence, Trainer, Upstream, score};
+
+fn config() -> ModelConfig {
+    ModelConfig {
+        hidden_size: 40,
+        intermediate_size: 56,
+        num_hidden_layers: 2,
+        num_attention_heads: 4,
+        num_key_value_heads: 2,
+        head_dim: 10,
+        vocab_size: 90,
+        max_position_embeddings: 128,
+        tie_word_embeddings: false,
+        ..ModelConfig::tiny()
+    }
+}
+
+fn sequences() -> Vec<(Vec<u32>, usize)> {
+    let sequence = |number: usize, length: usize, num_prompt: usize| {
+        ((0..length).map(|i| ((i * i * 7 + i * 13 + number * 29) % 90) as u32).collect(), num_prompt)
+    };
+    // The third has no completion and the fourth a prompt of one token.
+    vec![sequence(0, 9, 4), sequence(1, 75, 30), sequence(2, 5, 5), sequence(3, 20, 1), sequence(4, 2, 1)]
+}
+
+fn borrowed(sequences: &[(Vec<u32>, usize)]) -> Vec<Sequence<'_>> {
+    sequences.iter().map(|(tokens, num_prompt)| Sequence { tokens, num_prompt: *num_prompt }).collect()
+}
+
+/// Different derivatives for every token, of both kinds.
+fn derivatives(scores: &Scores) -> Upstream {
+    let vary = |rows: &[Vec<f32>], scale: f32| {
+        let value = |i: usize, j: usize| scale * (((i * 5 + j * 3) % 7) as f32 - 2.5);
+        rows.iter().enumerate().map(|(i, row)| (0..row.len()).map(|j| value(i, j)).collect()).collect()
+    };
+    Upstream { logprobs: vary(&scores.logprobs, 0.1), entropies: vary(&scores.entropies, -0.07) }
+}
+
+/// The loss whose derivatives those are.
+fn loss(scores: &Scores) -> f64 {
+    let upstream = derivatives(scores);
+    let inner = |a: &[Vec<f32>], b: &[Vec<f32>]| -> f64 {
+        a.iter().flatten().zip(b.iter().flatten()).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
+    };
+    inner(&scores.logprobs, &upstream.logprobs) + inner(&scores.entropies, &upstream.entropies)
+}
+
+#[test]
+fn gradients_of_the_whole_model_match_finite_differences() {
+    const TEMPERATURE: f32 = 0.8;
+    let sequences = sequences();
+    let batch = borrowed(&sequences);
+    let mut worst = 0.0f64;
+    for tied in [false, true] {
+        // A model that has left its initial state, where biases and norms are trivial.
+        let mut trainer = Trainer::new(Model::init(ModelConfig { tie_word_embeddings: tied, ..config() }, 3));
+        for _ in 0..3 {
+            trainer.zero_gradients();
+            trainer.accumulate(&batch, TEMPERATURE, derivatives);
+            trainer.step(&AdamW { lr: 0.02, max_grad_norm: f32::INFINITY, ..AdamW::default() });
+        }
+        trainer.zero_gradients();
+        trainer.accumulate(&batch, TEMPERATURE, derivatives);
+        let model = trainer.model().clone();
+        let names = model.tensor_names().map(str::to_owned).collect::<Vec<_>>();
+        for name in names {
+            let gradient = trainer.gradient(&name).unwrap().to_vec();
+            let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+            // Along the gradient itself the derivative is the norm.
+            let moved = |step: f64| {
+                let mut model = model.clone();
+                let values: Vec<f32> = model.tensor(&name).unwrap().to_vec();
+                let moved =
+                    values.iter().zip(&gradient).map(|(x, g)| (f64::from(*x) + step * f64::from(*g) / norm) as f32);
+                model.set_tensor(&name, &moved.collect::<Vec<_>>());
+                loss(&score(&model, &batch, TEMPERATURE))
+            };
+            let step = 1.6e-2;
+            // Two central differences, combined so that the third derivative cancels.
+            let difference = |step: f64| (moved(step) - moved(-step)) / (2.0 * step);
+            let estimate = (4.0 * difference(step) - difference(2.0 * step)) / 3.0;
+            let error = (estimate - norm).abs() / norm;
+            assert!(error < 5e-3, "{name} (tied: {tied}): norm {norm}, difference {estimate}, error {error:e}");
+            worst = worst.max(error);
+        }
+    }
+    println!("worst relative error of a tensor's gradient: {worst:e}");
+}
+
+#[test]
+fn scoring_with_gradients_and_without_is_the_same() {
+    let sequences = sequences();
+    let batch = borrowed(&sequences);
+    let model = Model::init(config(), 3);
+    let scores = score(&model, &batch, 1.3);
+    assert_eq!(scores.logprobs.iter().map(Vec::len).collect::<Vec<_>>(), [5, 45, 0, 19, 1]);
+    let mut trainer = Trainer::new(model);
+    assert_eq!(trainer.accumulate(&batch, 1.3, derivatives), scores);
+    assert_eq!(trainer.score(&batch, 1.3), scores);
+    // A sequence's scores do not depend on the batch it is in.
+    for (index, sequence) in batch.iter().enumerate() {
+        assert_eq!(trainer.score(&[*sequence], 1.3).logprobs[0], scores.logprobs[index]);
+    }
+}
+
+#[test]
+fn gradients_add_up_over_calls_and_scale_with_the_derivatives() {
+    let sequences = sequences();
+    let batch = borrowed(&sequences);
+    let mut trainer = Trainer::new(Model::init(config(), 3));
+    trainer.accumulate(&batch, 1.0, derivatives);
+    let once = trainer.gradient_norm();
+    trainer.accumulate(&batch, 1.0, derivatives);
+    assert!((trainer.gradient_norm() / once - 2.0).abs() < 1e-5);
+    trainer.zero_gradients();
+    assert_eq!(trainer.gradient_norm(), 0.0);
+    // Sequence by sequence gives the same sum as all at once.
+    let all = trainer.score(&batch, 1.0);
+    let upstream = derivatives(&all);
+    for (index, sequence) in batch.iter().enumerate() {
+        trainer.accumulate(&[*sequence], 1.0, |_| Upstream {
+            logprobs: vec![upstream.logprobs[index].clone()],
+            entropies: vec![upstream.entropies[index].clone()],
+        });
+    }
+    assert!((trainer.gradient_norm() / once - 1.0).abs() < 1e-5);
+}
+
+/// Some updates on a fresh trainer; the numbers a run would log.
+fn train(trainer: &mut Trainer, updates: usize) -> Vec<u32> {
+    let sequences = sequences();
+    let batch = borrowed(&sequences);
+    let settings = AdamW { lr: 3e-3, weight_decay: 0.1, ..AdamW::default() };
+    let mut log = Vec::new();
+    for _ in 0..updates {
+        trainer.zero_gradients();
+        let scores = trainer.accumulate(&batch, 1.0, derivatives);
+        log.push(trainer.step(&settings).to_bits());
+        log.extend(scores.logprobs.iter().flatten().map(|x| x.to_bits()));
+    }
+    log
+}
+
+#[test]
+fn training_is_bitwise_reproducible_on_any_number_of_threads() {
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut trainer = Trainer::new(Model::init(config(), 3));
+            let log = train(&mut trainer, 4);
+            (log, trainer.model().weights_hash())
+        })
+    };
+    let first = run(2);
+    assert_eq!(run(2), first);
+    assert_eq!(run(1), first);
+    assert_eq!(run(3), first);
+}
+
+#[test]
+fn resuming_from_disk_is_bitwise_the_same_as_going_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut trainer = Trainer::new(Model::init(config(), 3));
+    train(&mut trainer, 3);
+    trainer.model().save(folder.path(), Precision::F32).unwrap();
+    trainer.save_state(&folder.path().join("optimizer.safetensors")).unwrap();
+    let expected = train(&mut trainer, 3);
+    let mut resumed = Trainer::new(Model::load(folder.path()).unwrap());
+    resumed.load_state(&folder.path().join("optimizer.safetensors")).unwrap();
+    assert_eq!(resumed.num_steps(), 3);
+    assert_eq!(train(&mut resumed, 3), expected);
+    assert_eq!(resumed.model().weights_hash(), trainer.model().weights_hash());
+    // The state matters: without it the numbers differ.
+    let mut fresh = Trainer::new(Model::load(folder.path()).unwrap());
+    assert_ne!(train(&mut fresh, 3), expected);
+}
+
+#[test]
+fn state_of_another_model_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("optimizer.safetensors");
+    Trainer::new(Model::init(config(), 3)).save_state(&path).unwrap();
+    let mut other = Trainer::new(Model::init(ModelConfig { vocab_size: 91, ..config() }, 3));
+    assert!(matches!(other.load_state(&path), Err(LoadError::WrongShape { .. })));
+    let missing = other.load_state(&folder.path().join("nothing"));
+    assert!(matches!(missing, Err(LoadError::MissingFile { .. })));
+}
+
+#[test]
+fn a_gradient_that_is_not_finite_changes_nothing() {
+    let sequences = sequences();
+    let mut trainer = Trainer::new(Model::init(config(), 3));
+    let before = trainer.model().weights_hash();
+    trainer.accumulate(&borrowed(&sequences), 1.0, |scores| {
+        let mut upstream = derivatives(scores);
+        upstream.logprobs[0][0] = f32::NAN;
+        upstream
+    });
+    assert!(!trainer.step(&AdamW::default()).is_finite());
+    assert_eq!((trainer.model().weights_hash(), trainer.num_steps()), (before, 0));
+}
+
+#[test]
+fn clipping_bounds_the_gradient_that_the_update_sees() {
+    let sequences = sequences();
+    let batch = borrowed(&sequences);
+    // With a first moment only (beta2 = 0 would divide by zero), scaling gradients leaves Adam's first update unchanged,
+    // so clipping shows in the moments: two trainers whose gradients differ tenfold end with equal states.
+    let states: Vec<Vec<u8>> = [1.0, 10.0]
+        .into_iter()
+        .map(|scale| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut trainer = Trainer::new(Model::init(config(), 3));
+            trainer.accumulate(&batch, 1.0, |scores| {
+                let mut upstream = derivatives(scores);
+                let all = upstream.logprobs.iter_mut().chain(&mut upstream.entropies);
+                all.flatten().for_each(|x| *x *= scale * 16.0);
+                upstream
+            });
+            let norm = trainer.step(&AdamW { max_grad_norm: 0.5, ..AdamW::default() });
+            assert!(norm > 0.5, "the norm before clipping is reported: {norm}");
+            let path = folder.path().join("state");
+            trainer.save_state(&path).unwrap();
+            std::fs::read(path).unwrap()
+        })
+        .collect();
+    let numbers = |bytes: &[u8]| -> Vec<f32> {
+        bytes[bytes.len() % 4..].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    };
+    let (a, b) = (numbers(&states[0][256..]), numbers(&states[1][256..]));
+    let difference = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let largest = a.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+    assert!(largest > 1e-3 && difference < 1e-5 * largest, "{difference} of {largest}");
+}
+
+#[test]
+fn training_learns_a_text_by_heart() {
+    let tokens: Vec<u32> = (0..40).map(|i| (i * 17 + i * i) % 90).collect();
+    let batch = [Sequence { tokens: &tokens, num_prompt: 1 }];
+    let mut trainer = Trainer::new(Model::init(config(), 3));
+    let mean = |scores: &Scores| scores.logprobs[0].iter().sum::<f32>() / 39.0;
+    let start = mean(&trainer.score(&batch, 1.0));
+    assert!((start + 90f32.ln()).abs() < 0.2, "a fresh model is close to uniform: {start}");
+    for _ in 0..120 {
+        trainer.zero_gradients();
+        trainer.accumulate(&batch, 1.0, |scores| Upstream {
+            logprobs: scores.logprobs.iter().map(|row| vec![-1.0 / 39.0; row.len()]).collect(),
+            entropies: Vec::new(),
+        });
+        trainer.step(&AdamW { lr: 5e-3, ..AdamW::default() });
+    }
+    let end = mean(&trainer.score(&batch, 1.0));
+    assert!(end > -0.05, "mean log-probability {end}");
+}
