@@ -121,10 +121,18 @@ class Host:
         header, nothing = struct.pack("<Ii", CAPABILITY_VERSION_3, 0), bytes(24)
         call("capabilities", self.numbers["capset"], header, nothing)
 
-    def filter_calls(self, processes):
-        # The answer for clone3 comes first: the second filter forbids installing any more.
-        for header, _ in (self.filters[0], self.filters[2 if processes else 1]):
-            call("seccomp", self.numbers["seccomp"], SECCOMP_SET_MODE_FILTER, 0, header)
+    def install(self, index):
+        header, _ = self.filters[index]
+        call("seccomp", self.numbers["seccomp"], SECCOMP_SET_MODE_FILTER, 0, header)
+
+    def filter_own_calls(self):
+        """For this process and every child: what programs may do, and what preparing them takes."""
+        self.install(0)
+        self.install(1)
+
+    def filter_program_calls(self, processes):
+        """For one child: takes away what preparing it took."""
+        self.install(3 if processes else 2)
 
 
 def read_job(descriptor):
@@ -194,7 +202,7 @@ def confine(host, numbers, descriptors):
     random.seed()
     limit(numbers)
     host.drop_capabilities()
-    host.filter_calls(bool(numbers[0]))
+    host.filter_program_calls(bool(numbers[0]))
     os.write(STATUS, b"k")
     os.close(STATUS)
     return source
@@ -265,6 +273,7 @@ def start():
     os.environ.pop("MALLOC_ARENA_MAX", None)
     threading.stack_size(THREAD_STACK)
     about = {"version": sys.version.split()[0], "executable": sys.executable, "warmed": warmed}
+    host.filter_own_calls()
     gc.collect()
     gc.freeze()
     link.send(b"R" + json.dumps(about).encode())

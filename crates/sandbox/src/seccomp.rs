@@ -1,4 +1,8 @@
-//! The system calls a program may make: an allow-list, compiled to filters that the program's process installs on itself.
+//! The system calls a program may make: an allow-list in two filters, both of which must let a call pass.
+//!
+//! The fork server puts itself and all its children under the long one, once: what programs may do, and what the server needs
+//! to prepare them. Each child adds the short one, which takes the server's calls away again. The kernel examines every new
+//! filter for every system call there is, so a long one for each child would cost a seventh of the whole run.
 //!
 //! Everything else fails with `EPERM`, except `clone3`, which fails with `ENOSYS` so that the C library falls back to `clone`,
 //! whose flags a filter can read.
@@ -70,20 +74,34 @@ const ALLOWED_OLDER: &[libc::c_long] = &[
 const ALLOWED_OLDER: &[libc::c_long] = &[];
 
 /// Calls that only a program that may start processes makes.
-const PROCESS_CALLS: &[libc::c_long] = &[libc::SYS_execve, libc::SYS_execveat];
 #[cfg(target_arch = "x86_64")]
-const PROCESS_CALLS_OLDER: &[libc::c_long] = &[libc::SYS_fork, libc::SYS_vfork];
+const PROCESS_CALLS: &[libc::c_long] = &[libc::SYS_execve, libc::SYS_execveat, libc::SYS_fork, libc::SYS_vfork];
 #[cfg(not(target_arch = "x86_64"))]
-const PROCESS_CALLS_OLDER: &[libc::c_long] = &[];
+const PROCESS_CALLS: &[libc::c_long] = &[libc::SYS_execve, libc::SYS_execveat];
+
+/// Calls that only the fork server makes, and its child before the program starts.
+const SERVER_CALLS: &[libc::c_long] = &[
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_capset,
+    libc::SYS_seccomp,
+    libc::SYS_landlock_create_ruleset,
+    libc::SYS_landlock_add_rule,
+    libc::SYS_landlock_restrict_self,
+];
 
 /// The flags of `clone` that make namespaces.
-const NAMESPACE_FLAGS: u64 = (libc::CLONE_NEWCGROUP
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWNET
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWUSER
-    | libc::CLONE_NEWUTS) as u64;
+const NAMESPACE_FLAGS: [i32; 7] = [
+    libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWUTS,
+];
 
 /// Requests about a descriptor that ordinary libraries make: terminal settings, window size, close-on-exec, blocking, length.
 const DESCRIPTOR_REQUESTS: &[u64] = &[0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451];
@@ -92,39 +110,54 @@ const DESCRIPTOR_REQUESTS: &[u64] = &[0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x
 /// allocator uses.
 const PROCESS_REQUESTS: &[u64] = &[15, 16, 3, 1, 39, 0x5356_4d41];
 
-/// The filters in the order in which the fork server names them: the answer for `clone3`, then without and with processes.
-pub(crate) fn filters() -> Result<[BpfProgram; 3], SandboxError> {
+/// The request by which the server's child gives up its ambient capabilities.
+const SERVER_PROCESS_REQUEST: u64 = libc::PR_CAP_AMBIENT as u64;
+
+/// The filters in the order in which the fork server names them: for itself, the answer for `clone3` and the long list; for
+/// its children, what is taken away from programs without and with leave to start processes.
+pub(crate) fn filters() -> Result<[BpfProgram; 4], SandboxError> {
     let failed = |error: &dyn std::fmt::Display| SandboxError::unavailable(Layer::SystemCalls, error.to_string());
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| failed(&error))?;
-    let compile = |rules, otherwise, matched| -> Result<BpfProgram, SandboxError> {
+    let compile = |rules: Result<Rules, _>, otherwise, matched| -> Result<BpfProgram, SandboxError> {
+        let rules = rules.map_err(|error: seccompiler::BackendError| failed(&error))?;
         let filter = SeccompFilter::new(rules, otherwise, matched, arch).map_err(|error| failed(&error))?;
         BpfProgram::try_from(filter).map_err(|error| failed(&error))
     };
     let denied = SeccompAction::Errno(libc::EPERM as u32);
+    let absent = SeccompAction::Errno(libc::ENOSYS as u32);
     Ok([
-        compile(
-            BTreeMap::from([(libc::SYS_clone3, vec![])]),
-            SeccompAction::Allow,
-            SeccompAction::Errno(libc::ENOSYS as u32),
-        )?,
-        compile(rules(false).map_err(|error| failed(&error))?, denied.clone(), SeccompAction::Allow)?,
-        compile(rules(true).map_err(|error| failed(&error))?, denied, SeccompAction::Allow)?,
+        compile(Ok(Rules::from([(libc::SYS_clone3, vec![])])), SeccompAction::Allow, absent)?,
+        compile(allowed(), denied.clone(), SeccompAction::Allow)?,
+        compile(taken_away(false), SeccompAction::Allow, denied.clone())?,
+        compile(taken_away(true), SeccompAction::Allow, denied)?,
     ])
 }
 
+/// Rules by system call: the call matches when any of its rules does, or always when it has none.
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-fn rules(processes: bool) -> Result<Rules, seccompiler::BackendError> {
-    let mut rules: Rules = ALLOWED.iter().chain(ALLOWED_OLDER).map(|number| (*number, vec![])).collect();
-    if processes {
-        rules.extend(PROCESS_CALLS.iter().chain(PROCESS_CALLS_OLDER).map(|number| (*number, vec![])));
-    }
-    let thread = libc::CLONE_THREAD as u64;
-    let clone = if processes { masked(0, NAMESPACE_FLAGS, 0)? } else { masked(0, NAMESPACE_FLAGS | thread, thread)? };
-    rules.insert(libc::SYS_clone, vec![clone]);
-    rules.insert(libc::SYS_socketpair, vec![masked(0, u64::from(u32::MAX), libc::AF_UNIX as u64)?]);
+/// What the server or a program may do.
+fn allowed() -> Result<Rules, seccompiler::BackendError> {
+    let lists = [ALLOWED, ALLOWED_OLDER, PROCESS_CALLS, SERVER_CALLS, &[libc::SYS_clone]];
+    let mut rules: Rules = lists.concat().into_iter().map(|number| (number, vec![])).collect();
+    let requests = [PROCESS_REQUESTS, &[SERVER_PROCESS_REQUEST]].concat();
+    rules.insert(libc::SYS_socketpair, equal_to_any(0, &[libc::AF_UNIX as u64])?);
     rules.insert(libc::SYS_ioctl, equal_to_any(1, DESCRIPTOR_REQUESTS)?);
-    rules.insert(libc::SYS_prctl, equal_to_any(0, PROCESS_REQUESTS)?);
+    rules.insert(libc::SYS_prctl, equal_to_any(0, &requests)?);
+    Ok(rules)
+}
+
+/// What of that a program may not do.
+fn taken_away(processes: bool) -> Result<Rules, seccompiler::BackendError> {
+    let mut rules: Rules = SERVER_CALLS.iter().map(|number| (*number, vec![])).collect();
+    rules.insert(libc::SYS_prctl, equal_to_any(0, &[SERVER_PROCESS_REQUEST])?);
+    let namespaces = NAMESPACE_FLAGS.map(|flag| masked(0, flag as u64, flag as u64));
+    let mut clones = namespaces.into_iter().collect::<Result<Vec<_>, _>>()?;
+    if !processes {
+        rules.extend(PROCESS_CALLS.iter().map(|number| (*number, vec![])));
+        clones.push(masked(0, libc::CLONE_THREAD as u64, 0)?);
+    }
+    rules.insert(libc::SYS_clone, clones);
     Ok(rules)
 }
 
@@ -188,17 +221,32 @@ mod tests {
             libc::SYS_move_mount,
             libc::SYS_open_tree,
         ];
-        for rules in [rules(false).unwrap(), rules(true).unwrap()] {
+        for processes in [false, true] {
             for number in forbidden {
-                assert!(!rules.contains_key(&number), "system call {number}");
+                assert!(!may_always(number, processes), "system call {number}");
             }
         }
     }
 
+    /// Whether a program may make this call, with any arguments.
+    fn may_always(number: libc::c_long, processes: bool) -> bool {
+        let is_allowed = allowed().unwrap().get(&number).is_some_and(Vec::is_empty);
+        is_allowed && !taken_away(processes).unwrap().contains_key(&number)
+    }
+
     #[test]
     fn starting_programs_needs_leave() {
-        assert!(!rules(false).unwrap().contains_key(&libc::SYS_execve));
-        assert!(rules(true).unwrap().contains_key(&libc::SYS_execve));
+        assert!(!may_always(libc::SYS_execve, false));
+        assert!(may_always(libc::SYS_execve, true));
+        assert!(may_always(libc::SYS_openat, false));
+    }
+
+    #[test]
+    fn the_server_keeps_nothing_from_its_own_list_for_programs() {
+        for number in SERVER_CALLS {
+            assert!(allowed().unwrap()[number].is_empty());
+            assert!(taken_away(true).unwrap()[number].is_empty() && taken_away(false).unwrap()[number].is_empty());
+        }
     }
 
     #[test]
