@@ -112,11 +112,15 @@ pub(crate) fn judge(host: &Host, outcome: &Outcome) -> Result<Vec<LayerSeen>, Sa
             return Err(SandboxError::engine("running the canary", format!("{end:?}: {}", text.trim())));
         }
     };
+    Ok(judge_report(&report, |layer, name| namespace(host, layer, name)))
+}
+
+fn judge_report(report: &Report, namespace: impl Fn(Layer, &str) -> LayerSeen) -> Vec<LayerSeen> {
     let refused = report.refused;
     let limits = &canary(Path::new("")).limits;
     let expected_limits = [limits.memory_bytes as i64, limits.file_bytes as i64, 0];
-    Ok(vec![
-        namespace(host, Layer::UserNamespace, "user"),
+    vec![
+        namespace(Layer::UserNamespace, "user"),
         LayerSeen::new(
             Layer::Privileges,
             report.user == [INNER_ID; 4] && report.no_capabilities && report.no_new_privileges,
@@ -126,22 +130,22 @@ pub(crate) fn judge(host: &Host, outcome: &Outcome) -> Result<Vec<LayerSeen>, Sa
             ),
         ),
         both(
-            namespace(host, Layer::PidNamespace, "pid"),
+            namespace(Layer::PidNamespace, "pid"),
             report.pid == 1 && report.kill_all == libc::ESRCH,
             &format!("own number {}, signal to everyone: error {}", report.pid, report.kill_all),
         ),
         both(
-            namespace(host, Layer::MountNamespace, "mnt"),
+            namespace(Layer::MountNamespace, "mnt"),
             !report.sees_marker && report.write_root != 0 && report.write_scratch == 0,
             &format!(
                 "a file of the host seen: {}, writing outside the scratch folder: error {}, inside: error {}",
                 report.sees_marker, report.write_root, report.write_scratch
             ),
         ),
-        namespace(host, Layer::NetworkNamespace, "net"),
-        namespace(host, Layer::IpcNamespace, "ipc"),
+        namespace(Layer::NetworkNamespace, "net"),
+        namespace(Layer::IpcNamespace, "ipc"),
         both(
-            namespace(host, Layer::HostName, "uts"),
+            namespace(Layer::HostName, "uts"),
             report.host_name == "sandbox",
             &format!("host name {:?}", report.host_name),
         ),
@@ -174,7 +178,7 @@ pub(crate) fn judge(host: &Host, outcome: &Outcome) -> Result<Vec<LayerSeen>, Sa
             report.missing_modules.is_empty(),
             format!("modules missing: {:?}", report.missing_modules),
         ),
-    ])
+    ]
 }
 
 /// Asks the kernel whether the host's process is in a namespace of its own.
@@ -192,4 +196,73 @@ fn namespace(host: &Host, layer: Layer, name: &str) -> LayerSeen {
 
 fn both(seen: LayerSeen, holds: bool, probed: &str) -> LayerSeen {
     LayerSeen::new(seen.layer, seen.in_force && holds, seen.probed + "; " + probed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> serde_json::Value {
+        serde_json::json!({
+            "user": [1000, 1000, 1000, 1000], "no_capabilities": true, "no_new_privileges": true, "pid": 1,
+            "kill_all": libc::ESRCH, "sees_marker": false, "write_root": libc::EROFS, "write_scratch": 0,
+            "write_device": libc::EACCES, "host_name": "sandbox", "socket": 1, "fork": 1, "refused_calls": [1, 1, 1, 1, 1, 1],
+            "limits": [512 << 20, 8 << 20, 0, 128], "descriptors": [0, 1, 2, 3], "missing_modules": [], "refused": 1,
+        })
+    }
+
+    fn missing(report: &serde_json::Value, shared: Option<&str>) -> Vec<Layer> {
+        let report: Report = serde_json::from_value(report.clone()).unwrap();
+        let layers = judge_report(&report, |layer, name| LayerSeen::new(layer, Some(name) != shared, "asked"));
+        assert_eq!(layers.iter().map(|seen| seen.layer).collect::<Vec<_>>(), Layer::ALL);
+        layers.into_iter().filter(|seen| !seen.in_force).map(|seen| seen.layer).collect()
+    }
+
+    #[test]
+    fn a_canary_that_could_do_nothing_proves_every_layer() {
+        assert_eq!(missing(&good(), None), []);
+    }
+
+    #[test]
+    fn whatever_the_canary_could_do_names_the_layer_that_let_it() {
+        let escapes = [
+            ("user", serde_json::json!([0, 1000, 1000, 1000]), Layer::Privileges),
+            ("no_capabilities", false.into(), Layer::Privileges),
+            ("no_new_privileges", false.into(), Layer::Privileges),
+            ("pid", 77.into(), Layer::PidNamespace),
+            ("kill_all", 0.into(), Layer::PidNamespace),
+            ("sees_marker", true.into(), Layer::MountNamespace),
+            ("write_root", 0.into(), Layer::MountNamespace),
+            ("write_scratch", libc::EROFS.into(), Layer::MountNamespace),
+            ("write_device", 0.into(), Layer::Landlock),
+            ("host_name", "host".into(), Layer::HostName),
+            ("socket", 0.into(), Layer::SystemCalls),
+            ("fork", 0.into(), Layer::SystemCalls),
+            ("refused_calls", serde_json::json!([1, 1, 0, 1, 1, 1]), Layer::SystemCalls),
+            ("refused_calls", serde_json::json!([]), Layer::SystemCalls),
+            ("limits", serde_json::json!([-1, 8 << 20, 0, 128]), Layer::Limits),
+            ("descriptors", serde_json::json!([0, 1, 2, 3, 7]), Layer::Descriptors),
+            ("missing_modules", serde_json::json!(["ssl"]), Layer::Interpreter),
+        ];
+        for (field, value, layer) in escapes {
+            let mut report = good();
+            report[field] = value;
+            assert_eq!(missing(&report, None), [layer], "{field}");
+        }
+    }
+
+    #[test]
+    fn a_namespace_shared_with_the_host_is_a_missing_layer() {
+        let names = [
+            ("user", Layer::UserNamespace),
+            ("pid", Layer::PidNamespace),
+            ("mnt", Layer::MountNamespace),
+            ("net", Layer::NetworkNamespace),
+            ("ipc", Layer::IpcNamespace),
+            ("uts", Layer::HostName),
+        ];
+        for (name, layer) in names {
+            assert_eq!(missing(&good(), Some(name)), [layer]);
+        }
+    }
 }

@@ -37,6 +37,8 @@ SECCOMP_SET_MODE_FILTER = 1
 # Threads share one count with processes, so a program that may not fork still needs room for threads.
 THREADS_WITHOUT_PROCESSES = 64
 DESCRIPTORS = 128
+# Timers count as queued signals, and all hosts of one user draw on the same number.
+QUEUED_SIGNALS = 256
 THREAD_STACK = 2 << 20
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -169,6 +171,7 @@ def limit(numbers):
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_SIGPENDING, QUEUED_SIGNALS),
         (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_NOFILE, DESCRIPTORS),
         # The server itself is one task of this user namespace.
@@ -267,13 +270,17 @@ def start():
     link = socket.socket(fileno=SOCKET)
     config = json.loads(link.recv(1 << 18))
     warmed = warm(config["warm"])
-    host = Host(config)
+    try:
+        host = Host(config)
+        host.filter_own_calls()
+    except (SetupError, OSError) as error:
+        link.send(b"E" + str(error).encode())
+        os._exit(1)
     sys.path[:] = [entry for entry in sys.path if entry] + [SCRATCH]
     # The allocator has read this; the limit on address space must hold a program's threads, not what is reserved for them.
     os.environ.pop("MALLOC_ARENA_MAX", None)
     threading.stack_size(THREAD_STACK)
     about = {"version": sys.version.split()[0], "executable": sys.executable, "warmed": warmed}
-    host.filter_own_calls()
     gc.collect()
     gc.freeze()
     link.send(b"R" + json.dumps(about).encode())

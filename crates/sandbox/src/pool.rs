@@ -274,7 +274,7 @@ impl Sandbox {
     fn new_worker(&self) -> Result<Worker, SandboxError> {
         let host = self.launcher.launch(&self.blueprint)?;
         worker::configure(&host, &self.blueprint.config)
-            .map_err(|reason| SandboxError::engine("starting another host", reason))?;
+            .map_err(|failure| SandboxError::engine("starting another host", failure))?;
         Ok(Worker { host, num_served: 0 })
     }
 
@@ -338,8 +338,10 @@ fn try_interpreter(
         view,
     };
     let host = launcher.launch(&blueprint)?;
-    let about = worker::configure(&host, &blueprint.config)
-        .map_err(|reason| SandboxError::unavailable(Layer::Interpreter, reason))?;
+    let about = worker::configure(&host, &blueprint.config).map_err(|failure| match failure {
+        Failure::NotStarted(reason) => SandboxError::unavailable(layer_of_step(&reason), reason),
+        Failure::HostLost(reason) => SandboxError::unavailable(Layer::Interpreter, reason),
+    })?;
     let marker = std::env::current_exe().map_err(|error| SandboxError::engine("finding our own program", error))?;
     let outcome = worker::run(&host, &canary(&marker)).map_err(|failure| match failure {
         Failure::NotStarted(reason) => SandboxError::unavailable(layer_of_step(&reason), reason),

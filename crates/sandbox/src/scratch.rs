@@ -1,11 +1,13 @@
 //! Looks through the scratch folder after every process that could write there is gone, and never through a link.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 
 use crate::outcome::{FileKind, FileSeen};
 use crate::streams::read_start;
@@ -14,33 +16,44 @@ const MAX_ENTRIES: usize = 256;
 const MAX_DEPTH: usize = 32;
 const CONTENT_BYTES: u64 = 64 << 10;
 
-/// Everything in the folder, by relative path, in the order of names; the rest after 256 entries is left out.
-pub(crate) fn list(scratch: OwnedFd) -> io::Result<BTreeMap<String, FileSeen>> {
+/// Everything in the folder, by relative path; the rest after 256 entries is left out.
+///
+/// Nothing a program leaves there may make this fail, or a program could choose not to be judged: what cannot be read is listed
+/// without content.
+pub(crate) fn list(scratch: &OwnedFd) -> BTreeMap<String, FileSeen> {
     let mut seen = BTreeMap::new();
-    let mut waiting = vec![(String::new(), 0, scratch)];
-    while let Some((prefix, depth, folder)) = waiting.pop() {
+    let mut waiting = vec![PathBuf::new()];
+    // One folder is open at a time: descriptors are for all workers of this process together.
+    while let Some(path) = waiting.pop() {
+        let Ok(folder) = open(scratch, &path, OFlags::DIRECTORY) else { continue };
         // The program may have taken our right to search its own folder.
         let _ = rustix::fs::fchmod(&folder, Mode::RWXU);
-        for name in names(&folder)? {
+        for name in names(&folder).unwrap_or_default() {
             if seen.len() == MAX_ENTRIES {
-                return Ok(seen);
+                return seen;
             }
-            let stat = rustix::fs::statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW)?;
-            let path = format!("{prefix}{}", name.to_string_lossy());
-            let kind = kind(FileType::from_raw_mode(stat.st_mode));
-            let content = if kind == FileKind::File {
-                let file = open(&folder, &name, OFlags::empty())?;
-                read_start(&file, (stat.st_size as u64).min(CONTENT_BYTES))?
-            } else {
-                Vec::new()
-            };
-            if kind == FileKind::Folder && depth < MAX_DEPTH {
-                waiting.push((format!("{path}/"), depth + 1, open(&folder, &name, OFlags::DIRECTORY)?));
+            let path = path.join(OsStr::from_bytes(name.to_bytes()));
+            let Ok(file) = look(&folder, &name) else { continue };
+            if file.kind == FileKind::Folder && path.components().count() <= MAX_DEPTH {
+                waiting.push(path.clone());
             }
-            seen.insert(path, FileSeen { kind, mode: stat.st_mode & 0o7777, size: stat.st_size as u64, content });
+            seen.insert(path.to_string_lossy().into_owned(), file);
         }
     }
-    Ok(seen)
+    seen
+}
+
+fn look(folder: &OwnedFd, name: &CStr) -> io::Result<FileSeen> {
+    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let kind = kind(FileType::from_raw_mode(stat.st_mode));
+    let size = stat.st_size as u64;
+    let content = if kind == FileKind::File {
+        let path = Path::new(OsStr::from_bytes(name.to_bytes()));
+        open(folder, path, OFlags::empty()).and_then(|file| read_start(&file, size.min(CONTENT_BYTES)))
+    } else {
+        Ok(Vec::new())
+    };
+    Ok(FileSeen { kind, mode: stat.st_mode & 0o7777, size, content: content.unwrap_or_default() })
 }
 
 /// Whether nothing more fits into the folder.
@@ -70,16 +83,20 @@ fn kind(file_type: FileType) -> FileKind {
     }
 }
 
-/// Opens for reading, even where the permission bits say no: as its owner we may change them.
-fn open(folder: &OwnedFd, name: &CStr, flags: OFlags) -> io::Result<OwnedFd> {
-    let common = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | flags;
-    match rustix::fs::openat(folder, name, common | OFlags::RDONLY, Mode::empty()) {
+/// Opens for reading below a folder, through no link, even where the permission bits say no: as the owner we may change them.
+fn open(folder: &OwnedFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let open = |access| {
+        let flags = flags | access | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::fs::openat2(folder, path, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)
+    };
+    match open(OFlags::RDONLY | OFlags::NONBLOCK) {
         Err(rustix::io::Errno::ACCESS) => {}
         other => return Ok(other?),
     }
-    let handle = rustix::fs::openat(folder, name, common | OFlags::PATH, Mode::empty())?;
-    rustix::fs::chmod(format!("/proc/self/fd/{}", handle.as_fd().as_raw_fd()), Mode::RWXU)?;
-    Ok(rustix::fs::openat(folder, name, common | OFlags::RDONLY, Mode::empty())?)
+    let handle = open(OFlags::PATH)?;
+    rustix::fs::chmod(format!("/proc/self/fd/{}", handle.as_raw_fd()), Mode::RWXU)?;
+    Ok(open(OFlags::RDONLY | OFlags::NONBLOCK)?)
 }
 
 #[cfg(test)]
@@ -94,7 +111,7 @@ mod tests {
         std::os::unix::fs::symlink(outside.path(), scratch.path().join("folder")).unwrap();
         std::os::unix::fs::symlink(outside.path().join("secret"), scratch.path().join("file")).unwrap();
         let descriptor = rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap();
-        let seen = list(descriptor).unwrap();
+        let seen = list(&descriptor);
         assert_eq!(seen.keys().collect::<Vec<_>>(), ["file", "folder"]);
         assert!(seen.values().all(|entry| entry.kind == FileKind::Link && entry.content.is_empty()));
     }
@@ -105,7 +122,7 @@ mod tests {
         let path = scratch.path().join("locked");
         std::fs::write(&path, "text").unwrap();
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
-        let seen = list(rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap()).unwrap();
+        let seen = list(&rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap());
         assert_eq!((seen["locked"].mode, seen["locked"].content.as_slice()), (0, &b"text"[..]));
     }
 
@@ -115,7 +132,7 @@ mod tests {
         for index in 0..300 {
             std::fs::write(scratch.path().join(format!("{index}")), "").unwrap();
         }
-        let seen = list(rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap()).unwrap();
+        let seen = list(&rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap());
         assert_eq!(seen.len(), MAX_ENTRIES);
     }
 }

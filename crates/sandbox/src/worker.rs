@@ -31,6 +31,14 @@ pub(crate) enum Failure {
     HostLost(String),
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotStarted(reason) | Self::HostLost(reason) => formatter.write_str(reason),
+        }
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::HostLost(error.to_string())
@@ -47,10 +55,10 @@ pub(crate) struct About {
 }
 
 /// Configures a fresh host and waits until it is warm.
-pub(crate) fn configure(host: &Host, config: &[u8]) -> Result<About, String> {
+pub(crate) fn configure(host: &Host, config: &[u8]) -> Result<About, Failure> {
     let lost = |error: &dyn std::fmt::Display| {
         let diagnostics = crate::streams::read_start(&host.diagnostics, 4096).unwrap_or_default();
-        format!("{error}: {}", String::from_utf8_lossy(&diagnostics).trim())
+        Failure::HostLost(format!("{error}: {}", String::from_utf8_lossy(&diagnostics).trim()))
     };
     send(&host.link, config, &[]).map_err(|error| lost(&error))?;
     if !readable_within(&host.link, 2 * SETUP_DEADLINE).map_err(|error| lost(&error))? {
@@ -59,6 +67,7 @@ pub(crate) fn configure(host: &Host, config: &[u8]) -> Result<About, String> {
     let (packet, _) = receive(&host.link).map_err(|error| lost(&error))?;
     match packet.split_first() {
         Some((b'R', about)) => serde_json::from_slice(about).map_err(|error| lost(&error)),
+        Some((b'E', text)) => Err(Failure::NotStarted(String::from_utf8_lossy(text).into_owned())),
         _ => Err(lost(&"it ended while warming up")),
     }
 }
@@ -84,7 +93,7 @@ pub(crate) fn run(host: &Host, program: &Program) -> Result<Outcome, Failure> {
     let mut overrun = None;
     let ended = watch(host, program, &streams, &running, &mut overrun)?;
     let wall = running.started.elapsed();
-    collect(program, &streams, running.scratch, &ended, overrun, wall)
+    collect(program, &streams, &running.scratch, &ended, overrun, wall)
 }
 
 fn start(host: &Host, program: &Program, streams: &Streams) -> Result<Running, Failure> {
@@ -211,7 +220,7 @@ fn read_end(host: &Host) -> Result<Ended, Failure> {
 fn collect(
     program: &Program,
     streams: &Streams,
-    scratch: OwnedFd,
+    scratch: &OwnedFd,
     ended: &Ended,
     overrun: Option<End>,
     wall: Duration,
@@ -229,8 +238,8 @@ fn collect(
         kept.push(written.kept);
     }
     let [stdout, stderr, channel] = kept.try_into().expect("one text for each of three outputs");
-    let is_full = scratch::is_full(&scratch)?;
-    let files = scratch::list(scratch)?;
+    let is_full = scratch::is_full(scratch)?;
+    let files = scratch::list(scratch);
     let is_full = is_full || files.values().any(|file| file.size >= program.largest_file_bytes());
     let end = match (overrun, ending(ended, limits)) {
         (Some(limit), _) => limit,

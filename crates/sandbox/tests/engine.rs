@@ -97,3 +97,10 @@ fn impossible_limits_are_the_callers_mistake() {
     let error = sandbox.run(&Program { limits, ..program("pass") }).unwrap_err();
     assert!(matches!(error, SandboxError::BadProgram { .. }));
 }
+
+#[test]
+fn the_smallest_memory_limit_still_runs_a_program() {
+    let sandbox = Sandbox::start(1).unwrap();
+    let limits = Limits { memory_bytes: 96 << 20, ..Limits::default() };
+    assert_eq!(sandbox.run(&Program { limits, ..program("print(1)") }).unwrap().stdout, b"1\n");
+}

@@ -152,3 +152,29 @@ fn paths_that_leave_the_scratch_folder_are_the_callers_mistake() {
     let error = crate::sandbox().run(&Program { files, ..program("pass") }).unwrap_err();
     assert!(matches!(error, codeward_sandbox::SandboxError::BadProgram { .. }) && !error.retryable());
 }
+
+#[test]
+fn a_deep_tree_or_strange_names_do_not_stop_the_look_around() {
+    let source = "
+import os
+open('first', 'w').close()
+open(b'\\xff\\n', 'w').write('odd')
+for _ in range(200):
+    os.mkdir('d' * 250)
+    os.chdir('d' * 250)
+";
+    let outcome = attack(&program(source));
+    assert_eq!(outcome.end, End::Exited { code: 0 });
+    assert_eq!(outcome.files["\u{fffd}\n"].content, b"odd");
+    assert!(outcome.files.contains_key("first") && outcome.files.len() < 60);
+}
+
+#[test]
+fn hundreds_of_folders_cost_no_descriptors() {
+    let before = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let outcome = attack(&program("import os\nfor index in range(250):\n    os.makedirs(f'{index}/inner')"));
+    assert_eq!(outcome.files.len(), 256);
+    // Other tests of this process run at the same time and have a few open.
+    let after = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    assert!(after < before + 100, "{before} {after}");
+}
