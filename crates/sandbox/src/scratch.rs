@@ -23,10 +23,11 @@ const CONTENT_BYTES: u64 = 64 << 10;
 pub(crate) fn list(scratch: &OwnedFd) -> BTreeMap<String, FileSeen> {
     let mut seen = BTreeMap::new();
     let mut waiting = vec![PathBuf::new()];
+    // The program may have taken our right to search its folders: this one here, the others below.
+    let _ = rustix::fs::fchmod(scratch, Mode::RWXU);
     // One folder is open at a time: descriptors are for all workers of this process together.
     while let Some(path) = waiting.pop() {
         let Ok(folder) = open(scratch, &path, OFlags::DIRECTORY) else { continue };
-        // The program may have taken our right to search its own folder.
         let _ = rustix::fs::fchmod(&folder, Mode::RWXU);
         for name in names(&folder).unwrap_or_default() {
             if seen.len() == MAX_ENTRIES {
