@@ -58,6 +58,7 @@ fn measure(num_programs: usize, num_clients: usize, run: impl Fn() + Sync) -> Du
 fn sandboxed(num_programs: usize, workers: usize) -> Rate {
     let before = cpu_seconds();
     let sandbox = Sandbox::start(workers).expect("this host can isolate");
+    println!("{} {}", sandbox.python().0, sandbox.python().1);
     let program =
         Program { source: SOURCE.replace("CHANNEL", "3").into_bytes(), stdin: INPUT.to_vec(), ..Program::default() };
     let run = || {
