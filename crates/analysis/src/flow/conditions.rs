@@ -1,0 +1,423 @@
+//! What follows from a condition being true or false.
+
+use std::rc::Rc;
+
+use super::classes::{Classes, Labels, harmless_with_only, harmless_without};
+use super::interpreter::{Interpreter, Operand};
+use super::pattern_facts;
+use super::value::{Fact, Shape, Truth, Value, ValueRef, mix};
+use crate::rules;
+use crate::syntax::{BinaryOperator, Comparison, Constant, ExpressionId};
+
+/// `not value`.
+pub(super) fn not(inner: &ValueRef) -> Value {
+    if let Some(constant) = &inner.constant {
+        return Value::constant(Constant::Boolean(!constant.is_truthy()));
+    }
+    let mut value = Value::unknown(mix(inner.key, 51));
+    value.path = Some("not()".into());
+    if let Some(truth) = &inner.truth {
+        let swapped = Truth { when_true: truth.when_false.clone(), when_false: truth.when_true.clone() };
+        value.truth = Some(Rc::new(swapped));
+    }
+    let called = Shape::Called { receiver: None, positional: [Rc::clone(inner)].into(), keywords: [].into() };
+    value.with_shape(called)
+}
+
+/// The facts that hold whichever of two lists of facts holds.
+pub(super) fn either(left: &[Fact], right: &[Fact]) -> Vec<Fact> {
+    let all = |facts: &[Fact], key: u64| {
+        facts.iter().filter(|fact| fact.0 == key).fold(Classes::NONE, |all, fact| all | fact.1)
+    };
+    let mut keys: Vec<u64> = left.iter().map(|fact| fact.0).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.into_iter()
+        .map(|key| (key, all(left, key) & all(right, key)))
+        .filter(|(_, classes)| !classes.is_empty())
+        .collect()
+}
+
+/// Attributes that say something about their owner.
+pub(super) fn attribute(value: &mut Value, base: &ValueRef, name: &str) {
+    match name {
+        "hostname" | "netloc" | "host" => value.stand_for(base, Classes::HOST),
+        "parts" => value.stand_for(base, Classes::PATH),
+        "suffix" => value.stand_for(base, Classes::EXTENSION),
+        "is_global" => set_truth(value, base.facts(Classes::REQUEST_HOST), Vec::new()),
+        "is_private" => set_truth(value, Vec::new(), base.facts(Classes::REQUEST_HOST)),
+        "file_size" | "size" | "st_size" | "content_length" => value.stand_for(base, Classes::SIZE),
+        _ => {}
+    }
+}
+
+/// Sets what follows from the value being true and being false.
+pub(super) fn set_truth(value: &mut Value, when_true: Vec<Fact>, when_false: Vec<Fact>) {
+    value.truth = Some(Rc::new(Truth { when_true, when_false }));
+}
+
+/// `set(text) - allowed` is false when the text has only allowed characters.
+pub(super) fn set_difference(value: &mut Value, operator: BinaryOperator, left: &ValueRef, right: &ValueRef) {
+    if operator == BinaryOperator::Subtract
+        && let Some(text) = characters_of(left)
+        && let Some(allowed) = allowed_characters(right)
+    {
+        let facts = text.facts(harmless_with_only(|letter| allowed.contains(letter)));
+        set_truth(value, Vec::new(), facts);
+    }
+}
+
+/// The text whose characters a set holds.
+fn characters_of(set: &ValueRef) -> Option<&ValueRef> {
+    match (&set.shape, set.path_text()) {
+        (Shape::Called { positional, .. }, "set()" | "frozenset()") => positional.first(),
+        _ => None,
+    }
+}
+
+fn allowed_characters(set: &ValueRef) -> Option<String> {
+    let inner = characters_of(set).unwrap_or(set);
+    inner.texts().map(|texts| texts.concat())
+}
+
+/// What a text lacks that does not contain this.
+pub(super) fn harmless_lacking(text: &str) -> Classes {
+    let mut letters = text.chars();
+    if let (Some(letter), None) = (letters.next(), letters.next()) {
+        return harmless_without(letter);
+    }
+    match text.to_ascii_uppercase().as_str() {
+        ".." | "../" | "..\\" => Classes::PATH_UP,
+        "//" => Classes::REDIRECT_SLASHES,
+        "<!" | "<!DOCTYPE" | "<!ENTITY" | "!DOCTYPE" | "!ENTITY" | "DOCTYPE" | "ENTITY" => Classes::XML_DECLARATION,
+        _ => Classes::NONE,
+    }
+}
+
+/// What a text has that starts with this.
+fn harmless_starting(prefix: &str) -> Classes {
+    let mut letters = prefix.chars();
+    let Some(first) = letters.next() else { return Classes::NONE };
+    let second = letters.next();
+    let mut harmless = Classes::NONE;
+    if first != '-' {
+        harmless = harmless | Classes::OPTION;
+    }
+    if !matches!(first, '=' | '+' | '-' | '@' | '\t' | '\r') {
+        harmless = harmless | Classes::FORMULA;
+    }
+    if first == '/' {
+        harmless = harmless | Classes::REDIRECT_HOST;
+        if second.is_some_and(|second| !matches!(second, '/' | '\\')) {
+            harmless = harmless | Classes::REDIRECT;
+        }
+    } else {
+        harmless = harmless | Classes::PATH_ABSOLUTE;
+    }
+    if let Some((_, host)) = prefix.split_once("://")
+        && host.len() > 1
+        && host.ends_with('/')
+    {
+        harmless = harmless | Classes::HOST;
+    }
+    harmless
+}
+
+/// What a text lacks that starts with none of these.
+fn harmless_not_starting(prefixes: &[&str]) -> Classes {
+    let mut harmless = Classes::NONE;
+    if prefixes.contains(&"-") {
+        harmless = harmless | Classes::OPTION;
+    }
+    if ["=", "+", "-", "@"].iter().all(|sign| prefixes.contains(sign)) {
+        harmless = harmless | Classes::FORMULA;
+    }
+    if prefixes.contains(&"//") {
+        harmless = harmless | Classes::REDIRECT_SLASHES;
+    }
+    if prefixes.contains(&"/") {
+        harmless = harmless | Classes::PATH_ABSOLUTE | Classes::REDIRECT_SLASHES;
+    }
+    harmless
+}
+
+/// `text.startswith(prefix)`.
+pub(super) fn starts_with(text: &ValueRef, prefix: &ValueRef) -> Truth {
+    let mut truth = Truth::default();
+    if let Some(prefixes) = prefix.texts() {
+        let common = prefixes.iter().fold(Classes::ALL, |all, prefix| all & harmless_starting(prefix));
+        truth.when_true = text.facts(common);
+        truth.when_false = text.facts(harmless_not_starting(&prefixes));
+    } else if prefix.is_built() {
+        let outline = prefix.outline();
+        truth.when_true = text.facts(harmless_starting(outline.trim_start_matches('\0')) & Classes::HOST);
+    }
+    if prefix.labels.has(Labels::ENDS_WITH_SEPARATOR) && text.labels.has(Labels::RESOLVED_PATH) {
+        truth.when_true.extend(text.facts(Classes::PATH));
+    }
+    truth
+}
+
+/// `isinstance(value, type)` and its kin.
+pub(super) fn has_type(value: &ValueRef, kind: &ValueRef) -> Truth {
+    let paths: Vec<&str> = match &kind.shape {
+        Shape::Sequence(_, kinds) => kinds.iter().map(|kind| kind.path_text()).collect(),
+        _ => vec![kind.path_text()],
+    };
+    let numbers = |path: &&str| matches!(*path, "int" | "float" | "bool" | "complex");
+    let plain = |path: &&str| numbers(path) || matches!(*path, "str" | "bytes");
+    let when_true = if paths.iter().all(numbers) {
+        value.facts(Classes::ALL)
+    } else if paths.iter().all(plain) {
+        value.facts(Classes::OPERATOR)
+    } else {
+        Vec::new()
+    };
+    let containers = |path: &&str| matches!(*path, "dict" | "list" | "collections.abc.Mapping");
+    let when_false = if paths.contains(&"dict") && paths.iter().all(containers) {
+        value.facts(Classes::OPERATOR)
+    } else {
+        Vec::new()
+    };
+    Truth { when_true, when_false }
+}
+
+/// What follows from a value being one of a container's members.
+fn member(value: &ValueRef, container: &ValueRef) -> Truth {
+    let mut truth = Truth::default();
+    if let Some(literal) = value.characters() {
+        truth.when_false = container.facts(harmless_lacking(literal));
+        return truth;
+    }
+    let owner = if let Shape::Part(owner) = &value.shape { Some(owner) } else { None };
+    if let Some(text) = container.characters() {
+        if let (Some(owner), true) = (owner, value.labels.has(Labels::FIRST_CHARACTER)) {
+            let letters: Vec<String> = text.chars().map(String::from).collect();
+            let letters: Vec<&str> = letters.iter().map(String::as_str).collect();
+            truth.when_false = owner.facts(harmless_not_starting(&letters));
+        } else {
+            truth.when_true = value.facts(harmless_with_only(|letter| text.contains(letter)));
+        }
+        return truth;
+    }
+    if let (Some(owner), Some(texts), true) = (owner, container.texts(), value.labels.has(Labels::FIRST_CHARACTER)) {
+        truth.when_false = owner.facts(harmless_not_starting(&texts));
+        return truth;
+    }
+    if let Shape::Attribute(path, name) = &container.shape
+        && name.as_ref() == "parents"
+    {
+        if path.labels.has(Labels::RESOLVED_PATH) {
+            truth.when_true = path.facts(Classes::PATH);
+        }
+        return truth;
+    }
+    if value.path_text() == "os.sep" {
+        truth.when_false = container.facts(Classes::PATH);
+        return truth;
+    }
+    // Being one of a fixed number of values settles everything, unless the same input decides what they are.
+    let is_own =
+        value.taints.iter().any(|own| container.taints.iter().any(|other| Rc::ptr_eq(&own.source, &other.source)));
+    if !is_own {
+        truth.when_true = value.facts(Classes::ALL);
+    }
+    truth
+}
+
+/// `left == right`.
+fn equal(left: &ValueRef, right: &ValueRef) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for (one, other) in [(left, right), (right, left)] {
+        if other.constant.is_some() || other.taints.is_empty() {
+            // Equality with a fixed value; a number says how long, not what.
+            let classes = if one.path_text() == "len()" { Classes::SIZE } else { Classes::ALL };
+            facts.extend(one.facts(classes));
+        } else {
+            facts.extend(one.facts(Classes::HOST));
+        }
+        if let Shape::Called { positional, .. } = &one.shape {
+            match (one.path_text(), positional.first()) {
+                ("os.path.basename()", Some(name)) if name.key == other.key => facts.extend(name.facts(Classes::PATH)),
+                ("os.path.commonpath()", Some(paths)) => {
+                    for path in paths.items() {
+                        if path.key != other.key && path.labels.has(Labels::RESOLVED_PATH) {
+                            facts.extend(path.facts(Classes::PATH));
+                        }
+                    }
+                }
+                ("os.path.dirname()", Some(path)) if path.labels.has(Labels::RESOLVED_PATH) => {
+                    facts.extend(path.facts(Classes::PATH));
+                }
+                ("type()", Some(value)) => facts.extend(has_type(value, other).when_true),
+                _ => {}
+            }
+        }
+        match &one.shape {
+            Shape::Attribute(path, name) if name.as_ref() == "parent" && path.labels.has(Labels::RESOLVED_PATH) => {
+                facts.extend(path.facts(Classes::PATH));
+            }
+            Shape::Attribute(path, name) if name.as_ref() == "name" && text_of_path(path).key == other.key => {
+                facts.extend(other.facts(Classes::PATH));
+            }
+            _ => {}
+        }
+    }
+    facts
+}
+
+/// What `Path(text)` was made from.
+fn text_of_path(path: &ValueRef) -> &ValueRef {
+    match (&path.shape, path.path_text()) {
+        (Shape::Called { positional, .. }, "pathlib.Path()" | "pathlib.PurePath()") => {
+            positional.first().unwrap_or(path)
+        }
+        _ => path,
+    }
+}
+
+/// Truth of one comparison.
+fn compare(left: &ValueRef, operator: Comparison, right: &ValueRef) -> Truth {
+    let swap = |truth: Truth| Truth { when_true: truth.when_false, when_false: truth.when_true };
+    match operator {
+        Comparison::Equal => Truth { when_true: equal(left, right), when_false: Vec::new() },
+        Comparison::Is if left.path_text() == "type()" => {
+            Truth { when_true: equal(left, right), when_false: Vec::new() }
+        }
+        Comparison::NotEqual => Truth { when_true: Vec::new(), when_false: equal(left, right) },
+        Comparison::IsNot if left.path_text() == "type()" => {
+            Truth { when_true: Vec::new(), when_false: equal(left, right) }
+        }
+        Comparison::In => member(left, right),
+        Comparison::NotIn => swap(member(left, right)),
+        Comparison::Is | Comparison::IsNot => {
+            let Some(truth) = right.boolean().and_then(|wanted| left.truth.as_ref().map(|truth| (wanted, truth)))
+            else {
+                return Truth::default();
+            };
+            let same = truth.0 == (operator == Comparison::Is);
+            if same { Truth::clone(truth.1) } else { swap(Truth::clone(truth.1)) }
+        }
+        Comparison::Less | Comparison::LessEqual => {
+            let mut truth = Truth { when_true: left.facts(Classes::SIZE), when_false: right.facts(Classes::SIZE) };
+            if let (Some(text), Some(allowed)) = (characters_of(left), allowed_characters(right)) {
+                truth.when_true.extend(text.facts(harmless_with_only(|letter| allowed.contains(letter))));
+            }
+            truth
+        }
+        Comparison::Greater | Comparison::GreaterEqual => {
+            Truth { when_true: right.facts(Classes::SIZE), when_false: left.facts(Classes::SIZE) }
+        }
+    }
+}
+
+impl Interpreter<'_> {
+    pub(super) fn compare(&mut self, left: ExpressionId, links: &[(Comparison, ExpressionId)]) -> Value {
+        let mut left = self.operand(left);
+        let mut value = Value::unknown(mix(left.value.key, 52));
+        let mut truth: Option<Truth> = None;
+        for (operator, right) in links {
+            let right = self.operand(*right);
+            rules::compare(&left, *operator, &right, &mut self.report);
+            value.key = mix(mix(value.key, right.value.key), *operator as u64);
+            let link = compare(&left.value, *operator, &right.value);
+            truth = Some(match truth {
+                None => link,
+                Some(before) => Truth {
+                    when_true: before.when_true.into_iter().chain(link.when_true).collect(),
+                    when_false: either(&before.when_false, &link.when_false),
+                },
+            });
+            value = Self::describe(value, &left, *operator, &right);
+            left = right;
+        }
+        value.truth = truth.map(Rc::new);
+        value
+    }
+
+    /// Keeps the sides of a comparison, for rules about how it is combined with others.
+    fn describe(mut value: Value, left: &Operand, operator: Comparison, right: &Operand) -> Value {
+        if let (Some(one), Some(two)) = (&left.value.constant, &right.value.constant)
+            && matches!(operator, Comparison::Equal | Comparison::NotEqual)
+        {
+            value.constant = Some(Constant::Boolean((one == two) == (operator == Comparison::Equal)));
+        }
+        value.path = match operator {
+            Comparison::Equal => Some("==()".into()),
+            Comparison::NotEqual => Some("!=()".into()),
+            _ => None,
+        };
+        let sides = [Rc::clone(&left.value), Rc::clone(&right.value)];
+        value.with_shape(Shape::Called { receiver: None, positional: sides.into(), keywords: [].into() })
+    }
+
+    /// What follows from the result of a call that asks a question. Facts in `passed` hold whenever the call returns at all.
+    pub(super) fn predicate(
+        &self,
+        path: &str,
+        method: &str,
+        receiver: Option<&ValueRef>,
+        positional: &[Operand],
+    ) -> (Option<Truth>, Vec<Fact>) {
+        let argument = |at: usize| positional.get(at).map(|operand| &operand.value);
+        let truth = |truth: Truth| (Some(truth), Vec::new());
+        let when_true = |facts: Vec<Fact>| (Some(Truth { when_true: facts, when_false: Vec::new() }), Vec::new());
+        let when_false = |facts: Vec<Fact>| (Some(Truth { when_true: Vec::new(), when_false: facts }), Vec::new());
+        let none = (None, Vec::new());
+        match (path, argument(0), argument(1)) {
+            ("isinstance", Some(value), Some(kind)) => return truth(has_type(value, kind)),
+            ("os.path.isabs", Some(value), _) => return when_false(value.facts(Classes::PATH_ABSOLUTE)),
+            ("all" | "any", Some(value), _) => {
+                let (Shape::Repeated(element) | Shape::Part(element)) = &value.shape else { return none };
+                let Some(inner) = &element.truth else { return none };
+                return if path == "all" {
+                    when_true(self.lift(&inner.when_true))
+                } else {
+                    when_false(self.lift(&inner.when_false))
+                };
+            }
+            ("bool", Some(value), _) => return (value.truth.as_deref().cloned(), Vec::new()),
+            ("re.match" | "re.fullmatch" | "re.search", Some(pattern), Some(text)) => {
+                let how = path.trim_start_matches("re.");
+                return pattern.characters().map_or(none, |pattern| truth(pattern_facts::truth(pattern, how, text)));
+            }
+            ("int" | "float" | "uuid.UUID", Some(value), _) => return (None, value.facts(Classes::ALL)),
+            ("ipaddress.ip_address", Some(value), _) => {
+                return (None, value.facts(Classes::ALL.without(Classes::REQUEST_HOST)));
+            }
+            _ => {}
+        }
+        let Some(receiver) = receiver else { return none };
+        match (method, argument(0)) {
+            ("startswith", Some(prefix)) => truth(starts_with(receiver, prefix)),
+            ("endswith", Some(suffix)) if suffix.texts().is_some() => when_true(receiver.facts(Classes::EXTENSION)),
+            ("isalnum" | "isdigit" | "isdecimal" | "isnumeric" | "isalpha", None) => {
+                when_true(receiver.facts(Classes::ALL.without(Classes::NAME | Classes::EXTENSION)))
+            }
+            ("isidentifier", None) => {
+                when_true(receiver.facts(Classes::ALL.without(Classes::NAME | Classes::EXTENSION | Classes::CODE)))
+            }
+            ("isprintable", None) => when_true(receiver.facts(Classes::LINES)),
+            ("match" | "fullmatch" | "search", Some(text)) if receiver.path_text() == "re.compile()" => {
+                let Shape::Called { positional, .. } = &receiver.shape else { return none };
+                let pattern = positional.first().and_then(|pattern| pattern.characters());
+                pattern.map_or(none, |pattern| truth(pattern_facts::truth(pattern, method, text)))
+            }
+            ("is_relative_to", Some(_)) if receiver.labels.has(Labels::RESOLVED_PATH) => {
+                when_true(receiver.facts(Classes::PATH))
+            }
+            ("relative_to", Some(_)) if receiver.labels.has(Labels::RESOLVED_PATH) => {
+                (None, receiver.facts(Classes::PATH))
+            }
+            ("issubset", Some(allowed)) => match (characters_of(receiver), allowed_characters(allowed)) {
+                (Some(text), Some(allowed)) => {
+                    when_true(text.facts(harmless_with_only(|letter| allowed.contains(letter))))
+                }
+                (None, _) => when_true(receiver.facts(Classes::KEYS)),
+                _ => none,
+            },
+            ("index", Some(value)) if receiver.is_literal() => (None, value.facts(Classes::ALL)),
+            _ => none,
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! Running statements in order.
+
+use std::rc::Rc;
+
+use super::classes::Labels;
+use super::environment::{Environment, join_values};
+use super::interpreter::{Frame, Interpreter, Loop, Operand};
+use super::value::{Shape, Value, ValueRef, mix, text_key};
+use crate::rules;
+use crate::syntax::{
+    BinaryOperator, Constant, ExpressionId, ExpressionKind, Handler, MatchCase, Span, Statement, StatementKind,
+};
+
+/// Loops nested deeper than this are read once instead of twice.
+const MAX_REPEATED_LOOPS: usize = 3;
+
+impl<'m> Interpreter<'m> {
+    pub(super) fn block(&mut self, statements: &'m [Statement]) {
+        for statement in statements {
+            if self.environment.is_dead || self.budget == 0 {
+                return;
+            }
+            self.statement(statement);
+        }
+    }
+
+    fn statement(&mut self, statement: &'m Statement) {
+        self.budget = self.budget.saturating_sub(1);
+        self.place.targets.clear();
+        match &statement.kind {
+            StatementKind::Expression(id) => {
+                let value = self.evaluate(*id);
+                if let ExpressionKind::Yield(Some(inner)) = self.module.expression(*id).kind {
+                    self.note_return(inner, &value);
+                }
+            }
+            StatementKind::Assign { targets, value } => self.assign_statement(targets, *value),
+            StatementKind::Augment { target, operator, value } => {
+                self.augment(*target, *operator, *value, statement.span)
+            }
+            StatementKind::Return(value) => {
+                let result = match value {
+                    Some(id) => {
+                        let result = self.evaluate(*id);
+                        self.note_return(*id, &result);
+                        result
+                    }
+                    None => Rc::new(Value::constant(Constant::None)),
+                };
+                self.leave(result);
+            }
+            StatementKind::Raise(parts) => {
+                for part in parts {
+                    self.evaluate(*part);
+                }
+                self.environment.is_dead = true;
+            }
+            StatementKind::Assert(test) => {
+                let value = self.evaluate(*test);
+                self.assume(&value, true);
+            }
+            StatementKind::If { branches, otherwise } => self.if_statement(branches, otherwise, statement.span),
+            StatementKind::While { test, body, otherwise } => {
+                self.looping(statement.span, body, otherwise, |this| {
+                    let value = this.evaluate(*test);
+                    this.assume(&value, true);
+                    None
+                });
+                let value = Rc::clone(&self.values[*test as usize]);
+                let is_endless = value.constant.as_ref().is_some_and(Constant::is_truthy);
+                if !is_endless {
+                    self.assume(&value, false);
+                }
+            }
+            StatementKind::For { target, iterable, body, otherwise } => {
+                let values = self.evaluate(*iterable);
+                self.looping(statement.span, body, otherwise, |this| {
+                    let element = this.element(&values, this.module.span(*iterable));
+                    this.assign(*target, &element);
+                    Some(Rc::clone(&values))
+                });
+            }
+            StatementKind::Try { body, handlers, otherwise, finally } => {
+                self.try_statement(body, handlers, otherwise, finally, statement.span);
+            }
+            StatementKind::With { items, body } => self.with_statement(items, body, statement.span),
+            StatementKind::Match { subject, cases } => self.match_statement(*subject, cases, statement.span),
+            StatementKind::Function(function) => {
+                let definition = &self.module.functions[*function as usize];
+                let parts = definition.parameters.iter().filter_map(|parameter| parameter.default);
+                for id in parts.chain(definition.decorators.iter().copied()) {
+                    self.evaluate(id);
+                }
+                for parameter in &definition.parameters {
+                    if let Some(default) = parameter.default {
+                        let operand = self.operand(default);
+                        rules::assign(&parameter.name, &operand, &mut self.report);
+                    }
+                }
+                let value = Value::unknown(text_key(&definition.name)).with_shape(Shape::Function(*function));
+                self.environment.names.insert(Rc::clone(&definition.name), Rc::new(value));
+                self.define(*function);
+            }
+            StatementKind::Class { name, bases, body } => {
+                let mut path = Value::path(Rc::clone(name));
+                for base in bases {
+                    let value = self.evaluate(base.value);
+                    // A subclass is called like its base where no method of the file says otherwise.
+                    if value.path.is_some() && !value.path_text().starts_with("object") {
+                        path.key = mix(path.key, value.key);
+                    }
+                }
+                let before = self.environment.names.clone();
+                self.frames.push(Frame { is_class: true, ..Frame::default() });
+                self.block(body);
+                self.frames.pop();
+                self.environment.is_dead = false;
+                self.environment.names = before;
+                self.environment.names.insert(Rc::clone(name), Rc::new(path));
+            }
+            StatementKind::Import(bindings) => {
+                for (name, path) in bindings {
+                    let path = super::calls::canonical(path);
+                    self.environment.names.insert(Rc::clone(name), Rc::new(Value::path(path)));
+                }
+            }
+            StatementKind::Break => {
+                if let Some(current) = self.loops.last_mut() {
+                    current.breaks.push(self.environment.clone());
+                }
+                self.environment.is_dead = true;
+            }
+            StatementKind::Continue => {
+                if let Some(current) = self.loops.last_mut() {
+                    current.continues.push(self.environment.clone());
+                }
+                self.environment.is_dead = true;
+            }
+            StatementKind::Delete(parts) => {
+                for part in parts {
+                    if let ExpressionKind::Name(name) = &self.module.expression(*part).kind {
+                        self.environment.names.remove(name);
+                    }
+                }
+            }
+            StatementKind::Parts(parts) => {
+                for part in parts {
+                    self.evaluate(*part);
+                }
+            }
+            StatementKind::Pass => {}
+        }
+    }
+
+    pub(super) fn operand(&self, id: ExpressionId) -> Operand {
+        Operand { value: Rc::clone(&self.values[id as usize]), span: self.module.span(id) }
+    }
+
+    /// Tells the rules, and the function's frame, what is returned or yielded.
+    fn note_return(&mut self, id: ExpressionId, value: &ValueRef) {
+        let operand = Operand { value: Rc::clone(value), span: self.module.span(id) };
+        rules::returned(&operand, &mut self.report);
+        if let Some(frame) = self.frames.last_mut() {
+            frame.returned.push(operand);
+        }
+    }
+
+    fn leave(&mut self, value: ValueRef) {
+        let environment = self.environment.clone();
+        if let Some(frame) = self.frames.last_mut() {
+            frame.returns.push((value, environment));
+        }
+        self.environment.is_dead = true;
+    }
+
+    /// From here on the value is known to be true or false.
+    pub(super) fn assume(&mut self, value: &Value, truth: bool) {
+        if value.constant.as_ref().is_some_and(|constant| constant.is_truthy() != truth) {
+            self.environment.is_dead = true;
+        }
+        if let Some(facts) = &value.truth {
+            self.environment.learn(if truth { &facts.when_true } else { &facts.when_false });
+        }
+    }
+
+    fn assign_statement(&mut self, targets: &[ExpressionId], value: ExpressionId) {
+        for target in targets {
+            self.place.targets.extend(super::expressions::target_names(self.module, *target));
+        }
+        let result = self.evaluate(value);
+        let operand = Operand { value: Rc::clone(&result), span: self.module.span(value) };
+        for target in targets {
+            for name in super::expressions::target_names(self.module, *target) {
+                rules::assign(&name, &operand, &mut self.report);
+            }
+        }
+        for target in targets {
+            self.store(*target, &operand);
+        }
+    }
+
+    /// Stores to a name, an attribute or an element, or unpacks into several.
+    fn store(&mut self, target: ExpressionId, operand: &Operand) {
+        match &self.module.expression(target).kind {
+            ExpressionKind::Attribute { base, name } => {
+                self.evaluate(target);
+                let receiver = self.operand(*base);
+                rules::attribute_store(&receiver, name, operand, &mut self.report);
+                self.weaken(*base, &operand.value, operand.span);
+            }
+            ExpressionKind::Subscript { base, index } => {
+                self.evaluate(target);
+                let index = self.operand(*index);
+                rules::element_store(&index, operand, &mut self.report);
+                self.weaken(*base, &operand.value, operand.span);
+            }
+            _ => self.assign(target, &operand.value),
+        }
+    }
+
+    /// The variable below an expression may now hold this value too.
+    pub(super) fn weaken(&mut self, base: ExpressionId, value: &ValueRef, span: Span) {
+        let mut base = base;
+        let name = loop {
+            match &self.module.expression(base).kind {
+                ExpressionKind::Name(name) => break Rc::clone(name),
+                ExpressionKind::Attribute { base: inner, .. } | ExpressionKind::Subscript { base: inner, .. } => {
+                    base = *inner;
+                }
+                _ => return,
+            }
+        };
+        let Some(known) = self.environment.names.get(&name) else { return };
+        if value.taints.is_empty() && value.labels == Labels::NONE {
+            return;
+        }
+        let mut weaker = Value::clone(known);
+        weaker.absorb(value, span);
+        self.environment.names.insert(name, Rc::new(weaker));
+    }
+
+    fn augment(&mut self, target: ExpressionId, operator: BinaryOperator, value: ExpressionId, span: Span) {
+        self.place.targets = super::expressions::target_names(self.module, target);
+        let left = self.evaluate(target);
+        let right = self.evaluate(value);
+        let left = Operand { value: left, span: self.module.span(target) };
+        let right = Operand { value: right, span: self.module.span(value) };
+        let result = self.binary(operator, &left, &right, span);
+        let result = self.environment.masked(&Rc::new(result));
+        self.store(target, &Operand { value: result, span: right.span });
+    }
+
+    fn if_statement(&mut self, branches: &'m [(ExpressionId, Vec<Statement>)], otherwise: &'m [Statement], span: Span) {
+        let mut after: Option<Environment> = None;
+        for (test, body) in branches {
+            let value = self.evaluate(*test);
+            let mut not_taken = self.environment.clone();
+            self.assume(&value, true);
+            self.block(body);
+            let taken = std::mem::take(&mut self.environment);
+            after = Some(match after {
+                Some(after) => after.join(taken, span),
+                None => taken,
+            });
+            std::mem::swap(&mut self.environment, &mut not_taken);
+            self.assume(&value, false);
+        }
+        self.block(otherwise);
+        if let Some(after) = after {
+            self.environment = std::mem::take(&mut self.environment).join(after, span);
+        }
+    }
+
+    /// Runs a loop's body until what it assigns has come round once, then joins all ways out.
+    fn looping(
+        &mut self,
+        span: Span,
+        body: &'m [Statement],
+        otherwise: &'m [Statement],
+        mut head: impl FnMut(&mut Self) -> Option<ValueRef>,
+    ) {
+        let passes = if self.loops.len() < MAX_REPEATED_LOOPS { 2 } else { 1 };
+        let mut before = self.environment.clone();
+        self.loops.push(Loop::default());
+        let mut every_element = Vec::new();
+        for _ in 0..passes {
+            let container = head(self);
+            self.block(body);
+            let current = self.loops.last_mut().expect("pushed above");
+            let continues = std::mem::take(&mut current.continues);
+            let can_stop_early = !current.breaks.is_empty();
+            let mut end = std::mem::take(&mut self.environment);
+            for environment in continues {
+                end = end.join(environment, span);
+            }
+            if !end.is_dead && !can_stop_early && container.is_some() {
+                let known: Vec<_> = end.facts.iter().map(|(key, classes)| (*key, *classes)).collect();
+                every_element = self.lift(&known);
+                every_element.retain(|(key, _)| !before.facts.contains_key(key));
+            }
+            before = before.join(end, span);
+            self.environment = before.clone();
+        }
+        let finished = self.loops.pop().expect("pushed above");
+        self.environment.learn(&every_element);
+        self.block(otherwise);
+        for environment in finished.breaks {
+            self.environment = std::mem::take(&mut self.environment).join(environment, span);
+        }
+    }
+
+    fn try_statement(
+        &mut self,
+        body: &'m [Statement],
+        handlers: &'m [Handler],
+        otherwise: &'m [Statement],
+        finally: &'m [Statement],
+        span: Span,
+    ) {
+        let before = self.environment.clone();
+        self.block(body);
+        let mut failed = self.environment.clone();
+        failed.is_dead = false;
+        let mut failed = before.clone().join(failed, span);
+        failed.facts = before.facts;
+        self.block(otherwise);
+        let mut after = std::mem::take(&mut self.environment);
+        for handler in handlers {
+            self.environment = failed.clone();
+            self.handler(handler);
+            after = std::mem::take(&mut self.environment).join(after, span);
+        }
+        let is_dead = after.is_dead;
+        self.environment = if is_dead { failed } else { after };
+        self.block(finally);
+        self.environment.is_dead |= is_dead;
+    }
+
+    fn handler(&mut self, handler: &'m Handler) {
+        let caught = handler.exception.map(|id| self.evaluate(id));
+        if let Some(name) = &handler.name {
+            let mut error = Value::unknown(mix(handler.span.start as u64, 31));
+            // The text of a `ValueError` is as a rule one's own.
+            if caught.as_ref().is_none_or(|caught| caught.path_text() != "ValueError") {
+                error.labels = Labels::ERROR_TEXT;
+            }
+            self.environment.names.insert(Rc::clone(name), Rc::new(error));
+        }
+        rules::handler(handler, caught.as_ref(), &mut self.report);
+        self.block(&handler.body);
+    }
+
+    fn with_statement(&mut self, items: &[(ExpressionId, Option<ExpressionId>)], body: &'m [Statement], span: Span) {
+        let mut suppresses = false;
+        for (value, target) in items {
+            if let Some(target) = target {
+                self.place.targets.extend(super::expressions::target_names(self.module, *target));
+            }
+            let entered = self.evaluate(*value);
+            suppresses |= entered.path_text() == "contextlib.suppress()";
+            if let Some(target) = target {
+                self.assign(*target, &entered);
+            }
+        }
+        let before = suppresses.then(|| self.environment.clone());
+        self.block(body);
+        if let Some(before) = before {
+            self.environment = std::mem::take(&mut self.environment).join(before, span);
+        }
+    }
+
+    fn match_statement(&mut self, subject: ExpressionId, cases: &'m [MatchCase], span: Span) {
+        let value = self.evaluate(subject);
+        let before = self.environment.clone();
+        let mut after: Option<Environment> = None;
+        let mut is_exhaustive = false;
+        for case in cases {
+            self.environment = before.clone();
+            if case.literals.as_ref().is_some_and(|literals| !literals.is_empty()) {
+                self.environment.learn(&value.facts(super::classes::Classes::ALL));
+            }
+            for name in &case.names {
+                let part = self.element(&value, span);
+                let part = Rc::new(join_values(&part, &value, span));
+                self.environment.names.insert(Rc::clone(name), part);
+            }
+            is_exhaustive |= case.literals.is_none() && case.guard.is_none() && case.names.is_empty();
+            if let Some(guard) = case.guard {
+                let guard = self.evaluate(guard);
+                self.assume(&guard, true);
+            }
+            self.block(&case.body);
+            let end = std::mem::take(&mut self.environment);
+            after = Some(match after {
+                Some(after) => after.join(end, span),
+                None => end,
+            });
+        }
+        self.environment = match after {
+            Some(after) if is_exhaustive => after,
+            Some(after) => after.join(before, span),
+            None => before,
+        };
+    }
+}

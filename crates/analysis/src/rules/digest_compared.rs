@@ -1,0 +1,50 @@
+//! # `py/digest-compared-with-equals`
+//!
+//! ## What it does
+//!
+//! Reports `==` and `!=` on authentication codes.
+//!
+//! ## Why this is bad
+//!
+//! The time until the first difference tells how much of a guess was right.
+//!
+//! ## Example
+//!
+//! ```python
+//! expected == digest
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```python
+//! hmac.compare_digest(expected, digest)
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-208](https://cwe.mitre.org/data/definitions/208.html)
+
+use codeward_records::{Cwe, Level};
+
+use crate::flow::{Labels, Operand};
+use crate::report::Report;
+use crate::rules::RuleInfo;
+use crate::syntax::Comparison;
+
+pub(super) static INFO: RuleInfo = RuleInfo {
+    name: "py/digest-compared-with-equals",
+    cwe: &[Cwe(208)],
+    severity: Level::Low,
+    confidence: Level::Medium,
+    summary: "An authentication code is compared in time that depends on it",
+};
+
+pub(super) fn compare(left: &Operand, operator: Comparison, right: &Operand, report: &mut Report<'_>) {
+    let is_code =
+        |operand: &Operand| operand.value.path_text().starts_with("hmac.") && operand.value.labels.has(Labels::DIGEST);
+    if matches!(operator, Comparison::Equal | Comparison::NotEqual)
+        && let Some(code) = [left, right].into_iter().find(|operand| is_code(operand))
+    {
+        report.add(&INFO, code.span, "comparing takes longer the more is right; use hmac.compare_digest", None);
+    }
+}

@@ -1,0 +1,225 @@
+//! Signs that several rules look for.
+
+use crate::flow::{Call, Classes, Operand, Piece, Shape, SourceKind, ValueRef};
+use crate::syntax::Span;
+
+/// Words that say a value is a secret.
+const SECRET_WORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "secret",
+    "token",
+    "apikey",
+    "credential",
+    "credentials",
+    "passcode",
+    "pass",
+];
+
+/// Words that say a value must not be guessed.
+const UNGUESSABLE_WORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "key",
+    "code",
+    "otp",
+    "pin",
+    "salt",
+    "nonce",
+    "session",
+    "reset",
+    "csrf",
+    "credential",
+    "voucher",
+    "coupon",
+    "invite",
+    "captcha",
+    "cookie",
+    "iv",
+    "license",
+    "licence",
+    "ticket",
+    "apikey",
+];
+
+/// Words that a password goes by.
+const PASSWORD_WORDS: &[&str] = &["password", "passwd", "pwd", "passphrase", "pass", "passcode"];
+
+/// The words of a name in snake or camel case, in lower case.
+pub(super) fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_lower = false;
+    for letter in name.chars() {
+        let starts_word = letter.is_uppercase() && was_lower;
+        if !letter.is_alphanumeric() || starts_word {
+            words.push(String::new());
+        }
+        if letter.is_alphanumeric() {
+            words.last_mut().expect("never empty").extend(letter.to_lowercase());
+        }
+        was_lower = letter.is_lowercase();
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn has_word(name: &str, list: &[&str]) -> bool {
+    words(name).iter().any(|word| list.contains(&word.as_str()))
+}
+
+/// Whether a name is that of a secret: `db_password`, `API_KEY`, `authToken`, but not `token_url` or `password_field`.
+pub(super) fn is_secret_name(name: &str) -> bool {
+    let words = words(name);
+    let Some(last) = words.last() else { return false };
+    if SECRET_WORDS.contains(&last.as_str()) {
+        return true;
+    }
+    let is_key = |word: &str| matches!(word, "key" | "salt" | "pepper");
+    let qualifier = [
+        "api",
+        "secret",
+        "access",
+        "private",
+        "signing",
+        "encryption",
+        "auth",
+        "hmac",
+        "jwt",
+        "aes",
+        "crypto",
+        "master",
+    ];
+    is_key(last) && words.iter().any(|word| qualifier.contains(&word.as_str()))
+        || last == "id" && words.iter().any(|word| word == "secret")
+}
+
+/// Whether a name says that a value must not be guessed.
+pub(super) fn must_be_unguessable(name: &str) -> bool {
+    has_word(name, UNGUESSABLE_WORDS)
+}
+
+/// Whether a name is that of a password.
+pub(super) fn is_password_name(name: &str) -> bool {
+    has_word(name, PASSWORD_WORDS)
+}
+
+/// Whether a name is that of an address on the network.
+pub(super) fn is_address_name(name: &str) -> bool {
+    has_word(
+        name,
+        &[
+            "url", "uri", "href", "link", "address", "endpoint", "webhook", "hook", "callback", "location", "source",
+            "receiver", "site", "webpage",
+        ],
+    )
+}
+
+/// Whether a text reads as a statement of SQL.
+pub(super) fn looks_like_sql(outline: &str) -> bool {
+    let text = outline.trim_start_matches(|letter: char| letter.is_whitespace() || letter == '(').to_ascii_uppercase();
+    let mut words = text.split_whitespace();
+    let Some(verb) = words.next() else { return false };
+    let has = |word: &str| text.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|found| found == word);
+    match verb {
+        "SELECT" => has("FROM") || has("WHERE"),
+        "INSERT" | "REPLACE" => has("INTO"),
+        "UPDATE" => has("SET"),
+        "DELETE" => has("FROM"),
+        "CREATE" | "DROP" | "ALTER" | "TRUNCATE" => {
+            ["TABLE", "INDEX", "VIEW", "DATABASE", "USER", "SCHEMA"].iter().any(|word| has(word))
+        }
+        "WITH" => has("SELECT"),
+        "PRAGMA" | "ATTACH" => true,
+        "GRANT" => has("ON"),
+        _ => false,
+    }
+}
+
+/// The first hole of a text whose input can do harm in these classes, with what stands before it.
+pub(super) fn culpable_hole(text: &ValueRef, span: Span, classes: Classes) -> Option<(ValueRef, Span, String)> {
+    let mut before = String::new();
+    for piece in text.pieces(span) {
+        match piece {
+            Piece::Literal(literal) => before.push_str(&literal),
+            Piece::Hole { value, span } => {
+                if value.is_tainted(classes) {
+                    return Some((value, span, before));
+                }
+                before.push('\0');
+            }
+        }
+    }
+    None
+}
+
+/// Whether a value is a parameter as it came, at most read as a path or stripped.
+pub(super) fn is_parameter_itself(value: &ValueRef) -> bool {
+    let mut value = value;
+    loop {
+        if value.taints.iter().any(|taint| taint.source.kind == SourceKind::Outside) {
+            return false;
+        }
+        if value.taints.iter().any(|taint| taint.keys().next() == Some(value.key)) {
+            return true;
+        }
+        match &value.shape {
+            Shape::Called { receiver, positional, .. } => {
+                let is_wrapper = matches!(
+                    value.path_text(),
+                    "pathlib.Path()"
+                        | "os.path.realpath()"
+                        | "os.path.abspath()"
+                        | "os.path.expanduser()"
+                        | "str()"
+                        | "os.fspath()"
+                        | "os.path.normpath()"
+                );
+                match (is_wrapper, positional.as_ref(), receiver) {
+                    (true, [only], _) => value = only,
+                    (_, [], Some(receiver)) => value = receiver,
+                    _ => return false,
+                }
+            }
+            Shape::Attribute(owner, _) => value = owner,
+            _ => return false,
+        }
+    }
+}
+
+/// The first argument, or the one under one of these keywords.
+pub(super) fn subject<'a>(call: &'a Call<'_>, keywords: &[&str]) -> Option<&'a Operand> {
+    keywords.iter().find_map(|keyword| call.keyword(keyword)).or_else(|| call.first())
+}
+
+/// Whether an argument is literally true, or not known to be false.
+pub(super) fn may_be_true(operand: &Operand) -> bool {
+    operand.value.constant.as_ref().is_none_or(crate::syntax::Constant::is_truthy)
+}
+
+/// Whether an argument is literally false, zero or none.
+pub(super) fn is_literally_false(operand: &Operand) -> bool {
+    operand.value.constant.as_ref().is_some_and(|constant| !constant.is_truthy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_by_their_words() {
+        assert_eq!(words("dbPassword_2"), ["db", "password", "2"]);
+        assert!(is_secret_name("API_KEY") && is_secret_name("authToken") && is_secret_name("db_password"));
+        assert!(!is_secret_name("token_url") && !is_secret_name("key") && !is_secret_name("passage"));
+    }
+
+    #[test]
+    fn statements_of_sql_are_told_from_prose() {
+        assert!(looks_like_sql("select * from t where a = \0") && looks_like_sql("  INSERT INTO t VALUES (\0)"));
+        assert!(!looks_like_sql("select a colour, \0") && !looks_like_sql("Update: \0 done") && !looks_like_sql(""));
+    }
+}

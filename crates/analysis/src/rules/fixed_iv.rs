@@ -1,0 +1,59 @@
+//! # `py/fixed-iv`
+//!
+//! ## What it does
+//!
+//! Reports literal initialisation vectors and nonces.
+//!
+//! ## Why this is bad
+//!
+//! Equal texts are encrypted to equal bytes, and with counter modes the key stream repeats.
+//!
+//! ## Example
+//!
+//! ```python
+//! AES.new(key, AES.MODE_CBC, b"0000000000000000")
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```python
+//! AES.new(key, AES.MODE_CBC, os.urandom(16))
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-329](https://cwe.mitre.org/data/definitions/329.html)
+
+use codeward_records::{Cwe, Level};
+
+use crate::flow::Call;
+use crate::report::Report;
+use crate::rules::RuleInfo;
+
+pub(super) static INFO: RuleInfo = RuleInfo {
+    name: "py/fixed-iv",
+    cwe: &[Cwe(329)],
+    severity: Level::Medium,
+    confidence: Level::Medium,
+    summary: "A cipher's starting value is always the same",
+};
+
+pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
+    let by_new = call.path.contains("Cipher") && call.path.ends_with(".new");
+    let by_mode = call.path.contains("ciphers.modes.");
+    let operand = if by_new {
+        call.keyword("iv").or_else(|| call.keyword("nonce")).or_else(|| call.positional.get(2))
+    } else if by_mode {
+        call.first()
+    } else {
+        None
+    };
+    if let Some(operand) = operand.filter(|operand| operand.value.characters().is_some_and(|text| !text.is_empty())) {
+        report.add(
+            &INFO,
+            operand.span,
+            "this starting value is the same for every message; draw it with os.urandom",
+            None,
+        );
+    }
+}
