@@ -53,7 +53,6 @@ const OPAQUE: &[&str] = &[
     "secrets.compare_digest",
     "csv.writer",
     "csv.DictWriter",
-    "io.StringIO",
     "os.listdir",
     "os.getpid",
     "time.time_ns",
@@ -132,7 +131,7 @@ pub(super) fn join_path(parts: &[Operand], span: Span) -> Value {
     let is_path = parts.iter().any(|part| part.value.path_text().starts_with("pathlib."));
     for (at, part) in parts.iter().enumerate() {
         let is_last = at + 1 == parts.len();
-        let harmless = if at == 0 && !is_last { Classes::PATH } else { Classes::NONE };
+        let harmless = if at == 0 && !is_last { Classes::PATH | Classes::EXTENSION } else { Classes::NONE };
         value.absorb_without(&part.value, harmless, span);
     }
     if parts.last().is_some_and(|last| last.value.characters() == Some("")) {
@@ -266,6 +265,8 @@ impl Interpreter<'_> {
         }
         if let Shape::Function(function) = event.callee.value.shape {
             let rest = event.splat.as_ref().or(event.double_splat.as_ref()).map(|operand| Rc::clone(&operand.value));
+            let parameters = &self.module.functions[function as usize].parameters;
+            let takes_self = parameters.first().is_some_and(|first| matches!(first.name.as_ref(), "self" | "cls"));
             let arguments = Arguments {
                 positional: event.positional.iter().map(|operand| Rc::clone(&operand.value)).collect(),
                 keywords: event
@@ -274,7 +275,7 @@ impl Interpreter<'_> {
                     .map(|(name, operand)| (Rc::clone(name), Rc::clone(&operand.value)))
                     .collect(),
                 rest,
-                is_method: false,
+                is_method: takes_self && event.receiver.is_some(),
             };
             if let Some(value) = self.follow(function, &arguments) {
                 return value;
@@ -398,7 +399,11 @@ impl Interpreter<'_> {
             return value;
         }
         let mut value = Value::unknown(key);
-        let harmless = methods::sanitised(path);
+        let mut harmless = methods::sanitised(path);
+        let quote = event.positional.get(1).map(|quote| &quote.value).or_else(|| event.keyword("quote"));
+        if harmless == Classes::HTML && quote.is_some_and(|quote| quote.boolean() == Some(false)) {
+            harmless = Classes::HTML_TAG;
+        }
         if let Some(receiver) = receiver {
             value.absorb_without(receiver, harmless, span);
         } else if matches!(event.callee.value.shape, Shape::Opaque | Shape::Part(_)) {
@@ -514,8 +519,18 @@ fn function_model(path: &str, event: &Event, key: u64, here: u64) -> Option<Valu
             value.absorb(&first.value, span);
             value.labels = value.labels | (first.value.labels & Labels::RESOLVED_PATH);
         }
+        "os.path.splitext" | "mimetypes.guess_type" => {
+            let first = first?;
+            value.absorb(&first.value, span);
+            value.stand_for(&first.value, Classes::EXTENSION);
+        }
         "os.path.commonpath" | "os.path.commonprefix" | "type" => {}
-        "str" | "html.unescape" | "os.fsdecode" => {
+        "html.unescape" | "xml.sax.saxutils.unescape" => value.absorb_restored(&first?.value, Classes::HTML, span),
+        "urllib.parse.unquote" | "urllib.parse.unquote_plus" | "base64.b64decode" | "base64.urlsafe_b64decode"
+        | "bytes.fromhex" | "binascii.unhexlify" | "codecs.decode" => {
+            value.absorb_restored(&first?.value, Classes::ALL, span);
+        }
+        "str" | "os.fsdecode" => {
             let Some(first) = first else { return Some(Value::constant(Constant::Text("".into()))) };
             if first.value.text().is_some() {
                 return Some(Value::clone(&first.value));

@@ -197,6 +197,11 @@ fn member(value: &ValueRef, container: &ValueRef) -> Truth {
             truth.when_false = owner.facts(harmless_not_starting(&letters));
         } else {
             truth.when_true = value.facts(harmless_with_only(|letter| text.contains(letter)));
+            if owner.is_some() {
+                // One character of a text: whoever checks them all knows that the text lacks these.
+                let lacking = text.chars().fold(Classes::NONE, |all, letter| all | harmless_without(letter));
+                truth.when_false = value.facts(lacking);
+            }
         }
         return truth;
     }
@@ -221,6 +226,10 @@ fn member(value: &ValueRef, container: &ValueRef) -> Truth {
         value.taints.iter().any(|own| container.taints.iter().any(|other| Rc::ptr_eq(&own.source, &other.source)));
     if !is_own {
         truth.when_true = value.facts(Classes::ALL);
+    }
+    if let (Some(texts), true) = (container.texts(), owner.is_some()) {
+        let lacking = texts.iter().fold(Classes::NONE, |all, text| all | harmless_lacking(text));
+        truth.when_false = value.facts(lacking);
     }
     truth
 }
@@ -266,6 +275,14 @@ fn equal(left: &ValueRef, right: &ValueRef) -> Vec<Fact> {
     facts
 }
 
+/// What follows from an element of a text being another one than this.
+fn differs(left: &ValueRef, right: &ValueRef) -> Vec<Fact> {
+    match (&left.shape, right.characters()) {
+        (Shape::Part(_), Some(text)) => left.facts(harmless_lacking(text)),
+        _ => Vec::new(),
+    }
+}
+
 /// What `Path(text)` was made from.
 fn text_of_path(path: &ValueRef) -> &ValueRef {
     match (&path.shape, path.path_text()) {
@@ -280,11 +297,11 @@ fn text_of_path(path: &ValueRef) -> &ValueRef {
 fn compare(left: &ValueRef, operator: Comparison, right: &ValueRef) -> Truth {
     let swap = |truth: Truth| Truth { when_true: truth.when_false, when_false: truth.when_true };
     match operator {
-        Comparison::Equal => Truth { when_true: equal(left, right), when_false: Vec::new() },
+        Comparison::Equal => Truth { when_true: equal(left, right), when_false: differs(left, right) },
         Comparison::Is if left.path_text() == "type()" => {
             Truth { when_true: equal(left, right), when_false: Vec::new() }
         }
-        Comparison::NotEqual => Truth { when_true: Vec::new(), when_false: equal(left, right) },
+        Comparison::NotEqual => Truth { when_true: differs(left, right), when_false: equal(left, right) },
         Comparison::IsNot if left.path_text() == "type()" => {
             Truth { when_true: Vec::new(), when_false: equal(left, right) }
         }

@@ -13,6 +13,9 @@ use crate::syntax::{BinaryOperator, Constant, ExpressionId, ExpressionKind, Modu
 /// Longer dotted paths are cut off.
 const MAX_PATH: usize = 160;
 
+/// The path of a value that is either input or a literal page of this site.
+pub(crate) const INPUT_OR_PAGE: &str = "input or page";
+
 /// Marks the key of an element.
 const ELEMENT: u64 = 0x51;
 
@@ -123,7 +126,11 @@ impl Interpreter<'_> {
                 match self.value(*test).constant.as_ref().map(Constant::is_truthy) {
                     Some(true) => Value::clone(body),
                     Some(false) => Value::clone(otherwise),
-                    None => join_values(body, otherwise, span),
+                    None => {
+                        let mut value = join_values(body, otherwise, span);
+                        note_default(&mut value, body, otherwise);
+                        value
+                    }
                 }
             }
             ExpressionKind::Sequence { kind, items } => {
@@ -261,6 +268,11 @@ impl Interpreter<'_> {
             }
             value.path = Some(path);
         }
+        if (base.path_text() == "self" || base.path_text().starts_with('<'))
+            && let Some(Some(method)) = self.methods.get(name)
+        {
+            return value.with_shape(Shape::Function(*method));
+        }
         value.absorb_without(base, attribute_harmless(base, name), span);
         if OUTSIDE.contains(&value.path_text()) && value.taints.is_empty() && value.path_text() != "os.environ" {
             self.mark_outside(&mut value, span);
@@ -332,6 +344,9 @@ impl Interpreter<'_> {
         value.labels = value.labels | (base.labels & Labels::TEXT);
         let is_first = index.integer() == Some(0)
             || is_slice && ends[1].integer() == Some(1) && matches!(ends[0].integer(), None | Some(0));
+        if matches!(index.integer(), Some(-1 | 1)) {
+            value.stand_for(base, Classes::EXTENSION);
+        }
         if is_first {
             value.labels = value.labels | Labels::FIRST_CHARACTER;
         }
@@ -499,5 +514,17 @@ fn boolean(is_and: bool, left: &ValueRef, right: &ValueRef, span: Span) -> Value
         }
     }));
     value.key = mix(mix(left.key, right.key), 21 + u64::from(is_and));
+    if !is_and {
+        note_default(&mut value, left, right);
+    }
     value
+}
+
+/// Notes that a value is either input as it came or a page of this site.
+fn note_default(value: &mut Value, left: &ValueRef, right: &ValueRef) {
+    let is_page = |value: &Value| value.text().is_some_and(|text| text.starts_with('/') && !text.starts_with("//"));
+    let is_input = |value: &ValueRef| value.taints.iter().any(|taint| taint.enters_as(value));
+    if is_page(left) && is_input(right) || is_page(right) && is_input(left) {
+        value.path = Some(INPUT_OR_PAGE.into());
+    }
 }

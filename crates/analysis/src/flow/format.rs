@@ -70,11 +70,19 @@ pub(super) fn text(pieces: Vec<Piece>, span: Span) -> Value {
     });
     let mut value = Value::unknown(key);
     let mut before = String::new();
-    for piece in &merged {
+    for (at, piece) in merged.iter().enumerate() {
         match piece {
             Piece::Literal(text) => before.push_str(text),
             Piece::Hole { value: inner, .. } => {
-                value.absorb_without(inner, harmless_after(&before), span);
+                let is_folder = at == 0
+                    && match merged.get(1) {
+                        Some(Piece::Literal(next)) => next.starts_with('/') && merged.len() > 2,
+                        Some(Piece::Hole { value, .. }) => value.path_text() == "os.sep",
+                        None => false,
+                    };
+                // The folder is where the caller keeps files, not what was asked for.
+                let folder = if is_folder { Classes::PATH | Classes::EXTENSION } else { Classes::NONE };
+                value.absorb_without(inner, harmless_after(&before) | folder, span);
                 before.push('\0');
             }
         }

@@ -122,6 +122,8 @@ pub(crate) struct Interpreter<'m> {
     pub(super) report: Report<'m>,
     /// The container of each element that was taken, by the element's key.
     pub(super) containers: BTreeMap<u64, ValueRef>,
+    /// Methods of the classes of this file; `None` where two classes share a name.
+    pub(super) methods: BTreeMap<Rc<str>, Option<FunctionId>>,
     /// Names of functions that were followed from a call.
     followed: BTreeSet<FunctionId>,
     pending: Vec<Pending>,
@@ -143,6 +145,7 @@ impl<'m> Interpreter<'m> {
             place: Place::default(),
             report,
             containers: BTreeMap::new(),
+            methods: BTreeMap::new(),
             followed: BTreeSet::new(),
             pending: Vec::new(),
             module_names: None,
@@ -170,6 +173,11 @@ impl<'m> Interpreter<'m> {
         let definition = &module.functions[function as usize];
         let is_method = self.frames.last().is_some_and(|frame| frame.is_class);
         let is_nested = self.frames.len() > 1 && !is_method;
+        if is_method {
+            let known = self.methods.get(&definition.name).copied();
+            let method = known.map_or(Some(function), |other| other.filter(|other| *other == function));
+            self.methods.insert(Rc::clone(&definition.name), method);
+        }
         let is_hidden = is_nested || definition.name.starts_with('_') && !is_method;
         let place = if self.place.function.is_empty() {
             Rc::clone(&definition.name)

@@ -29,6 +29,10 @@ pub(super) fn sanitised(path: &str) -> Classes {
         "werkzeug.utils.safe_join" | "flask.safe_join" | "werkzeug.security.safe_join" => Classes::PATH,
         "django.utils._os.safe_join" => Classes::PATH,
         "ldap.filter.escape_filter_chars" | "ldap3.utils.conv.escape_filter_chars" => Classes::LDAP,
+        // The names of members are not names of uploads.
+        "zipfile.ZipFile" | "tarfile.open" => Classes::EXTENSION,
+        // A stream in memory has no path.
+        "io.BytesIO" | "io.StringIO" => Classes::PATH,
         "re.escape" => Classes::PATTERN | Classes::BACKTRACKING,
         "json.dumps" | "ujson.dumps" | "orjson.dumps" => {
             Classes::LINES | Classes::FORMULA | Classes::CODE | Classes::OPERATOR | Classes::PICKLE
@@ -178,7 +182,7 @@ impl Interpreter<'_> {
                     (Some(separator), 1) => super::conditions::harmless_lacking(separator),
                     _ => Classes::NONE,
                 };
-                value.stand_for(receiver, Classes::PATH);
+                value.stand_for(receiver, Classes::PATH | Classes::EXTENSION);
                 return Some(split(receiver, value, harmless, span));
             }
             "partition" | "rpartition" => {

@@ -19,5 +19,6 @@ mod value;
 
 pub(crate) use classes::{Classes, Labels};
 pub(crate) use environment::Environment;
+pub(crate) use expressions::INPUT_OR_PAGE;
 pub(crate) use interpreter::{Call, Interpreter, Operand};
 pub(crate) use value::{Piece, Shape, SourceKind, Taint, ValueRef};

@@ -61,20 +61,15 @@ impl<'m> Interpreter<'m> {
             }
             StatementKind::If { branches, otherwise } => self.if_statement(branches, otherwise, statement.span),
             StatementKind::While { test, body, otherwise } => {
-                self.looping(statement.span, body, otherwise, |this| {
+                self.looping(statement.span, body, otherwise, Some(*test), |this| {
                     let value = this.evaluate(*test);
                     this.assume(&value, true);
                     None
                 });
-                let value = Rc::clone(&self.values[*test as usize]);
-                let is_endless = value.constant.as_ref().is_some_and(Constant::is_truthy);
-                if !is_endless {
-                    self.assume(&value, false);
-                }
             }
             StatementKind::For { target, iterable, body, otherwise } => {
                 let values = self.evaluate(*iterable);
-                self.looping(statement.span, body, otherwise, |this| {
+                self.looping(statement.span, body, otherwise, None, |this| {
                     let element = this.element(&values, this.module.span(*iterable));
                     this.assign(*target, &element);
                     Some(Rc::clone(&values))
@@ -102,7 +97,8 @@ impl<'m> Interpreter<'m> {
                 self.define(*function);
             }
             StatementKind::Class { name, bases, body } => {
-                let mut path = Value::path(Rc::clone(name));
+                // Marked, so that a class of this file is not taken for a module of the same name.
+                let mut path = Value::path(format!("<{name}>"));
                 for base in bases {
                     let value = self.evaluate(base.value);
                     // A subclass is called like its base where no method of the file says otherwise.
@@ -210,8 +206,8 @@ impl<'m> Interpreter<'m> {
             }
             ExpressionKind::Subscript { base, index } => {
                 self.evaluate(target);
-                let index = self.operand(*index);
-                rules::element_store(&index, operand, &mut self.report);
+                let (receiver, index) = (self.operand(*base), self.operand(*index));
+                rules::element_store(&receiver, &index, operand, &mut self.report);
                 self.weaken(*base, &operand.value, operand.span);
             }
             _ => self.assign(target, &operand.value),
@@ -277,6 +273,7 @@ impl<'m> Interpreter<'m> {
         span: Span,
         body: &'m [Statement],
         otherwise: &'m [Statement],
+        test: Option<ExpressionId>,
         mut head: impl FnMut(&mut Self) -> Option<ValueRef>,
     ) {
         let passes = if self.loops.len() < MAX_REPEATED_LOOPS { 2 } else { 1 };
@@ -303,6 +300,10 @@ impl<'m> Interpreter<'m> {
         }
         let finished = self.loops.pop().expect("pushed above");
         self.environment.learn(&every_element);
+        if let Some(test) = test {
+            let value = Rc::clone(&self.values[test as usize]);
+            self.assume(&value, false);
+        }
         self.block(otherwise);
         for environment in finished.breaks {
             self.environment = std::mem::take(&mut self.environment).join(environment, span);

@@ -68,6 +68,11 @@ impl Taint {
         Self { classes: self.classes, source: Rc::clone(&self.source), chain: Rc::new(chain) }
     }
 
+    /// Whether this is the value by which the input entered.
+    pub(crate) fn enters_as(&self, value: &Value) -> bool {
+        self.keys().last() == Some(value.key)
+    }
+
     /// The keys of the values that the input went through, newest first.
     pub(crate) fn keys(&self) -> impl Iterator<Item = u64> + '_ {
         std::iter::successors(Some(&self.chain), |link| link.before.as_ref()).map(|link| link.key)
@@ -314,6 +319,15 @@ impl Value {
             self.add_taint(taint);
         }
         self.labels = self.labels | other.labels.without(Labels::WHOLE_PATH | Labels::TEXT);
+    }
+
+    /// Adds input from another value that may do harm in these classes again: an escape was undone.
+    pub(crate) fn absorb_restored(&mut self, other: &Self, restored: Classes, span: Span) {
+        for taint in &other.taints {
+            let mut taint = taint.through(self.key, span);
+            taint.classes = taint.classes | restored;
+            self.add_taint(taint);
+        }
     }
 
     pub(crate) fn add_taint(&mut self, taint: Taint) {

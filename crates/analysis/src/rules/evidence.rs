@@ -164,7 +164,7 @@ pub(super) fn is_parameter_itself(value: &ValueRef) -> bool {
         if value.taints.iter().any(|taint| taint.source.kind == SourceKind::Outside) {
             return false;
         }
-        if value.taints.iter().any(|taint| taint.keys().next() == Some(value.key)) {
+        if value.taints.iter().any(|taint| taint.enters_as(value)) {
             return true;
         }
         match &value.shape {

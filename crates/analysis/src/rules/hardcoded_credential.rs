@@ -110,7 +110,7 @@ pub(super) fn compare(left: &Operand, operator: Comparison, right: &Operand, rep
             .value
             .taints
             .iter()
-            .any(|taint| taint.keys().next() == Some(secret.value.key) && is_secret_name(&taint.source.label));
+            .any(|taint| taint.enters_as(&secret.value) && is_secret_name(&taint.source.label));
         if named && literal.value.text().is_some() && is_secret(&literal.value, "") {
             report.add(&INFO, literal.span, ADVICE, None);
         }

@@ -2,7 +2,8 @@
 //!
 //! ## What it does
 //!
-//! Reports attributes set by names from outside: `setattr` in a loop, `__dict__.update`, `vars(x).update`.
+//! Reports attributes and fields set by names from outside: `setattr` in a loop, `vars(x).update`, `record.update`, and
+//! copying every key of one parameter to another.
 //!
 //! ## Why this is bad
 //!
@@ -31,6 +32,7 @@ use codeward_records::{Cwe, Level};
 use crate::flow::{Call, Classes, Operand, Shape};
 use crate::report::Report;
 use crate::rules::RuleInfo;
+use crate::rules::evidence::is_parameter_itself;
 
 pub(super) static INFO: RuleInfo = RuleInfo {
     name: "py/mass-assignment",
@@ -55,8 +57,10 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     let Some(receiver) = &call.receiver else { return };
     let is_fields = receiver.value.path_text() == "vars()"
         || matches!(&receiver.value.shape, Shape::Attribute(_, name) if name.as_ref() == "__dict__");
+    let is_record = is_parameter_itself(&receiver.value)
+        && call.first().is_some_and(|data| is_parameter_itself(&data.value) && !data.value.is_built());
     if call.method == "update"
-        && is_fields
+        && (is_fields || is_record)
         && let Some(data) = call.first().or(call.double_splat.as_ref())
         && !matches!(data.value.shape, Shape::Dictionary(_))
         && let Some(taint) = call.live(&data.value).taint(Classes::KEYS)
@@ -71,5 +75,15 @@ pub(super) fn store(name: &str, value: &Operand, report: &mut Report<'_>) {
         && let Some(taint) = value.value.taint(Classes::KEYS)
     {
         report.add(&INFO, value.span, ADVICE, Some(taint));
+    }
+}
+
+/// `record[key] = data[key]` for every key of the data.
+pub(super) fn element_store(receiver: &Operand, index: &Operand, value: &Operand, report: &mut Report<'_>) {
+    let Some(taint) = index.value.taint(Classes::KEYS) else { return };
+    let is_same = value.value.taints.iter().any(|other| std::rc::Rc::ptr_eq(&other.source, &taint.source));
+    let is_own = receiver.value.taints.iter().any(|other| std::rc::Rc::ptr_eq(&other.source, &taint.source));
+    if is_same && !is_own && is_parameter_itself(&receiver.value) {
+        report.add(&INFO, index.span, ADVICE, Some(taint));
     }
 }

@@ -48,6 +48,7 @@ mod temp_file;
 mod template_injection;
 mod tls_version;
 mod unbounded_read;
+mod upload_extension;
 mod weak_checksum;
 mod weak_cipher;
 mod weak_hash;
@@ -78,7 +79,7 @@ pub struct RuleInfo {
 }
 
 /// Every rule, in the order of their files.
-static RULES: [RuleInfo; 53] = [
+static RULES: [RuleInfo; 54] = [
     archive_extract::INFO,
     autoescape::INFO,
     bind_all::INFO,
@@ -125,6 +126,7 @@ static RULES: [RuleInfo; 53] = [
     template_injection::INFO,
     tls_version::INFO,
     unbounded_read::INFO,
+    upload_extension::INFO,
     weak_checksum::INFO,
     weak_cipher::INFO,
     weak_hash::INFO,
@@ -184,6 +186,7 @@ const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
     template_injection::call,
     tls_version::call,
     unbounded_read::call,
+    upload_extension::call,
     weak_checksum::call,
     weak_cipher::call,
     weak_hash::call,
@@ -239,7 +242,8 @@ pub(crate) fn attribute_store(receiver: &Operand, name: &str, value: &Operand, r
 }
 
 /// `receiver[index] = value`.
-pub(crate) fn element_store(index: &Operand, value: &Operand, report: &mut Report<'_>) {
+pub(crate) fn element_store(receiver: &Operand, index: &Operand, value: &Operand, report: &mut Report<'_>) {
+    mass_assignment::element_store(receiver, index, value, report);
     open_redirect::entry(index, value, report);
 }
 

@@ -28,7 +28,7 @@
 
 use codeward_records::{Cwe, Level};
 
-use crate::flow::{Call, Classes, Operand, Shape, ValueRef};
+use crate::flow::{INPUT_OR_PAGE, Call, Classes, Operand, Shape, ValueRef};
 use crate::report::Report;
 use crate::rules::RuleInfo;
 use crate::rules::evidence::{is_parameter_itself, subject};
@@ -72,7 +72,7 @@ pub(super) fn function(returned: &[Operand], report: &mut Report<'_>) {
     for operand in returned {
         let either = match &operand.value.shape {
             Shape::Sequence(..) => false,
-            _ => operand.value.path_text() == "or default" && operand.value.is_tainted(Classes::REDIRECT),
+            _ => operand.value.path_text() == INPUT_OR_PAGE && operand.value.is_tainted(Classes::REDIRECT),
         };
         if either || has_default && is_input(&operand.value) {
             report.add(&INFO, operand.span, ADVICE, operand.value.taint(Classes::REDIRECT));

@@ -2,7 +2,7 @@
 //!
 //! ## What it does
 //!
-//! Reports `read()` without a size on a stream that the caller handed over.
+//! Reports `read()` and `readline()` without a size on a stream that the caller handed over.
 //!
 //! ## Why this is bad
 //!
@@ -34,13 +34,13 @@ use crate::rules::evidence::is_parameter_itself;
 pub(super) static INFO: RuleInfo = RuleInfo {
     name: "py/unbounded-read",
     cwe: &[Cwe(400)],
-    severity: Level::Low,
+    severity: Level::Medium,
     confidence: Level::Low,
     summary: "A stream is read to its end, however long",
 };
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
-    if call.has_method(&["read"])
+    if call.has_method(&["read", "readline"])
         && call.positional.is_empty()
         && call.keywords.is_empty()
         && let Some(stream) = &call.receiver
