@@ -133,21 +133,21 @@ impl ModelConfig {
         within("max_position_embeddings", self.max_position_embeddings, 1 << 24)?;
         if !self.num_attention_heads.is_multiple_of(self.num_key_value_heads) {
             let expected = format!("a divisor of num_attention_heads = {}", self.num_attention_heads);
-            return Err(out_of_range("num_key_value_heads", self.num_key_value_heads, expected));
+            return Err(out_of_range("num_key_value_heads", &self.num_key_value_heads, expected));
         }
         if !self.head_dim.is_multiple_of(2) {
-            return Err(out_of_range("head_dim", self.head_dim, "an even number".to_owned()));
+            return Err(out_of_range("head_dim", &self.head_dim, "an even number".to_owned()));
         }
         // Written so that NaN fails.
         if !(self.rms_norm_eps > 0.0 && self.rms_norm_eps <= 0.1) {
-            return Err(out_of_range("rms_norm_eps", self.rms_norm_eps, "a number above 0 and up to 0.1".to_owned()));
+            return Err(out_of_range("rms_norm_eps", &self.rms_norm_eps, "a number above 0 and up to 0.1".to_owned()));
         }
         if !(self.rope_theta >= 1.0 && self.rope_theta.is_finite()) {
-            return Err(out_of_range("rope_theta", self.rope_theta, "a finite number, 1 or more".to_owned()));
+            return Err(out_of_range("rope_theta", &self.rope_theta, "a finite number, 1 or more".to_owned()));
         }
         for (field, id) in [("bos_token_id", self.bos_token_id), ("eos_token_id", self.eos_token_id)] {
             if let Some(id) = id.filter(|&id| id as usize >= self.vocab_size) {
-                return Err(out_of_range(field, id, format!("below vocab_size = {}", self.vocab_size)));
+                return Err(out_of_range(field, &id, format!("below vocab_size = {}", self.vocab_size)));
             }
         }
         self.checked_num_parameters().ok_or(ConfigError::TooLarge).map(|_| ())
@@ -181,7 +181,7 @@ impl ModelConfig {
         let total = product(layer, self.num_hidden_layers)?
             .checked_add(product(product(self.vocab_size, self.hidden_size)?, tables)?)?
             .checked_add(self.hidden_size)?;
-        (product(total, size_of::<f32>())? <= isize::MAX as usize).then_some(total)
+        isize::try_from(product(total, size_of::<f32>())?).is_ok().then_some(total)
     }
 }
 
@@ -189,10 +189,10 @@ fn within(field: &'static str, found: usize, most: usize) -> Result<(), ConfigEr
     if (1..=most).contains(&found) {
         return Ok(());
     }
-    Err(out_of_range(field, found, format!("between 1 and {most}")))
+    Err(out_of_range(field, &found, format!("between 1 and {most}")))
 }
 
-fn out_of_range(field: &'static str, found: impl ToString, expected: String) -> ConfigError {
+fn out_of_range(field: &'static str, found: &dyn std::fmt::Display, expected: String) -> ConfigError {
     ConfigError::OutOfRange { field, found: found.to_string(), expected }
 }
 
@@ -394,7 +394,8 @@ mod tests {
 
     #[test]
     fn refuses_numbers_outside_their_range() {
-        let cases: [(fn(&mut ModelConfig), &str); 7] = [
+        type Change = fn(&mut ModelConfig);
+        let cases: [(Change, &str); 7] = [
             (|c| c.hidden_size = 0, "hidden_size = 0 is out of range, expected between 1 and 65536"),
             (
                 |c| c.num_key_value_heads = 3,

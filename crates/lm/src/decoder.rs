@@ -15,11 +15,13 @@ use crate::kernels::matrix::{MatrixMut, MatrixRef, Store, multiply, multiply_row
 use crate::kernels::rope::RotaryTable;
 use crate::kernels::{bias, mlp, norm};
 use crate::layout::{DecoderGradients, LayerGradients};
+use crate::model::Model;
+use crate::transposed::TransposedWeights;
 
 /// The most logits held at a time, as numbers: 64 MiB. Longer batches go through the head in chunks of rows.
 const MOST_LOGITS: usize = 1 << 24;
 /// Output rows per task of a weight gradient.
-const GRADIENT_ROWS: usize = 128;
+const GRADIENT_ROWS: usize = 256;
 
 /// The tensors of the decoder, as they are multiplied: a product's matrix is `[inputs, outputs]`.
 pub(crate) struct DecoderWeights<'a> {
@@ -187,10 +189,13 @@ impl Workspace {
     }
 }
 
-/// A decoder at work: its shape and its tensors.
+/// A decoder at work: its shape and its tensors, each matrix in the layout that suits the direction.
 pub(crate) struct Decoder<'a> {
     pub(crate) config: &'a ModelConfig,
+    /// For the forward: inputs outermost.
     pub(crate) weights: DecoderWeights<'a>,
+    /// For the backward: outputs outermost, as in the file.
+    stored: DecoderWeights<'a>,
 }
 
 /// Makes a table that covers `positions`, unless there is one.
@@ -207,6 +212,13 @@ pub(crate) fn rotary_table<'a>(
         let positions = positions.next_power_of_two().max(256);
         RotaryTable::new(positions, config.head_dim, config.rope_theta)
     })
+}
+
+impl<'a> Decoder<'a> {
+    /// A decoder over a model and its up-to-date copy.
+    pub(crate) fn new(model: &'a Model, transposed: &'a TransposedWeights) -> Self {
+        Self { config: model.config(), weights: transposed.view(model), stored: model.stored_weights() }
+    }
 }
 
 impl Decoder<'_> {
@@ -398,7 +410,7 @@ impl Decoder<'_> {
         self.head_backward(batch, temperature, d_scores, workspace, gradients);
         let Workspace { layers, backward, rotary, .. } = workspace;
         let rotary = rotary.as_ref().expect("the forward made the table");
-        for (index, weights) in self.weights.layers.iter().enumerate().rev() {
+        for (index, weights) in self.stored.layers.iter().enumerate().rev() {
             let (record, gradients) = (&layers[index], &mut gradients.layers[index]);
             self.feed_forward_backward(weights, &blocks, record, backward, gradients);
             let forward = ForwardRecord { qkv: &record.qkv, output: &record.attended, log_sums: &record.log_sums };
@@ -493,7 +505,7 @@ impl Decoder<'_> {
                     let [d_logprob, d_entropy] = d_scores[row];
                     head::backward(logits, scored[row].token, inverse, statistics[row], d_logprob, d_entropy);
                 }
-                multiply_rows(d_normed, Store::Overwrite, logits, self.weights.head.transposed());
+                multiply_rows(d_normed, Store::Overwrite, logits, self.stored.head.transposed());
             });
         let d_logits = MatrixRef::new(&record.logits, chunk.len(), vocab); // [chunk, vocab]
         let normed = &record.normed[chunk.start * hidden..chunk.end * hidden];

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::{ConfigFile, ModelConfig};
-use crate::decoder::Decoder;
+use crate::decoder::DecoderWeights;
 use crate::layout::Layout;
 use crate::random::Stream;
 use crate::weights::{self, LoadError, Precision, SaveError};
@@ -131,7 +131,8 @@ impl Model {
         &mut self.parameters
     }
 
-    pub(crate) fn decoder(&self) -> Decoder<'_> {
-        Decoder { config: &self.config, weights: self.layout.view(&self.parameters) }
+    /// The weights as they lie in the file.
+    pub(crate) fn stored_weights(&self) -> DecoderWeights<'_> {
+        self.layout.view(&self.parameters)
     }
 }

@@ -1,6 +1,6 @@
 //! One draw from one row of logits.
 
-use crate::kernels::simd::{LANES, exp, maximum, sum_lanes, vectorized};
+use crate::kernels::simd::{exponentiate, maximum, vectorized};
 
 /// How completions are drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,32 +31,20 @@ pub(crate) struct Draw {
 /// Draws a token; `uniform` from 0 up to 1 decides which. The logits are used up.
 pub(crate) fn draw(logits: &mut [f32], params: &SamplingParams, uniform: f64) -> Draw {
     if params.temperature == 0.0 {
-        let sum = exponentiate(logits, 1.0);
+        let sum = relative_weights(logits, 1.0);
         let token = likeliest(logits);
         return Draw { token: token as u32, logprob: -sum.ln() };
     }
-    let sum = exponentiate(logits, 1.0 / params.temperature);
+    let sum = relative_weights(logits, 1.0 / params.temperature);
     let limited = (params.top_k > 0 && params.top_k < logits.len()) || params.top_p < 1.0;
     if limited { draw_limited(logits, sum, params, uniform) } else { draw_any(logits, sum, uniform) }
 }
 
 vectorized! {
     /// Replaces logits by their exponentials relative to the largest, and adds these up.
-    fn exponentiate(logits: &mut [f32], inverse_temperature: f32) -> f32 {
+    fn relative_weights(logits: &mut [f32], inverse_temperature: f32) -> f32 {
         let top = maximum(logits) * inverse_temperature;
-        let mut lanes = [0.0; LANES];
-        let mut chunks = logits.chunks_exact_mut(LANES);
-        for chunk in &mut chunks {
-            for lane in 0..LANES {
-                chunk[lane] = exp(chunk[lane] * inverse_temperature - top);
-                lanes[lane] += chunk[lane];
-            }
-        }
-        for (lane, logit) in chunks.into_remainder().iter_mut().enumerate() {
-            *logit = exp(*logit * inverse_temperature - top);
-            lanes[lane] += *logit;
-        }
-        sum_lanes(lanes)
+        exponentiate(logits, inverse_temperature, top)
     }
 }
 
@@ -146,9 +134,13 @@ mod tests {
         let mut order: Vec<usize> = (0..p.len()).collect();
         order.sort_by(|&a, &b| p[b].total_cmp(&p[a]));
         let top_k = if params.top_k == 0 { p.len() } else { params.top_k };
-        order.iter().skip(top_k).for_each(|&token| p[token] = 0.0);
+        for &token in order.iter().skip(top_k) {
+            p[token] = 0.0;
+        }
         let sum: f64 = p.iter().sum();
-        p.iter_mut().for_each(|p| *p /= sum);
+        for p in &mut p {
+            *p /= sum;
+        }
         let mut before = 0.0;
         for &token in &order {
             let own = p[token];

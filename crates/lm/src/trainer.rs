@@ -5,9 +5,10 @@
 
 use std::path::Path;
 
-use crate::decoder::{PackedBatch, Retention, ScoredToken, Workspace};
+use crate::decoder::{Decoder, PackedBatch, Retention, ScoredToken, Workspace};
 use crate::kernels::optimizer::{self, UpdateFactors};
 use crate::model::Model;
+use crate::transposed::TransposedWeights;
 use crate::weights::{LoadError, Outgoing, Precision, SaveError, WeightFile, write_tensors};
 
 /// Rows per pass when only scores are wanted: enough for full speed, little enough to stay in cache.
@@ -76,6 +77,8 @@ pub struct Trainer {
     first_moment: Vec<f32>,  // the model's layout
     second_moment: Vec<f32>, // the model's layout
     num_steps: u32,
+    /// Of the model as it is now.
+    transposed: TransposedWeights,
     workspace: Workspace,
 }
 
@@ -118,9 +121,15 @@ fn portions<'a, 'b>(batch: &'a [Sequence<'b>]) -> impl Iterator<Item = &'a [Sequ
     })
 }
 
-fn score_with(model: &Model, batch: &[Sequence<'_>], temperature: f32, workspace: &mut Workspace) -> Scores {
+fn score_with(
+    model: &Model,
+    transposed: &TransposedWeights,
+    batch: &[Sequence<'_>],
+    temperature: f32,
+    workspace: &mut Workspace,
+) -> Scores {
     assert_temperature(temperature);
-    let decoder = model.decoder();
+    let decoder = Decoder::new(model, transposed);
     let mut scores = Scores::default();
     for portion in portions(batch) {
         let packed = pack(portion, model);
@@ -140,7 +149,7 @@ fn assert_temperature(temperature: f32) {
 /// # Panics
 /// As [`Trainer::score`].
 pub fn score(model: &Model, batch: &[Sequence<'_>], temperature: f32) -> Scores {
-    score_with(model, batch, temperature, &mut Workspace::default())
+    score_with(model, &TransposedWeights::new(model), batch, temperature, &mut Workspace::default())
 }
 
 impl Scores {
@@ -181,6 +190,7 @@ impl Trainer {
     pub fn new(model: Model) -> Self {
         let count = model.num_parameters();
         Self {
+            transposed: TransposedWeights::new(&model),
             model,
             gradients: vec![0.0; count],
             first_moment: vec![0.0; count],
@@ -211,7 +221,7 @@ impl Trainer {
     /// If a prompt is empty or longer than its sequence, a token is not in the vocabulary, a sequence is longer than the
     /// model's positions plus one, or the temperature is not above zero.
     pub fn score(&mut self, batch: &[Sequence<'_>], temperature: f32) -> Scores {
-        score_with(&self.model, batch, temperature, &mut self.workspace)
+        score_with(&self.model, &self.transposed, batch, temperature, &mut self.workspace)
     }
 
     /// Scores completions, asks `upstream` for the derivatives of the loss, and adds the gradient of the loss.
@@ -225,7 +235,7 @@ impl Trainer {
         upstream: impl FnOnce(&Scores) -> Upstream,
     ) -> Scores {
         assert_temperature(temperature);
-        let decoder = self.model.decoder();
+        let decoder = Decoder::new(&self.model, &self.transposed);
         let packed = pack(batch, &self.model);
         decoder.forward(&packed, Retention::EveryLayer, &mut self.workspace, |_, _| {});
         let mut scores = Scores::default();
@@ -277,6 +287,7 @@ impl Trainer {
         let decayed = self.model.layout().num_decayed();
         let (first, second) = (&mut self.first_moment, &mut self.second_moment);
         optimizer::adamw(self.model.parameters_mut(), &self.gradients, first, second, decayed, factors);
+        self.transposed.update(&self.model);
         norm
     }
 

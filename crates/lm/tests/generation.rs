@@ -42,7 +42,7 @@ fn likeliest(model: &Model, tokens: &[u32]) -> u32 {
         candidates.iter().map(|tokens| Sequence { tokens, num_prompt: tokens.len() - 1 }).collect();
     let logprobs = score(model, &batch, 1.0).logprobs;
     let best = (0..150).max_by(|&a, &b| logprobs[a][0].total_cmp(&logprobs[b][0]).then(b.cmp(&a)));
-    best.unwrap() as u32
+    best.expect("there are candidates") as u32
 }
 
 #[test]

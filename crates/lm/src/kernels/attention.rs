@@ -9,7 +9,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::matrix::{MatrixMut, MatrixRef, Store, multiply};
-use super::simd::{LANES, dot, exp, maximum, sum_lanes, vectorized};
+use super::simd::{dot, exp, exponentiate, maximum, vectorized};
 
 /// Query rows per block of scores.
 const QUERY_BLOCK: usize = 64;
@@ -147,19 +147,7 @@ vectorized! {
         for (index, (row, log_sum)) in scores.chunks_exact_mut(width).zip(log_sums).enumerate() {
             let (past, future) = row.split_at_mut(start + index + 1);
             let top = maximum(past);
-            let mut lanes = [0.0; LANES];
-            let mut chunks = past.chunks_exact_mut(LANES);
-            for chunk in &mut chunks {
-                for lane in 0..LANES {
-                    chunk[lane] = exp(chunk[lane] - top);
-                    lanes[lane] += chunk[lane];
-                }
-            }
-            for (lane, score) in chunks.into_remainder().iter_mut().enumerate() {
-                *score = exp(*score - top);
-                lanes[lane] += *score;
-            }
-            let sum = sum_lanes(lanes);
+            let sum = exponentiate(past, 1.0, top);
             *log_sum = top + sum.ln();
             let inverse = 1.0 / sum;
             for weight in past {

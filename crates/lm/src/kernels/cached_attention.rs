@@ -5,7 +5,7 @@
 //! and need no sum across lanes.
 
 use super::attention::HeadShape;
-use super::simd::{LANES, exp, maximum, sum_lanes, vectorized};
+use super::simd::{LANES, add, add_scaled, exponentiate, maximum, vectorized};
 
 /// Keys and values of a run of positions, in every layer.
 pub(crate) struct KeyValueCache {
@@ -95,7 +95,8 @@ vectorized! {
         score_blocks(scores, query, first.0, scale);
         score_blocks(&mut scores[prefix..], query, second.0, scale);
         let scores = &mut scores[..total];
-        let inverse = 1.0 / exponentiate(scores);
+        let top = maximum(scores);
+        let inverse = 1.0 / exponentiate(scores, 1.0, top);
         output.fill(0.0);
         add_values(output, &scores[..prefix], first.1);
         add_values(output, &scores[prefix..], second.1);
@@ -109,48 +110,22 @@ vectorized! {
 #[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
 #[inline(always)]
 fn score_blocks(scores: &mut [f32], query: &[f32], keys: &[f32], scale: f32) {
-    // Independent sums, so that additions overlap.
-    const CHAINS: usize = 4;
-    for (scores, block) in scores.chunks_exact_mut(LANES).zip(keys.chunks_exact(query.len() * LANES)) {
-        let mut sums = [[0.0; LANES]; CHAINS];
-        let (quads, blocks) = (query.chunks_exact(CHAINS), block.chunks_exact(CHAINS * LANES));
-        let rest = quads.remainder().iter().zip(blocks.remainder().chunks_exact(LANES));
-        for (chain, (coordinate, keys)) in rest.enumerate() {
-            for lane in 0..LANES {
-                sums[chain][lane] = coordinate * keys[lane];
-            }
+    let (quads, rest) = query.as_chunks::<4>();
+    for (scores, block) in scores.as_chunks_mut::<LANES>().0.iter_mut().zip(keys.chunks_exact(query.len() * LANES)) {
+        let (block_quads, block_rest) = block.as_chunks::<LANES>().0.as_chunks::<4>();
+        // Independent sums, so that additions overlap.
+        let [mut a, mut b, mut c, mut d] = [[0.0; LANES]; 4];
+        for (coordinates, keys) in quads.iter().zip(block_quads) {
+            a = add_scaled(a, coordinates[0], &keys[0]);
+            b = add_scaled(b, coordinates[1], &keys[1]);
+            c = add_scaled(c, coordinates[2], &keys[2]);
+            d = add_scaled(d, coordinates[3], &keys[3]);
         }
-        for (coordinates, keys) in quads.zip(blocks) {
-            for chain in 0..CHAINS {
-                for lane in 0..LANES {
-                    sums[chain][lane] += coordinates[chain] * keys[chain * LANES + lane];
-                }
-            }
+        for (&coordinate, keys) in rest.iter().zip(block_rest) {
+            a = add_scaled(a, coordinate, keys);
         }
-        for lane in 0..LANES {
-            scores[lane] = (sums[0][lane] + sums[1][lane] + (sums[2][lane] + sums[3][lane])) * scale;
-        }
+        *scores = add_scaled([0.0; LANES], scale, &add(add(a, &b), &add(c, &d)));
     }
-}
-
-/// Replaces scores by their exponentials relative to the largest, and adds these up.
-#[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
-#[inline(always)]
-fn exponentiate(scores: &mut [f32]) -> f32 {
-    let top = maximum(scores);
-    let mut lanes = [0.0; LANES];
-    let mut chunks = scores.chunks_exact_mut(LANES);
-    for chunk in &mut chunks {
-        for lane in 0..LANES {
-            chunk[lane] = exp(chunk[lane] - top);
-            lanes[lane] += chunk[lane];
-        }
-    }
-    for (lane, score) in chunks.into_remainder().iter_mut().enumerate() {
-        *score = exp(*score - top);
-        lanes[lane] += *score;
-    }
-    sum_lanes(lanes)
 }
 
 /// `output += weights * values`.
@@ -160,32 +135,46 @@ fn add_values(output: &mut [f32], weights: &[f32], values: &[f32]) {
     let width = output.len();
     let mut start = 0;
     while start + 4 * LANES <= width {
-        add_columns::<{ 4 * LANES }>(output, weights, values, start);
+        add_columns::<4>(output, weights, values, start);
         start += 4 * LANES;
     }
     while start + LANES <= width {
-        add_columns::<LANES>(output, weights, values, start);
+        add_columns::<1>(output, weights, values, start);
         start += LANES;
     }
-    while start < width {
-        add_columns::<1>(output, weights, values, start);
-        start += 1;
+    for column in start..width {
+        for (weight, row) in weights.iter().zip(values.chunks_exact(width)) {
+            output[column] += weight * row[column];
+        }
     }
 }
 
-/// The part of [`add_values`] for some columns, whose sums stay in registers.
+/// The part of [`add_values`] for `REGISTERS` times sixteen columns, whose sums stay in registers.
 #[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
 #[inline(always)]
-fn add_columns<const COLUMNS: usize>(output: &mut [f32], weights: &[f32], values: &[f32], start: usize) {
+fn add_columns<const REGISTERS: usize>(output: &mut [f32], weights: &[f32], values: &[f32], start: usize) {
     let width = output.len();
-    let mut sums = [0.0; COLUMNS];
-    sums.copy_from_slice(&output[start..start + COLUMNS]);
-    for (weight, row) in weights.iter().zip(values.chunks_exact(width)) {
-        for (sum, value) in sums.iter_mut().zip(&row[start..start + COLUMNS]) {
-            *sum += weight * value;
+    let columns = start..start + REGISTERS * LANES;
+    let mut sums = [[0.0; LANES]; REGISTERS];
+    let (weight_pairs, weight_rest) = weights.as_chunks::<2>();
+    let mut pairs = values.chunks_exact(2 * width);
+    for (weights, rows) in weight_pairs.iter().zip(&mut pairs) {
+        let (first, second) = rows.split_at(width);
+        let (first, second) = (first[columns.clone()].as_chunks().0, second[columns.clone()].as_chunks().0);
+        for ((sum, first), second) in sums.iter_mut().zip(first).zip(second) {
+            // Two rows per addition to the sum, as each addition waits for the one before.
+            let pair = add_scaled(add_scaled([0.0; LANES], weights[0], first), weights[1], second);
+            *sum = add(*sum, &pair);
         }
     }
-    output[start..start + COLUMNS].copy_from_slice(&sums);
+    for (&weight, row) in weight_rest.iter().zip(pairs.remainder().chunks_exact(width)) {
+        for (sum, row) in sums.iter_mut().zip(row[columns.clone()].as_chunks().0) {
+            *sum = add_scaled(*sum, weight, row);
+        }
+    }
+    for (output, sum) in output[columns].as_chunks_mut().0.iter_mut().zip(&sums) {
+        *output = add(*output, sum);
+    }
 }
 
 #[cfg(test)]
@@ -203,7 +192,7 @@ mod tests {
             let width = shape.row_width();
             let qkv = Noise::new(10).vector(rows * width);
             let (mut wanted, mut sums) = (vec![0.0; rows * shape.query_width()], vec![0.0; rows * 4]);
-            attention::forward(&mut wanted, &mut sums, &qkv, &[0..rows], shape);
+            attention::forward(&mut wanted, &mut sums, &qkv, std::slice::from_ref(&(0..rows)), shape);
             for prefix in [0, 1, 16, 21, 44] {
                 let mut caches = [prefix, rows - prefix].map(|positions| KeyValueCache::new(layers, shape, positions));
                 for (row, qkv) in qkv.chunks_exact(width).enumerate() {

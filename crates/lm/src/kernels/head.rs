@@ -4,7 +4,7 @@
 //! the log-probability of token `y` is `z_y - lse` and the entropy is `lse - sum p z`. Hence
 //! `d logprob / d z_i = [i = y] - p_i` and `d entropy / d z_i = -p_i (z_i - lse + entropy)`.
 
-use super::simd::{LANES, exp, maximum, sum_lanes, vectorized};
+use super::simd::{LANES, add, add_product, exp, maximum, sum_lanes, vectorized};
 
 /// What a row of logits says about its token.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -22,27 +22,27 @@ vectorized! {
     pub(crate) fn statistics(logits: &[f32], token: u32, inverse_temperature: f32) -> RowStatistics {
         // The largest scaled logit, so that no exponential overflows.
         let top = maximum(logits) * inverse_temperature;
-        let mut sums = [0.0; LANES];
-        let mut weighted = [0.0; LANES];
-        let chunks = logits.chunks_exact(LANES);
-        for (lane, logit) in chunks.remainder().iter().enumerate() {
-            let below = logit * inverse_temperature - top;
-            sums[lane] = exp(below);
-            weighted[lane] = sums[lane] * below;
-        }
+        let (chunks, rest) = logits.as_chunks::<LANES>();
+        let (mut sums, mut weighted_sums) = ([0.0; LANES], [0.0; LANES]);
         for chunk in chunks {
+            let (mut below, mut weights) = ([0.0; LANES], [0.0; LANES]);
             for lane in 0..LANES {
-                let below = chunk[lane] * inverse_temperature - top;
-                let weight = exp(below);
-                sums[lane] += weight;
-                weighted[lane] += weight * below;
+                below[lane] = chunk[lane] * inverse_temperature - top;
+                weights[lane] = exp(below[lane]);
             }
+            sums = add(sums, &weights);
+            weighted_sums = add_product(weighted_sums, &weights, &below);
         }
-        let sum = sum_lanes(sums);
+        let (mut sum, mut weighted) = (sum_lanes(sums), sum_lanes(weighted_sums));
+        for logit in rest {
+            let below = logit * inverse_temperature - top;
+            sum += exp(below);
+            weighted += exp(below) * below;
+        }
         let log_sum = sum.ln();
         RowStatistics {
             logprob: logits[token as usize] * inverse_temperature - top - log_sum,
-            entropy: log_sum - sum_lanes(weighted) / sum,
+            entropy: log_sum - weighted / sum,
             log_sum_exp: top + log_sum,
         }
     }

@@ -37,14 +37,14 @@ impl<'a> MatrixRef<'a> {
     /// A range of rows.
     pub(crate) fn row_range(self, range: Range<usize>) -> Self {
         assert!(range.start <= range.end && range.end <= self.rows, "rows {range:?} of {}", self.rows);
-        let data = self.from_element(range.start * self.row_stride);
+        let data = self.elements_from(range.start * self.row_stride);
         Self { data, rows: range.len(), ..self }
     }
 
     /// A range of columns.
     pub(crate) fn column_range(self, range: Range<usize>) -> Self {
         assert!(range.start <= range.end && range.end <= self.columns, "columns {range:?} of {}", self.columns);
-        let data = self.from_element(range.start * self.column_stride);
+        let data = self.elements_from(range.start * self.column_stride);
         Self { data, columns: range.len(), ..self }
     }
 
@@ -55,7 +55,7 @@ impl<'a> MatrixRef<'a> {
     }
 
     /// A range that ends a matrix may begin past the last element when the other side is narrowed; it is then empty.
-    fn from_element(self, offset: usize) -> &'a [f32] {
+    fn elements_from(self, offset: usize) -> &'a [f32] {
         &self.data[offset.min(self.data.len())..]
     }
 
@@ -254,7 +254,7 @@ mod tests {
         // The transpose of the product is the product of the transposes, the other way round.
         let mut t = vec![0.0; n * m];
         multiply(&mut MatrixMut::new(&mut t, n, m), Store::Overwrite, 1.0, right.transposed(), left.transposed());
-        assert_eq!(t[1 * m + 2], wanted[2 * n + 1]);
+        assert_eq!(t[m + 2], wanted[2 * n + 1]);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 /// Accumulators per reduction: one 512-bit register, or two or four narrower ones.
 pub(crate) const LANES: usize = 16;
+/// As many numbers as are computed side by side. Passed by value, so that they stay in registers.
+pub(crate) type Lanes = [f32; LANES];
 
 /// The vector units that get their own compilation of a kernel.
 #[cfg(target_arch = "x86_64")]
@@ -40,7 +42,7 @@ macro_rules! vectorized {
         $(#[$attribute])*
         #[expect(unsafe_code, reason = "calls a function compiled for a vector unit that was found at run time")]
         $visibility fn $name($($argument: $kind),*) $(-> $result)? {
-            #[expect(clippy::inline_always, reason = "the body must be compiled inside each of the variants below")]
+            // The body must be compiled inside each of the variants below.
             #[inline(always)]
             fn portable($($argument: $kind),*) $(-> $result)? $body
 
@@ -67,7 +69,6 @@ pub(crate) use vectorized;
 /// The exponential without a branch or a call, so that loops over it vectorise. Relative error below 3e-7.
 ///
 /// Below -87 the result stays at that of -87 (1.6e-38), above 88 at that of 88.
-#[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     // Adding this moves the integer part of a small float into the lowest mantissa bits, rounded to nearest.
@@ -87,18 +88,68 @@ pub(crate) fn exp(x: f32) -> f32 {
     f32::from_bits(shifted.to_bits().wrapping_add(127) << 23) * p
 }
 
+/// `sums + a * b`, lane by lane.
+#[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
+#[inline(always)]
+pub(crate) fn add_product(mut sums: Lanes, a: &Lanes, b: &Lanes) -> Lanes {
+    for lane in 0..LANES {
+        sums[lane] += a[lane] * b[lane];
+    }
+    sums
+}
+
+/// `sums + scale * values`, lane by lane.
+#[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
+#[inline(always)]
+pub(crate) fn add_scaled(mut sums: Lanes, scale: f32, values: &Lanes) -> Lanes {
+    for lane in 0..LANES {
+        sums[lane] += scale * values[lane];
+    }
+    sums
+}
+
+/// `a + b`, lane by lane.
+#[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
+#[inline(always)]
+pub(crate) fn add(mut a: Lanes, b: &Lanes) -> Lanes {
+    for lane in 0..LANES {
+        a[lane] += b[lane];
+    }
+    a
+}
+
 /// Adds up lanes as a balanced tree, always in the same order.
 #[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
 #[inline(always)]
-pub(crate) fn sum_lanes(mut lanes: [f32; LANES]) -> f32 {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
-        }
-        width /= 2;
+pub(crate) fn sum_lanes(lanes: Lanes) -> f32 {
+    let (mut eight, mut four) = ([0.0; 8], [0.0; 4]);
+    for lane in 0..8 {
+        eight[lane] = lanes[lane] + lanes[lane + 8];
     }
-    lanes[0]
+    for lane in 0..4 {
+        four[lane] = eight[lane] + eight[lane + 4];
+    }
+    (four[0] + four[2]) + (four[1] + four[3])
+}
+
+/// Replaces scores by their exponentials relative to `top`, after scaling, and adds these up.
+#[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
+#[inline(always)]
+pub(crate) fn exponentiate(scores: &mut [f32], scale: f32, top: f32) -> f32 {
+    let (chunks, rest) = scores.as_chunks_mut::<LANES>();
+    let mut sums = [0.0; LANES];
+    for chunk in chunks {
+        for score in chunk.iter_mut() {
+            *score = exp(*score * scale - top);
+        }
+        sums = add(sums, chunk);
+    }
+    let mut sum = sum_lanes(sums);
+    for score in rest {
+        *score = exp(*score * scale - top);
+        sum += *score;
+    }
+    sum
 }
 
 /// The inner product of two vectors of equal length.
@@ -106,35 +157,32 @@ pub(crate) fn sum_lanes(mut lanes: [f32; LANES]) -> f32 {
 #[inline(always)]
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len(), "vectors of one length");
-    let mut lanes = [0.0; LANES];
-    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    for (lane, (x, y)) in a_chunks.remainder().iter().zip(b_chunks.remainder()).enumerate() {
-        lanes[lane] = x * y;
+    let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = [0.0; LANES];
+    for (a, b) in a_chunks.iter().zip(b_chunks) {
+        sums = add_product(sums, a, b);
     }
-    for (a, b) in a_chunks.zip(b_chunks) {
-        for lane in 0..LANES {
-            lanes[lane] += a[lane] * b[lane];
-        }
+    let mut sum = sum_lanes(sums);
+    for (x, y) in a_rest.iter().zip(b_rest) {
+        sum += x * y;
     }
-    sum_lanes(lanes)
+    sum
 }
 
 /// The largest element; minus infinity for an empty slice.
 #[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
 #[inline(always)]
 pub(crate) fn maximum(values: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let chunks = values.chunks_exact(LANES);
-    for (lane, &value) in chunks.remainder().iter().enumerate() {
-        lanes[lane] = value;
-    }
+    // A comparison, not `f32::max`: it maps to one instruction.
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut tops = [f32::NEG_INFINITY; LANES];
     for chunk in chunks {
         for lane in 0..LANES {
-            // A comparison, not `f32::max`: it maps to one instruction.
-            lanes[lane] = if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] };
+            tops[lane] = larger(tops[lane], chunk[lane]);
         }
     }
-    lanes.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a })
+    tops.iter().chain(rest).fold(f32::NEG_INFINITY, |a, &b| larger(a, b))
 }
 
 #[cfg(test)]
