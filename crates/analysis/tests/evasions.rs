@@ -17,7 +17,11 @@ fn rules(source: &str) -> Vec<String> {
 #[track_caller]
 fn flagged(rule: &str, sources: &[&str]) {
     for source in sources {
-        assert!(rules(source).iter().any(|found| found == rule), "{rule} is not found in\n{source}\n{:?}", rules(source));
+        assert!(
+            rules(source).iter().any(|found| found == rule),
+            "{rule} is not found in\n{source}\n{:?}",
+            rules(source)
+        );
     }
 }
 
@@ -140,7 +144,9 @@ fn a_sanitiser_counts_only_where_its_result_is_used() {
 #[test]
 fn a_check_counts_only_where_it_is_acted_on() {
     let open = "    return open(path).read()\n";
-    let with = |middle: &str| format!("import os\ndef f(folder, name):\n    path = os.path.join(folder, name)\n{middle}{open}");
+    let with = |middle: &str| {
+        format!("import os\ndef f(folder, name):\n    path = os.path.join(folder, name)\n{middle}{open}")
+    };
     for evasion in [
         "",
         "    if '..' in name:\n        pass\n",

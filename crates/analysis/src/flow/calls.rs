@@ -10,7 +10,8 @@ use crate::rules;
 use crate::syntax::{Argument, ArgumentKind, Constant, ExpressionId, ExpressionKind, SequenceKind, Span};
 
 /// Calls whose result is plainly from outside.
-const OUTSIDE: &[&str] = &["input", "raw_input", "sys.stdin.read", "sys.stdin.readline", "sys.stdin.readlines"];
+const OUTSIDE: &[&str] =
+    &["cgi.FieldStorage", "input", "raw_input", "sys.stdin.read", "sys.stdin.readline", "sys.stdin.readlines"];
 
 /// Calls whose result says nothing of their arguments.
 const OPAQUE: &[&str] = &[
@@ -298,7 +299,9 @@ impl Interpreter<'_> {
         if matches!(value.shape, Shape::Opaque) && value.constant.is_none() {
             value = value.with_shape(Shape::Called { receiver, positional, keywords });
         }
-        if OUTSIDE.contains(&path.as_ref()) {
+        // What an archive holds was put there by others, wherever the archive itself lies.
+        let is_archive = matches!(path.as_ref(), "tarfile.open" | "zipfile.ZipFile") && value.taints.is_empty();
+        if OUTSIDE.contains(&path.as_ref()) || is_archive {
             let source = Source { kind: SourceKind::Outside, label: Rc::clone(&path), span };
             value.taints = vec![Taint::new(source, value.key)];
         }
@@ -526,8 +529,13 @@ fn function_model(path: &str, event: &Event, key: u64, here: u64) -> Option<Valu
         }
         "os.path.commonpath" | "os.path.commonprefix" | "type" => {}
         "html.unescape" | "xml.sax.saxutils.unescape" => value.absorb_restored(&first?.value, Classes::HTML, span),
-        "urllib.parse.unquote" | "urllib.parse.unquote_plus" | "base64.b64decode" | "base64.urlsafe_b64decode"
-        | "bytes.fromhex" | "binascii.unhexlify" | "codecs.decode" => {
+        "urllib.parse.unquote"
+        | "urllib.parse.unquote_plus"
+        | "base64.b64decode"
+        | "base64.urlsafe_b64decode"
+        | "bytes.fromhex"
+        | "binascii.unhexlify"
+        | "codecs.decode" => {
             value.absorb_restored(&first?.value, Classes::ALL, span);
         }
         "str" | "os.fsdecode" => {

@@ -242,7 +242,11 @@ impl Interpreter<'_> {
 
     fn name(&mut self, name: &Rc<str>, span: Span) -> Value {
         if let Some(known) = self.environment.names.get(name) {
-            return Value::clone(known);
+            let mut value = Value::clone(known);
+            if value.taints.is_empty() && OUTSIDE.contains(&value.path_text()) {
+                self.mark_outside(&mut value, span);
+            }
+            return value;
         }
         let mut value = Value::path(calls::canonical(name));
         if OUTSIDE.contains(&value.path_text()) {

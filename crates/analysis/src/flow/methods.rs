@@ -29,6 +29,7 @@ pub(super) fn sanitised(path: &str) -> Classes {
         "werkzeug.utils.safe_join" | "flask.safe_join" | "werkzeug.security.safe_join" => Classes::PATH,
         "django.utils._os.safe_join" => Classes::PATH,
         "ldap.filter.escape_filter_chars" | "ldap3.utils.conv.escape_filter_chars" => Classes::LDAP,
+        "flask.url_for" | "url_for" | "django.urls.reverse" | "reverse" => Classes::REDIRECT,
         // The names of members are not names of uploads.
         "zipfile.ZipFile" | "tarfile.open" => Classes::EXTENSION,
         // A stream in memory has no path.
@@ -383,7 +384,7 @@ fn removed(old: &str) -> Classes {
 fn split(receiver: &ValueRef, mut value: Value, harmless: Classes, span: Span) -> Value {
     let mut part = Value::unknown(mix(value.key, 1));
     part.absorb_without(receiver, harmless, span);
-    let part = Rc::new(part);
+    let part = Rc::new(part.with_shape(Shape::Part(Rc::clone(receiver))));
     value.absorb(receiver, span);
     value.with_shape(Shape::Repeated(part))
 }

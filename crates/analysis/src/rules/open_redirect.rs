@@ -28,7 +28,7 @@
 
 use codeward_records::{Cwe, Level};
 
-use crate::flow::{INPUT_OR_PAGE, Call, Classes, Operand, Shape, ValueRef};
+use crate::flow::{Call, Classes, INPUT_OR_PAGE, Operand, Shape, ValueRef};
 use crate::report::Report;
 use crate::rules::RuleInfo;
 use crate::rules::evidence::{is_parameter_itself, subject};

@@ -49,7 +49,9 @@ fn is_upload_name(name: &str) -> bool {
 }
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
-    let writes = |mode: Option<&Operand>| mode.is_some_and(|mode| mode.value.text().is_some_and(|mode| mode.contains(['w', 'x'])));
+    let writes = |mode: Option<&Operand>| {
+        mode.is_some_and(|mode| mode.value.text().is_some_and(|mode| mode.contains(['w', 'x'])))
+    };
     let path = match call.path {
         "open" if writes(call.argument(1, "mode")) => call.first(),
         _ if call.has_method(&["write_bytes"]) => call.receiver.as_ref(),
@@ -59,8 +61,8 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     let Some(path) = path else { return };
     let value = call.live(&path.value);
     let Some(taint) = value.taint(Classes::EXTENSION) else { return };
-    let is_upload = is_upload_name(&call.place.function)
-        || call.method == "save" && taint.source.kind == SourceKind::Outside;
+    let is_upload =
+        is_upload_name(&call.place.function) || call.method == "save" && taint.source.kind == SourceKind::Outside;
     if is_upload && !is_parameter_itself(&value) {
         let message = "an upload is stored with any extension; compare it with a list of allowed ones first";
         report.add(&INFO, path.span, message, Some(taint));
