@@ -2,28 +2,31 @@
 //!
 //! `measure FILE before AFTER`: fields that hold a weak and a mended version. Prints the share of pairs that are flagged before
 //! and not after, and the time per snippet. With one field, prints the share that is flagged. A fourth argument keeps only the
-//! lines that contain it; `--list` shows what was found.
+//! lines that contain it; `--list` shows what was found; `--same-class`
+//! counts only findings of the class in the line's `cwe`.
 
 use std::error::Error;
 use std::time::Instant;
 
 use codeward_analysis::analyse_python;
-use codeward_records::Level;
+use codeward_records::{Finding, Level};
 use serde_json::Value;
 
-/// The names of the rules that find something of medium or high severity.
-fn flags(source: &str) -> Option<Vec<String>> {
+/// The names of the rules that find something of medium or high severity, of this weakness class if one is given.
+fn flags(source: &str, class: Option<u16>) -> Option<Vec<String>> {
     let analysis = analyse_python(source).ok()?;
-    let found = analysis.findings.into_iter().filter(|finding| finding.severity >= Level::Medium);
+    let is_meant = |finding: &Finding| class.is_none_or(|class| finding.cwe.iter().any(|cwe| cwe.0 == class));
+    let found = analysis.findings.into_iter().filter(|finding| finding.severity >= Level::Medium && is_meant(finding));
     Some(found.map(|finding| finding.rule).collect())
 }
 
 #[expect(clippy::print_stdout, reason = "an example reports on standard output")]
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_same_class = arguments.iter().any(|argument| argument == "--same-class");
     let is_list = arguments.iter().any(|argument| argument == "--list");
-    let mut plain = arguments.iter().filter(|argument| *argument != "--list");
-    let path = plain.next().ok_or("usage: measure FILE FIELD [FIELD] [ONLY] [--list]")?;
+    let mut plain = arguments.iter().filter(|argument| !argument.starts_with("--"));
+    let path = plain.next().ok_or("usage: measure FILE FIELD [FIELD] [ONLY] [--list] [--same-class]")?;
     let before = plain.next().ok_or("which field?")?;
     let after = plain.next().filter(|after| *after != "-");
     let only = plain.next();
@@ -36,9 +39,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let Some(weak) = row[before.as_str()].as_str() else { continue };
         num_seen += 1;
         let started = Instant::now();
-        let found = flags(weak);
+        let class = row["cwe"].as_str().and_then(|cwe| cwe.trim_start_matches("CWE-").parse().ok());
+        let class = class.filter(|_| is_same_class);
+        let found = flags(weak, class);
         times.push(started.elapsed().as_secs_f64() * 1e6);
-        let mended = after.and_then(|after| row[after.as_str()].as_str()).map(flags);
+        let mended = after.and_then(|after| row[after.as_str()].as_str()).map(|text| flags(text, class));
         let Some(found) = found else {
             num_unscored += 1;
             continue;

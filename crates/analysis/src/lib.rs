@@ -24,4 +24,4 @@ mod syntax;
 
 pub use python::{Analysis, AnalysisError, MAX_BYTES, SyntaxError, analyse_python};
 pub use rules::{RuleInfo, rules};
-pub use sarif::sarif;
+pub use sarif::{ScannedFile, sarif};

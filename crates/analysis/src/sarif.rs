@@ -5,11 +5,22 @@ use serde_json::{Value, json};
 
 use crate::rules::rules;
 
-/// One SARIF log for the findings of several files, each given with its path.
-pub fn sarif<'a>(files: impl IntoIterator<Item = (&'a str, &'a [Finding])>) -> Value {
+/// A file and what was found in it.
+#[derive(Debug, Clone, Copy)]
+pub struct ScannedFile<'a> {
+    /// The path to show, with forward slashes.
+    pub path: &'a str,
+    /// The text that was analysed.
+    pub source: &'a str,
+    /// What was found.
+    pub findings: &'a [Finding],
+}
+
+/// One SARIF log for the findings of several files.
+pub fn sarif<'a>(files: impl IntoIterator<Item = ScannedFile<'a>>) -> Value {
     let mut results = Vec::new();
-    for (path, findings) in files {
-        results.extend(findings.iter().map(|finding| result(path, finding)));
+    for file in files {
+        results.extend(file.findings.iter().map(|finding| result(&file, finding)));
     }
     let descriptions: Vec<Value> = rules()
         .iter()
@@ -41,7 +52,13 @@ pub fn sarif<'a>(files: impl IntoIterator<Item = (&'a str, &'a [Finding])>) -> V
     })
 }
 
-fn result(path: &str, finding: &Finding) -> Value {
+/// Column of a byte, from 1, counted in characters.
+fn column(source: &str, byte: usize) -> usize {
+    let before = &source[..byte];
+    before[before.rfind('\n').map_or(0, |at| at + 1)..].chars().count() + 1
+}
+
+fn result(file: &ScannedFile<'_>, finding: &Finding) -> Value {
     let index = rules().iter().position(|rule| rule.name == finding.rule);
     json!({
         "ruleId": finding.rule,
@@ -50,10 +67,12 @@ fn result(path: &str, finding: &Finding) -> Value {
         "message": { "text": finding.message },
         "locations": [{
             "physicalLocation": {
-                "artifactLocation": { "uri": path },
+                "artifactLocation": { "uri": file.path },
                 "region": {
                     "startLine": finding.line,
+                    "startColumn": column(file.source, finding.start_byte),
                     "endLine": finding.end_line,
+                    "endColumn": column(file.source, finding.end_byte),
                     "byteOffset": finding.start_byte,
                     "byteLength": finding.end_byte - finding.start_byte,
                 },

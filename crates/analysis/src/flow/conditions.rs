@@ -24,6 +24,15 @@ pub(super) fn not(inner: &ValueRef) -> Value {
     value.with_shape(called)
 }
 
+/// What follows from a resolved path being inside a folder: also that the member of an archive that it was made from was checked.
+fn inside(path: &ValueRef) -> Vec<Fact> {
+    let mut facts = path.facts(Classes::PATH);
+    for taint in &path.taints {
+        facts.extend(taint.keys_since_element().into_iter().map(|key| (key, Classes::PATH_MEMBER)));
+    }
+    facts
+}
+
 /// The facts that hold whichever of two lists of facts holds.
 pub(super) fn either(left: &[Fact], right: &[Fact]) -> Vec<Fact> {
     let all = |facts: &[Fact], key: u64| {
@@ -153,7 +162,7 @@ pub(super) fn starts_with(text: &ValueRef, prefix: &ValueRef) -> Truth {
         truth.when_true = text.facts(harmless_starting(outline.trim_start_matches('\0')) & Classes::HOST);
     }
     if prefix.labels.has(Labels::ENDS_WITH_SEPARATOR) && text.labels.has(Labels::RESOLVED_PATH) {
-        truth.when_true.extend(text.facts(Classes::PATH));
+        truth.when_true.extend(inside(text));
     }
     truth
 }
@@ -213,7 +222,7 @@ fn member(value: &ValueRef, container: &ValueRef) -> Truth {
         && name.as_ref() == "parents"
     {
         if path.labels.has(Labels::RESOLVED_PATH) {
-            truth.when_true = path.facts(Classes::PATH);
+            truth.when_true = inside(path);
         }
         return truth;
     }
@@ -251,12 +260,12 @@ fn equal(left: &ValueRef, right: &ValueRef) -> Vec<Fact> {
                 ("os.path.commonpath()", Some(paths)) => {
                     for path in paths.items() {
                         if path.key != other.key && path.labels.has(Labels::RESOLVED_PATH) {
-                            facts.extend(path.facts(Classes::PATH));
+                            facts.extend(inside(path));
                         }
                     }
                 }
                 ("os.path.dirname()", Some(path)) if path.labels.has(Labels::RESOLVED_PATH) => {
-                    facts.extend(path.facts(Classes::PATH));
+                    facts.extend(inside(path));
                 }
                 ("type()", Some(value)) => facts.extend(has_type(value, other).when_true),
                 _ => {}
@@ -264,7 +273,7 @@ fn equal(left: &ValueRef, right: &ValueRef) -> Vec<Fact> {
         }
         match &one.shape {
             Shape::Attribute(path, name) if name.as_ref() == "parent" && path.labels.has(Labels::RESOLVED_PATH) => {
-                facts.extend(path.facts(Classes::PATH));
+                facts.extend(inside(path));
             }
             Shape::Attribute(path, name) if name.as_ref() == "name" && text_of_path(path).key == other.key => {
                 facts.extend(other.facts(Classes::PATH));
@@ -420,12 +429,8 @@ impl Interpreter<'_> {
                 let pattern = positional.first().and_then(|pattern| pattern.characters());
                 pattern.map_or(none, |pattern| truth(pattern_facts::truth(pattern, method, text)))
             }
-            ("is_relative_to", Some(_)) if receiver.labels.has(Labels::RESOLVED_PATH) => {
-                when_true(receiver.facts(Classes::PATH))
-            }
-            ("relative_to", Some(_)) if receiver.labels.has(Labels::RESOLVED_PATH) => {
-                (None, receiver.facts(Classes::PATH))
-            }
+            ("is_relative_to", Some(_)) if receiver.labels.has(Labels::RESOLVED_PATH) => when_true(inside(receiver)),
+            ("relative_to", Some(_)) if receiver.labels.has(Labels::RESOLVED_PATH) => (None, inside(receiver)),
             ("issubset", Some(allowed)) => match (characters_of(receiver), allowed_characters(allowed)) {
                 (Some(text), Some(allowed)) => {
                     when_true(text.facts(harmless_with_only(|letter| allowed.contains(letter))))

@@ -6,7 +6,7 @@ use super::classes::{Classes, Labels};
 use super::environment::join_values;
 use super::interpreter::{Interpreter, Operand};
 use super::value::{Piece, Shape, Source, SourceKind, Taint, Truth, Value, ValueRef, mix, text_key};
-use super::{calls, conditions, format};
+use super::{calls, conditions, constants, format};
 use crate::rules;
 use crate::syntax::{BinaryOperator, Constant, ExpressionId, ExpressionKind, Module, SequenceKind, Span, TextPiece};
 
@@ -243,12 +243,19 @@ impl Interpreter<'_> {
     fn name(&mut self, name: &Rc<str>, span: Span) -> Value {
         if let Some(known) = self.environment.names.get(name) {
             let mut value = Value::clone(known);
+            if let Some(constant) = constants::named(value.path_text()) {
+                return Value::constant(constant);
+            }
             if value.taints.is_empty() && OUTSIDE.contains(&value.path_text()) {
                 self.mark_outside(&mut value, span);
             }
             return value;
         }
-        let mut value = Value::path(calls::canonical(name));
+        let path = calls::canonical(name);
+        if let Some(constant) = constants::named(&path) {
+            return Value::constant(constant);
+        }
+        let mut value = Value::path(path);
         if OUTSIDE.contains(&value.path_text()) {
             self.mark_outside(&mut value, span);
         }
@@ -269,6 +276,11 @@ impl Interpreter<'_> {
             let path = calls::canonical(&format!("{path}.{name}"));
             if let Some(known) = self.environment.names.get(&path) {
                 return Value::clone(known);
+            }
+            if base.taints.is_empty()
+                && let Some(constant) = constants::named(&path)
+            {
+                return Value::constant(constant);
             }
             value.path = Some(path);
         }
@@ -386,6 +398,7 @@ impl Interpreter<'_> {
                 element.path =
                     container.path.as_ref().filter(|path| path.len() < MAX_PATH).map(|path| format!("{path}[]").into());
                 element.absorb(container, span);
+                element.taints = element.taints.iter().map(super::value::Taint::as_element).collect();
                 element.with_shape(Shape::Part(Rc::clone(container)))
             }
         };

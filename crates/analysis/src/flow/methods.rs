@@ -242,6 +242,10 @@ impl Interpreter<'_> {
                 parts.extend(event.positional.iter().cloned());
                 return Some(super::calls::join_path(&parts, span));
             }
+            "getmembers" | "infolist" | "namelist" | "getnames" => {
+                value.absorb(receiver, span);
+                value.stand_for(receiver, Classes::PATH_MEMBER);
+            }
             "relative_to" | "with_suffix" | "with_name" => {
                 value.absorb(receiver, span);
                 value.path = Some("pathlib.Path()".into());

@@ -8,6 +8,7 @@
 mod calls;
 mod classes;
 mod conditions;
+mod constants;
 mod environment;
 mod expressions;
 mod format;

@@ -42,6 +42,8 @@ struct Link {
     key: u64,
     span: Span,
     length: u16,
+    /// Taken out of a container at this step.
+    is_element: bool,
     before: Option<Rc<Link>>,
 }
 
@@ -55,7 +57,7 @@ pub(crate) struct Taint {
 
 impl Taint {
     pub(crate) fn new(source: Source, key: u64) -> Self {
-        let chain = Rc::new(Link { key, span: source.span, length: 1, before: None });
+        let chain = Rc::new(Link { key, span: source.span, length: 1, is_element: false, before: None });
         Self { classes: Classes::ALL, source: Rc::new(source), chain }
     }
 
@@ -64,8 +66,29 @@ impl Taint {
         if self.chain.key == key || self.chain.length >= MAX_CHAIN {
             return self.clone();
         }
-        let chain = Link { key, span, length: self.chain.length + 1, before: Some(Rc::clone(&self.chain)) };
+        let length = self.chain.length + 1;
+        let chain = Link { key, span, length, is_element: false, before: Some(Rc::clone(&self.chain)) };
         Self { classes: self.classes, source: Rc::clone(&self.source), chain: Rc::new(chain) }
+    }
+
+    /// The same input, whose last step took it out of a container.
+    pub(crate) fn as_element(&self) -> Self {
+        let Link { key, span, length, ref before, .. } = *self.chain;
+        let chain = Rc::new(Link { key, span, length, is_element: true, before: before.clone() });
+        Self { classes: self.classes, source: Rc::clone(&self.source), chain }
+    }
+
+    /// The keys since the input was last taken out of a container, newest first; none if it never was.
+    pub(crate) fn keys_since_element(&self) -> Vec<u64> {
+        let mut keys = Vec::new();
+        let links = std::iter::successors(Some(&self.chain), |link| link.before.as_ref());
+        for link in links {
+            keys.push(link.key);
+            if link.is_element {
+                return keys;
+            }
+        }
+        Vec::new()
     }
 
     /// Whether this is the value by which the input entered.

@@ -158,8 +158,10 @@ fn needed(before: &str) -> Classes {
 }
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
-    let writes =
-        matches!(call.path, "self.response.write" | "self.response.out.write" | "self.wfile.write" | "self.write");
+    let is_page = call.is(&["flask.make_response", "flask.Response"])
+        && !["mimetype", "content_type"].iter().any(|keyword| call.keyword(keyword).is_some());
+    let writes = is_page
+        || matches!(call.path, "self.response.write" | "self.response.out.write" | "self.wfile.write" | "self.write");
     if !call.is(MARKS_SAFE) && !writes && !call.path.ends_with("HttpResponse") {
         return;
     }

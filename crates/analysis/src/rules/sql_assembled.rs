@@ -49,17 +49,34 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
         if !value.is_built() || !looks_like_sql(&value.outline()) || value.is_tainted(Classes::SQL) {
             continue;
         }
-        let is_unknown = |piece: &Piece| match piece {
+        let mut before = String::new();
+        let is_unknown = value.pieces(operand.span).iter().any(|piece| match piece {
             Piece::Hole { value, .. } => {
-                value.taints.is_empty()
-                    && (value.path_text().starts_with("self.") || value.path_text().contains("fetch"))
+                let is_table = names_a_table(&before);
+                before.push('\0');
+                value.taints.is_empty() && !is_table && is_unknown_path(value.path_text())
             }
-            Piece::Literal(_) => false,
-        };
-        if value.pieces(operand.span).iter().any(is_unknown) {
+            Piece::Literal(text) => {
+                before.push_str(text);
+                false
+            }
+        });
+        if is_unknown {
             let message =
                 "this statement is put together from a value of unknown origin; pass the value as a parameter";
             report.add(&INFO, operand.span, message, None);
         }
     }
+}
+
+/// Whether a text ends where the name of a table stands.
+fn names_a_table(before: &str) -> bool {
+    let last = before.split_whitespace().next_back().unwrap_or_default().to_ascii_uppercase();
+    matches!(last.as_str(), "FROM" | "INTO" | "UPDATE" | "TABLE" | "JOIN" | "EXISTS")
+}
+
+/// Whether a path is that of a field, a variable from elsewhere, or a row of another query; capitals are for constants.
+fn is_unknown_path(path: &str) -> bool {
+    let is_constant = path.chars().any(char::is_uppercase) && !path.chars().any(char::is_lowercase);
+    !path.is_empty() && !is_constant && (!path.contains('(') || path.contains("fetch"))
 }

@@ -1,0 +1,200 @@
+//! What is not Python, what is too much, and what must not matter.
+
+use std::collections::BTreeSet;
+
+use codeward_analysis::{AnalysisError, MAX_BYTES, ScannedFile, analyse_python, sarif};
+use proptest::prelude::*;
+
+#[test]
+fn text_that_is_not_python_is_a_state_of_its_own() {
+    for (text, line, column) in [
+        ("def f(:\n    pass\n", 1, 7),
+        ("x = 1\ny = = 2\n", 2, 5),
+        ("print 'hello'\n", 1, 1),
+        ("def f(x):\n    return eval(x\n", 2, 5),
+    ] {
+        let error = analyse_python(text).unwrap().syntax_error.unwrap_or_else(|| panic!("no error in {text:?}"));
+        assert_eq!((error.line, error.column), (line, column), "{text:?}: {error:?}");
+    }
+    assert_eq!(analyse_python("").unwrap().syntax_error, None);
+    assert_eq!(analyse_python("# nothing\n").unwrap().findings, []);
+    assert_eq!(analyse_python("match x:\n    case [1, *_]:\n        pass\n").unwrap().syntax_error, None);
+}
+
+#[test]
+fn a_file_over_the_limit_is_an_error_and_not_clean() {
+    let text = "x = 1\n".repeat(MAX_BYTES / 6 + 1);
+    assert_eq!(analyse_python(&text), Err(AnalysisError::TooLarge { bytes: text.len(), limit: MAX_BYTES }));
+    assert!(analyse_python(&text[..60_000]).is_ok());
+}
+
+#[test]
+fn deep_nesting_does_not_overflow_the_stack() {
+    let nested =
+        |open: &str, close: &str, count: usize| format!("x = {}1{}\n", open.repeat(count), close.repeat(count));
+    // Python refuses more than 200 open brackets, and so do we.
+    for (open, close) in [("(", ")"), ("[", "]"), ("{", "}"), ("f(", ")")] {
+        assert_eq!(analyse_python(&nested(open, close, 150)).unwrap().syntax_error, None, "{open}");
+        assert!(analyse_python(&nested(open, close, 5_000)).unwrap().syntax_error.is_some(), "{open}");
+    }
+    for text in [
+        nested("-", "", 60_000),
+        nested("not ", "", 15_000),
+        nested("~", "", 60_000),
+        nested("lambda: ", "", 7_000),
+        nested("x if y else ", "", 5_000),
+        format!("x = y{}\n", ".a".repeat(30_000)),
+        format!("x = y{}\n", "()".repeat(30_000)),
+        format!("x = y{}\n", "[0]".repeat(20_000)),
+        format!("x = 1{}\n", "+1".repeat(30_000)),
+        format!("x = y{}\n", "+'a'+y".repeat(5_000)),
+        format!("x = 1{}\n", " and 1".repeat(10_000)),
+        format!("x = 1{}\n", "<1".repeat(30_000)),
+        format!("if x:\n    pass\n{}", "elif x:\n    pass\n".repeat(3_000)),
+        format!("x = {}1\n", "y = ".repeat(10_000)),
+        (0..100).map(|depth| format!("{}if x:\n", " ".repeat(depth))).collect::<String>() + &" ".repeat(100) + "pass\n",
+        (0..300).map(|depth| format!("{}if x:\n", " ".repeat(depth))).collect::<String>() + &" ".repeat(300) + "pass\n",
+        (0..90).map(|depth| format!("{}for i in x:\n", " ".repeat(depth))).collect::<String>()
+            + &" ".repeat(90)
+            + "y = y + i\n",
+        (0..90).map(|depth| format!("{}def f{depth}(x):\n", " ".repeat(depth))).collect::<String>()
+            + &" ".repeat(90)
+            + "pass\n",
+        "def f(x):\n    x = [x]\n".to_owned() + &"    x = [x]\n".repeat(3_000) + "    return x\n",
+        "def f(x):\n".to_owned() + &"    x = x + 'a' + x\n".repeat(1_000) + "    return x\n",
+        format!("import re\ndef f(x):\n    return re.match('{}', x)\n", "(".repeat(10_000)),
+    ] {
+        // Whatever the verdict, it comes back. A refusal has to be one of ours.
+        if let Err(error) = analyse_python(&text) {
+            assert!(matches!(error, AnalysisError::TooComplex { .. } | AnalysisError::ParseDeadline { .. }), "{error}");
+        }
+    }
+    let minus = format!("x = {}1\n", "-".repeat(200_000));
+    assert!(matches!(analyse_python(&minus), Err(AnalysisError::TooLarge { .. })));
+}
+
+#[test]
+fn functions_that_call_themselves_and_each_other_come_to_an_end() {
+    let many: String =
+        (0..40).map(|at| format!("def f{at}(x):\n    return f{}(x) + f{}(x)\n", at + 1, at + 2)).collect();
+    for text in [
+        "def f(x):\n    return f(f(x))\n",
+        "def f(x):\n    return g(x)\ndef g(x):\n    return f(x)\n",
+        "class A:\n    def f(self, x):\n        return self.f(self.f(x))\n",
+        many.as_str(),
+    ] {
+        assert!(analyse_python(text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_trace_leads_from_the_input_to_the_sink() {
+    let text = "import os\ndef f(name):\n    command = 'ls ' + name\n    line = command.strip()\n    os.system(line)\n";
+    let analysis = analyse_python(text).unwrap();
+    let finding = &analysis.findings[0];
+    assert_eq!(
+        finding.trace,
+        ["line 2: input `name` enters: name", "line 3: 'ls ' + name", "line 4: command.strip()", "line 5: line"]
+    );
+    assert_eq!((finding.line, finding.column, finding.end_line, finding.end_column), (5, 15, 5, 19));
+}
+
+#[test]
+fn columns_and_bytes_count_utf_8() {
+    let text = "def f(naïve):\n    é = 1; eval(naïve)\n";
+    let finding = &analyse_python(text).unwrap().findings[0];
+    assert_eq!(&text[finding.start_byte..finding.end_byte], "naïve");
+    assert_eq!((finding.line, finding.column), (2, 18));
+}
+
+#[test]
+fn sarif_names_rule_place_and_weakness() {
+    let text = "def f(x):\n    return eval(x)\n";
+    let findings = analyse_python(text).unwrap().findings;
+    let log = sarif([ScannedFile { path: "src/a.py", source: text, findings: &findings }]);
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    let result = &run["results"][0];
+    let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+    assert_eq!(run["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
+    insta::assert_json_snapshot!(result, @r#"
+    {
+      "ruleId": "py/eval",
+      "ruleIndex": 12,
+      "level": "error",
+      "message": {
+        "text": "this runs input as code; use ast.literal_eval for literals, or look the operation up in a table"
+      },
+      "locations": [
+        {
+          "physicalLocation": {
+            "artifactLocation": {
+              "uri": "src/a.py"
+            },
+            "region": {
+              "startLine": 2,
+              "startColumn": 17,
+              "endLine": 2,
+              "endColumn": 18,
+              "byteOffset": 26,
+              "byteLength": 1
+            }
+          }
+        }
+      ],
+      "properties": {
+        "confidence": "high",
+        "trace": [
+          "line 1: input `x` enters: x",
+          "line 2: x"
+        ],
+        "tags": [
+          "security",
+          "external/cwe/cwe-095",
+          "external/cwe/cwe-094"
+        ]
+      }
+    }
+    "#);
+}
+
+/// Rule and matched text of every finding.
+fn found(text: &str) -> BTreeSet<(String, String)> {
+    let findings = analyse_python(text).unwrap().findings;
+    findings.into_iter().map(|f| (f.rule, text[f.start_byte..f.end_byte].to_owned())).collect()
+}
+
+const PROGRAM: &str = "import os, html\ndef f(folder, name):\n    path = os.path.join(folder, name)\n    if '..' in name:\n        print('careful')\n    os.system('ls ' + path)\n    with open(path) as handle:\n        text = handle.read()\n    return f'<p>{html.escape(name)}{name}</p>' + eval(text)\n";
+
+proptest! {
+    #[test]
+    fn arbitrary_text_never_panics(text in "\\PC{0,200}") {
+        let _ = analyse_python(&text);
+    }
+
+    #[test]
+    fn arbitrary_tokens_never_panic(tokens in proptest::collection::vec(proptest::sample::select(vec![
+        "def", "f", "(", ")", ":", "\n", "    ", "\n    ", "return", "x", "=", "+", "'a'", "f'{x}'", "[", "]", "{", "}", ",", "*", "**",
+        "lambda", "for", "in", "if", "else", "not", "and", "open", "eval", ".", "format", "join", "%", "class", "try", "except", "as",
+        "with", "import", "os", "from", "while", "True", "None", "1", "0", "yield", "await", ":=", "match", "case", "_", "@", "\\", "#", "\"", "é",
+    ]), 0..60)) {
+        let _ = analyse_python(&tokens.join(" "));
+    }
+
+    #[test]
+    fn cut_programs_never_panic(from in 0..PROGRAM.len(), to in 0..PROGRAM.len()) {
+        let _ = analyse_python(&PROGRAM[from.min(to)..from.max(to)]);
+    }
+
+    #[test]
+    fn comments_and_blank_lines_do_not_change_what_is_found(
+        places in proptest::collection::vec((0_usize..10, proptest::sample::select(vec!["", "# nosec", "    # noqa: S102", "        # x = 'y'"])), 0..8)
+    ) {
+        let mut lines: Vec<&str> = PROGRAM.lines().collect();
+        for (place, line) in places {
+            lines.insert(place.min(lines.len()), line);
+        }
+        let changed = lines.join("\n") + "\n";
+        prop_assert_eq!(found(&changed), found(PROGRAM));
+    }
+}
