@@ -1,3 +1,51 @@
-//! The `codeward` binary.
+//! The `codeward` binary: one file for each command, below `commands/`.
 
-fn main() {}
+mod arguments;
+mod bundled;
+mod commands;
+mod failure;
+mod hardening;
+mod output;
+mod progress;
+mod workbench;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::arguments::{Arguments, Command};
+
+/// How a command ended when nothing went wrong on our side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Done.
+    Done,
+    /// The checked thing failed, for example `scan` found something.
+    CheckFailed,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::CheckFailed) => ExitCode::from(1),
+        Err(failure) => {
+            output::complain(&failure);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<Ending, failure::Failure> {
+    match &arguments.command {
+        Command::Quickstart(options) => commands::quickstart::run(options),
+        Command::Train(options) => commands::train::run(options),
+        Command::Generate(options) => commands::generate::run(options),
+        Command::Score(options) => commands::score::run(options),
+        Command::Scan(options) => commands::scan::run(options),
+        Command::Exec(options) => commands::exec::run(options),
+        Command::Eval(options) => commands::eval::run(options),
+        Command::Report(options) => commands::report::run(options),
+        Command::Doctor(options) => commands::doctor::run(options),
+    }
+}

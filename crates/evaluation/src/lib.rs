@@ -27,6 +27,7 @@
 //! println!("{}", summary.table());
 //! ```
 
+mod evaluate;
 mod metrics;
 mod number;
 pub mod report;
@@ -34,6 +35,7 @@ mod resample;
 mod summary;
 mod table;
 
+pub use evaluate::{EvaluateSettings, evaluate};
 pub use metrics::{PairedChange, Rates, mcnemar_p, paired_change, pass_at_k};
 pub use resample::RESAMPLES;
 pub use summary::{Changes, CweRow, FamilyRow, Side, Summary};

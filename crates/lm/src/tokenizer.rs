@@ -26,10 +26,15 @@ const SETTINGS_FILE: &str = "tokenizer_config.json";
 const END_OF_TEXT: &str = "<|endoftext|>";
 /// Longer tokens are whole phrases of the training text.
 const LONGEST_TOKEN: usize = 24;
-/// How text is cut before merging. Alternatives in order: line ends with the indentation that follows, so that a line's
-/// depth is one token; a word with the space or sign before it; a single digit; signs with a space before them; other
-/// space, of which the last goes with what follows.
-const PIECES: &str = r"[\r\n]+[ \t]*|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|[^\S\r\n]+(?!\S)|[^\S\r\n]+";
+/// How text is cut before merging, so that a name has the same tokens wherever it stands and can be copied from a prompt
+/// piece by piece. Alternatives in order: line ends with the indentation that follows, so that a line's depth is one token; a
+/// keyword with the spaces around it; a word with the space before it; underscores; a single digit; signs with the spaces
+/// around them; other space.
+const PIECES: &str = concat!(
+    r"[\r\n]+[ \t]*",
+    r"| ?\b(?:and|as|assert|class|def|del|elif|else|except|for|from|if|import|in|is|lambda|not|or|raise|return|while|with|yield) ",
+    r"| ?\p{L}+|_+|\p{N}| ?[^\s\p{L}\p{N}_]+ ?|[^\S\r\n]+",
+);
 
 /// Turns text into token ids and back.
 ///

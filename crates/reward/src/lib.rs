@@ -1,1 +1,33 @@
 //! What a completion is worth, part by part, or why it could not be scored.
+//!
+//! [`Engine`] takes tasks with completions and gives a [`codeward_records::Reward`] each: the functional tests run in the
+//! sandbox, the analyser reads the code, and a [`RewardRecipe`] weighs the parts. [`Engine::judge`] runs the functional and
+//! the attack tests and gives a verdict for evaluation; the analyser has no say in it.
+//!
+//! Everything that decides is on this side of the sandbox: the process under test only makes observations.
+//!
+//! ```no_run
+//! use codeward_reward::{Engine, RewardRecipe};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let task: codeward_records::Task = unimplemented!();
+//! let sandbox = codeward_sandbox::Sandbox::start(2)?;
+//! let engine = Engine::new(sandbox, RewardRecipe::default());
+//! let rewards = engine.score(&[(&task, "def double(x):\n    return 2 * x\n")]);
+//! println!("{:?}", rewards[0].value());
+//! # Ok(())
+//! # }
+//! ```
+
+mod attempt;
+mod check;
+mod code;
+mod engine;
+mod observation;
+mod partial_credit;
+mod recipe;
+mod security;
+
+pub use code::code_span;
+pub use engine::{Engine, JudgedParts};
+pub use partial_credit::Stage;
+pub use recipe::{Mode, PartialCredit, RewardRecipe, SecurityGate};

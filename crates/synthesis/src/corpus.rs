@@ -138,7 +138,7 @@ mod tests {
             })
             .collect();
         for document in &documents {
-            let name = document.prompt.strip_prefix("# Write the Python function ").unwrap();
+            let name = document.prompt.strip_prefix("# Write the Python function `").unwrap();
             let name = &name[..name.find('(').unwrap()];
             assert!(!held_out.contains(&(document.family.as_str(), name)), "{name}");
         }

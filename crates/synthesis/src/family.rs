@@ -243,8 +243,10 @@ impl Family {
     pub(crate) fn render(&self, id: String, names: &BTreeMap<String, String>, shape: &Shape, wording: &str) -> Task {
         let signature = fill(&shape.signature, names);
         let function = names.get("FN").cloned().unwrap_or_default();
+        // Names stand between backticks, so that a reader, and a small model, can tell them from the words around them.
+        let quoted = names.iter().map(|(word, name)| (word.clone(), format!("`{name}`"))).collect();
         let prompt =
-            format!("# Write the Python function {function}({signature}).\n# {}\n", fill(wording.trim(), names));
+            format!("# Write the Python function `{function}({signature})`.\n# {}\n", fill(wording.trim(), &quoted));
         let mut values = names.clone();
         values.insert("SIGNATURE".to_owned(), signature);
         let references = self

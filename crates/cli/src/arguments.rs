@@ -1,0 +1,252 @@
+//! The command line: argument structs only.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Hardens code language models: trains them by reinforcement learning until their code is secure and works, and proves it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "codeward",
+    version,
+    after_help = "Start with `codeward quickstart`. Exit codes: 0 done, 1 the checked thing failed, 2 usage or our own error."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The main job: evaluate the bundled model, harden it, evaluate again, write the report.
+    Quickstart(Quickstart),
+    /// Run a recipe: supervised training or reinforcement learning.
+    Train(Train),
+    /// Sample from a model.
+    Generate(Generate),
+    /// Score completions: JSONL in, rewards with parts and spans out.
+    Score(Score),
+    /// Look for weaknesses in Python files.
+    Scan(Scan),
+    /// Run one program in the sandbox.
+    Exec(Exec),
+    /// Benchmark a model: how often its code works, is secure, and both.
+    Eval(Eval),
+    /// Write the report of a run again.
+    Report(Report),
+    /// What this host enforces and has.
+    Doctor(Doctor),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  codeward quickstart\n  codeward quickstart --out runs/seed2 --seed 2 --json\n  codeward quickstart --out runs/seed2 --seed 2 --resume"
+)]
+pub(crate) struct Quickstart {
+    /// Folder of the run.
+    #[arg(long, value_name = "DIR", default_value = "runs/quickstart")]
+    pub(crate) out: PathBuf,
+    /// Continue the run in the folder instead of refusing to touch it.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Every random draw comes from it.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// A folder in Hugging Face layout instead of the bundled model.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// Fewer steps than the recipe says, for a quick look.
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<u64>,
+    /// Recipe of kind `grpo` instead of the bundled one: a file or a bundled name.
+    #[arg(long, value_name = "RECIPE", default_value = "quickstart")]
+    pub(crate) recipe: String,
+    /// Print one JSON object instead of the table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  codeward train quickstart --out runs/mine\n  codeward train recipes/tiny-base/recipe.toml --out runs/tiny-base\n  codeward train quickstart --out runs/mine --resume"
+)]
+pub(crate) struct Train {
+    /// A recipe file, or the name of a bundled recipe: quickstart, tiny-base.
+    pub(crate) recipe: String,
+    /// Folder of the run.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Continue the run in the folder.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Instead of the recipe's seed.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Instead of the recipe's model: a folder in Hugging Face layout.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// Print one JSON object at the end.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  codeward generate --prompt $'# Write the Python function find_user(connection, name).\\n# Return the row.\\n'\n  codeward generate --model runs/quickstart/model --prompt - --temperature 0 < prompt.txt\n  codeward generate --task cwe089_find_user/unseen/0 --samples 4 --json"
+)]
+pub(crate) struct Generate {
+    /// A folder in Hugging Face layout instead of the bundled model.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// The prompt; `-` reads it from standard input.
+    #[arg(long, required_unless_present = "task", conflicts_with = "task")]
+    pub(crate) prompt: Option<String>,
+    /// The prompt of a benchmark task, for example cwe089_find_user/unseen/0.
+    #[arg(long, value_name = "ID")]
+    pub(crate) task: Option<String>,
+    /// Completions to draw.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) samples: u32,
+    /// Divisor of the logits; 0 takes the most likely token.
+    #[arg(long, default_value_t = 0.8)]
+    pub(crate) temperature: f32,
+    /// Share of probability that is kept.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) top_p: f32,
+    /// Longest completion in tokens.
+    #[arg(long, default_value_t = 256)]
+    pub(crate) max_new_tokens: usize,
+    /// Every random draw comes from it.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Print one JSON line for each completion.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Rows are {\"task_id\": \"cwe089_find_user/unseen/0\", \"completion\": \"...\"}, or carry a whole task as \"task\"; \"id\" is given back.\n\nExamples:\n  codeward score rows.jsonl\n  codeward score - --recipe recipes/quickstart/recipe.toml < rows.jsonl\n  codeward score --references"
+)]
+pub(crate) struct Score {
+    /// JSONL file with rows; `-` reads standard input.
+    #[arg(required_unless_present = "references", conflicts_with = "references")]
+    pub(crate) file: Option<PathBuf>,
+    /// Recipe of kind `grpo` whose [reward] to use: a file or a bundled name.
+    #[arg(long, value_name = "RECIPE", default_value = "quickstart")]
+    pub(crate) recipe: String,
+    /// `codeward-py`, or a folder laid out like it, for task ids.
+    #[arg(long, value_name = "BENCHMARK", default_value = "codeward-py")]
+    pub(crate) benchmark: String,
+    /// Score the benchmark's own references instead of a file.
+    #[arg(long)]
+    pub(crate) references: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScanFormat {
+    Text,
+    Json,
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code 0: nothing found. 1: findings. 2: a file could not be read.\n\nExamples:\n  codeward scan app.py src/\n  codeward scan src/ --format sarif > findings.sarif\n  codeward scan - --format json < app.py"
+)]
+pub(crate) struct Scan {
+    /// Files, folders (every .py file below), or `-` for standard input.
+    #[arg(required_unless_present = "rules")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = ScanFormat::Text)]
+    pub(crate) format: ScanFormat,
+    /// List the rules and stop.
+    #[arg(long)]
+    pub(crate) rules: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExecLanguage {
+    Python,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code 0: the program exited with status 0. 1: it did not. 2: it could not be run.\n\nExamples:\n  codeward exec program.py\n  codeward exec program.py --stdin input.txt --cpu-ms 500 --json"
+)]
+pub(crate) struct Exec {
+    /// The program; `-` reads it from standard input.
+    pub(crate) file: PathBuf,
+    /// Its language.
+    #[arg(long, value_enum, default_value_t = ExecLanguage::Python)]
+    pub(crate) language: ExecLanguage,
+    /// File with the program's standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stdin: Option<PathBuf>,
+    /// Longest time on the clock, in milliseconds.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) wall_ms: u64,
+    /// Longest processor time, in milliseconds.
+    #[arg(long, default_value_t = 2_000)]
+    pub(crate) cpu_ms: u64,
+    /// Most memory, in MiB.
+    #[arg(long, default_value_t = 512)]
+    pub(crate) memory_mib: u64,
+    /// Let the program start other programs.
+    #[arg(long)]
+    pub(crate) processes: bool,
+    /// Print the whole outcome as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Security is judged by attack tests that run the code.\n\nExamples:\n  codeward eval codeward-py\n  codeward eval codeward-py --model runs/quickstart/model --samples 4 --json"
+)]
+pub(crate) struct Eval {
+    /// `codeward-py`, or a folder laid out like it.
+    pub(crate) benchmark: String,
+    /// A folder in Hugging Face layout instead of the bundled model.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// Unseen instances of each family.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) instances: usize,
+    /// Completions of each instance.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) samples: u32,
+    /// Divisor of the logits.
+    #[arg(long, default_value_t = 0.8)]
+    pub(crate) temperature: f32,
+    /// Longest completion in tokens.
+    #[arg(long, default_value_t = 256)]
+    pub(crate) max_new_tokens: usize,
+    /// Every random draw comes from it.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Write the judged completions as JSONL.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rows: Option<PathBuf>,
+    /// Print one JSON object instead of the table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  codeward report runs/quickstart")]
+pub(crate) struct Report {
+    /// Folder of the run.
+    pub(crate) run: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code 1 when model-written code cannot be run under full isolation here.\n\nExamples:\n  codeward doctor\n  codeward doctor --json"
+)]
+pub(crate) struct Doctor {
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

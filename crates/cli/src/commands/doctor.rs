@@ -1,0 +1,57 @@
+//! `codeward doctor`: what this host enforces and has.
+
+use std::fmt::Write as _;
+
+use codeward_sandbox::{Probe, probe_with};
+use serde_json::json;
+
+use crate::Ending;
+use crate::arguments::Doctor;
+use crate::failure::Failure;
+use crate::{bundled, output, workbench};
+
+pub(crate) fn run(options: &Doctor) -> Result<Ending, Failure> {
+    let probe = probe_with(&workbench::sandbox_settings(1));
+    let sound = probe.isolation.is_some();
+    let threads = workbench::num_workers();
+    let rules = codeward_analysis::rules().len();
+    let model = bundled::model().is_ok();
+    if options.json {
+        output::print_json(&json!({
+            "isolation": probe.isolation,
+            "sandbox": probe,
+            "toolchains": { "python": probe.python },
+            "analysers": { "codeward": { "rules": rules, "languages": ["python"] } },
+            "devices": [{ "kind": "cpu", "threads": threads }],
+            "models": { "codeward-tiny": { "bundled": model } },
+        }))?;
+    } else {
+        output::print(&describe(&probe))?;
+        let has = if model { "bundled" } else { "not bundled: make it with `codeward train tiny-base`" };
+        output::print(&format!(
+            "analyser      {rules} rules for Python\ndevice        CPU, {threads} threads\nmodel         codeward-tiny, {has}\n"
+        ))?;
+    }
+    Ok(if sound { Ending::Done } else { Ending::CheckFailed })
+}
+
+/// One line a layer, hints below what is missing.
+fn describe(probe: &Probe) -> String {
+    let mut text = String::new();
+    let level = probe.isolation.and_then(|level| serde_json::to_value(level).ok());
+    let level = level.as_ref().and_then(|level| level.as_str()).unwrap_or("none: model-written code will not be run");
+    let _ = writeln!(text, "isolation     {level}");
+    for layer in &probe.layers {
+        let mark = if layer.in_force { "in force" } else { "MISSING" };
+        let _ = writeln!(text, "  {:<18} {mark:<9} {}", layer.layer.name(), layer.probed);
+        if let Some(hint) = &layer.hint {
+            let _ = writeln!(text, "  {:<18} hint: {hint}", "");
+        }
+    }
+    if let Some(problem) = &probe.problem {
+        let _ = writeln!(text, "problem       {problem}");
+    }
+    let python = probe.python.as_ref().map(|python| format!("{} ({})", python.path, python.version));
+    let _ = writeln!(text, "python        {}", python.as_deref().unwrap_or("none that works inside the sandbox"));
+    text
+}

@@ -1,0 +1,72 @@
+//! `codeward generate`: completions from a model.
+
+use std::io::Read as _;
+use std::{fmt::Write as _, io};
+
+use codeward_lm::{Prompt, SamplingParams, generate};
+use codeward_training::derive_seed;
+use serde_json::json;
+
+use crate::Ending;
+use crate::arguments::Generate;
+use crate::failure::Failure;
+use crate::{output, workbench};
+
+pub(crate) fn run(options: &Generate) -> Result<Ending, Failure> {
+    let prompt = prompt(options)?;
+    let (model, tokenizer) = workbench::model(options.model.as_deref())?;
+    let tokens = tokenizer.encode(&prompt);
+    let positions = model.config().max_position_embeddings;
+    if tokens.is_empty() || tokens.len() >= positions {
+        return Err(Failure::new(
+            format!("the prompt has {} tokens and the model takes 1 to {}", tokens.len(), positions - 1),
+            "shorten the prompt",
+        ));
+    }
+    let params = SamplingParams {
+        temperature: options.temperature,
+        top_p: options.top_p,
+        top_k: 0,
+        max_new_tokens: options.max_new_tokens,
+    };
+    let prompts: Vec<Prompt<'_>> = (0..options.samples)
+        .map(|sample| Prompt { tokens: &tokens, seed: derive_seed(options.seed, "generate", &[u64::from(sample)]) })
+        .collect();
+    let sampled = generate(&model, &prompts, tokenizer.eos_id(), &params);
+    let mut text = String::new();
+    for (index, row) in sampled.iter().enumerate() {
+        let completion = tokenizer.decode(&row.tokens);
+        if options.json {
+            let finish_reason = if row.stopped { "stop" } else { "length" };
+            let logprob: f64 = row.logprobs.iter().map(|logprob| f64::from(*logprob)).sum();
+            let row = json!({
+                "prompt": prompt, "completion": completion, "sample": index, "task_id": options.task,
+                "num_tokens": row.tokens.len(), "logprob": logprob, "finish_reason": finish_reason,
+            });
+            let _ = writeln!(text, "{row}");
+        } else {
+            let gap = if index > 0 { "\n" } else { "" };
+            let _ = writeln!(text, "{gap}{}", completion.trim_end());
+        }
+    }
+    output::print(&text)?;
+    Ok(Ending::Done)
+}
+
+fn prompt(options: &Generate) -> Result<String, Failure> {
+    if let Some(id) = &options.task {
+        return Ok(workbench::benchmark("codeward-py")?.task(id)?.prompt);
+    }
+    match options.prompt.as_deref() {
+        Some("-") => {
+            let mut bytes = Vec::new();
+            let failed = |error: &dyn std::fmt::Display| {
+                Failure::new(format!("standard input: {error}"), "give the prompt as UTF-8 text")
+            };
+            io::stdin().read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+            String::from_utf8(bytes).map_err(|error| failed(&error))
+        }
+        Some(prompt) => Ok(prompt.to_owned()),
+        None => unreachable!("clap asks for a prompt or a task"),
+    }
+}

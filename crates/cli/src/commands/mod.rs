@@ -1,0 +1,11 @@
+//! One file for each command.
+
+pub(crate) mod doctor;
+pub(crate) mod eval;
+pub(crate) mod exec;
+pub(crate) mod generate;
+pub(crate) mod quickstart;
+pub(crate) mod report;
+pub(crate) mod scan;
+pub(crate) mod score;
+pub(crate) mod train;

@@ -1,0 +1,202 @@
+//! The main job: evaluate, train, evaluate again, report. `quickstart` and `train` with a recipe of kind `grpo` both run it.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use codeward_evaluation::{EvaluateSettings, Summary, evaluate, report::write_report};
+use codeward_lm::{Model, Precision, SamplingParams, Tokenizer};
+use codeward_records::{Judged, Manifest, Task, jsonl};
+use codeward_reward::Engine;
+use codeward_synthesis::{Benchmark, Pool, Split};
+use codeward_training::{EvaluationSettings, GrpoRecipe, Recipe, RunFolder, derive_seed, train};
+
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::{output, workbench};
+
+/// The splits that are evaluated: the trained-on instances themselves are not.
+const EVALUATED: [Split; 2] = [Split::RewardedUnseen, Split::Unrewarded];
+
+/// Instances of the probe start here, beyond everything that training draws.
+const FIRST_PROBE_INSTANCE: usize = 100_000;
+
+/// A finished run.
+pub(crate) struct Hardened {
+    pub(crate) summary: Summary,
+    pub(crate) steps: u64,
+    pub(crate) step_backs: u32,
+    pub(crate) seconds: f64,
+    pub(crate) report: PathBuf,
+}
+
+/// Runs the main job in `out`, or continues it there.
+pub(crate) fn harden(recipe: GrpoRecipe, out: &Path, resume: bool) -> Result<Hardened, Failure> {
+    let started = Instant::now();
+    let benchmark = workbench::benchmark(&recipe.tasks.benchmark)?;
+    let (model, tokenizer) = workbench::model(Some(Path::new(&recipe.model)))?;
+    let engine = workbench::engine(recipe.reward.clone())?;
+    let tasks = benchmark.tasks(Split::Rewarded, recipe.tasks.instances_per_family);
+    let probe = probe_tasks(&benchmark, recipe.guard.instances_per_family);
+    fits(&recipe, &model, &tokenizer, &tasks)?;
+
+    let resolved = Recipe::Grpo(Box::new(recipe.clone()));
+    let manifest = Manifest {
+        format: Manifest::FORMAT,
+        codeward: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: recipe.seed,
+        recipe_hash: resolved.content_hash(),
+        model_hash: model.weights_hash(),
+        tasks_hash: tasks_hash(&tasks),
+        threads: rayon::current_num_threads(),
+        isolation: serde_json::to_value(engine.isolation())
+            .ok()
+            .and_then(|level| level.as_str().map(str::to_owned))
+            .unwrap_or_default(),
+    };
+    let folder = RunFolder::open(out, resume, &manifest, &resolved.resolved())?;
+
+    let judge = Judge {
+        benchmark: &benchmark,
+        engine: &engine,
+        tokenizer: &tokenizer,
+        settings: &recipe.evaluation,
+        seed: recipe.seed,
+    };
+    let before = judge.rows(&model, &folder, "before")?;
+    let trained = {
+        let mut progress = Progress::new("training", recipe.grpo.num_steps);
+        train(&recipe, model, &tokenizer, &engine, &tasks, &probe, &folder, |event| progress.event(&event))?
+    };
+    save_model(&trained.model, &tokenizer, &folder)?;
+    let after = judge.rows(&trained.model, &folder, "after")?;
+
+    let summary = Summary::from_rows(&before, &after, recipe.seed);
+    folder.write_json("summary.json", &summary)?;
+    let report = write_report(out)?;
+    Ok(Hardened {
+        summary,
+        steps: trained.step,
+        step_backs: trained.step_backs,
+        seconds: started.elapsed().as_secs_f64(),
+        report,
+    })
+}
+
+/// Prompts and completions have to fit into the model's positions.
+fn fits(recipe: &GrpoRecipe, model: &Model, tokenizer: &Tokenizer, tasks: &[Task]) -> Result<(), Failure> {
+    let longest = tasks.iter().map(|task| tokenizer.encode(&task.prompt).len()).max().unwrap_or(0);
+    let wanted = longest + recipe.sampling.max_new_tokens.max(recipe.evaluation.max_new_tokens);
+    let positions = model.config().max_position_embeddings;
+    if wanted <= positions {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!(
+            "a prompt of {longest} tokens and max_new_tokens make {wanted}, and the model has {positions} positions"
+        ),
+        "lower sampling.max_new_tokens and evaluation.max_new_tokens in the recipe",
+    ))
+}
+
+/// What the guard watches: working code on instances that neither training nor evaluation uses.
+fn probe_tasks(benchmark: &Benchmark, num_instances: usize) -> Vec<Task> {
+    benchmark
+        .families()
+        .iter()
+        .flat_map(|family| {
+            (FIRST_PROBE_INSTANCE..FIRST_PROBE_INSTANCE + num_instances)
+                .map(move |index| family.instance(Pool::Seen, index))
+        })
+        .collect()
+}
+
+fn tasks_hash(tasks: &[Task]) -> String {
+    let text: String = tasks.iter().map(Task::content_hash).collect();
+    format!("{:016x}", derive_seed(0, &text, &[tasks.len() as u64]))
+}
+
+/// The trained model in Hugging Face layout. The folder appears whole or not at all.
+pub(crate) fn save_model(model: &Model, tokenizer: &Tokenizer, folder: &RunFolder) -> Result<(), Failure> {
+    let hint = "free some disk space, then continue with --resume";
+    let (target, partial) = (folder.path("model"), folder.path("model.partial"));
+    let io = |error: std::io::Error| Failure::io(&partial, &error, hint);
+    for stale in [&partial, &target] {
+        if stale.exists() {
+            std::fs::remove_dir_all(stale).map_err(io)?;
+        }
+    }
+    std::fs::create_dir_all(&partial).map_err(io)?;
+    model.save(&partial, Precision::Bf16).map_err(|error| Failure::new(error, hint))?;
+    tokenizer.save(&partial).map_err(|error| Failure::new(error, hint))?;
+    std::fs::rename(&partial, &target).map_err(io)
+}
+
+/// Everything that an evaluation needs beside the model.
+pub(crate) struct Judge<'a> {
+    pub(crate) benchmark: &'a Benchmark,
+    pub(crate) engine: &'a Engine,
+    pub(crate) tokenizer: &'a Tokenizer,
+    pub(crate) settings: &'a EvaluationSettings,
+    pub(crate) seed: u64,
+}
+
+impl Judge<'_> {
+    /// The judged rows of `evaluation/<name>.jsonl`, made now unless a complete file is there.
+    fn rows(&self, model: &Model, folder: &RunFolder, name: &str) -> Result<Vec<Judged>, Failure> {
+        let path = folder.path(&format!("evaluation/{name}.jsonl"));
+        if path.exists() {
+            return Ok(jsonl::read(&path)?);
+        }
+        let rows = self.evaluate(model, name);
+        jsonl::write(&path, &rows)?;
+        Ok(rows)
+    }
+
+    /// Samples and judges both splits.
+    pub(crate) fn evaluate(&self, model: &Model, name: &str) -> Vec<Judged> {
+        let settings = EvaluateSettings {
+            samples_per_task: self.settings.samples_per_task,
+            sampling: SamplingParams {
+                temperature: self.settings.temperature,
+                top_p: 1.0,
+                top_k: 0,
+                max_new_tokens: self.settings.max_new_tokens,
+            },
+            seed: derive_seed(self.seed, "evaluation", &[]),
+        };
+        let mut rows = Vec::new();
+        for split in EVALUATED {
+            let tasks = self.benchmark.tasks(split, self.settings.instances_per_family);
+            let length = tasks.len() as u64 * u64::from(self.settings.samples_per_task);
+            let mut progress = Progress::new(&format!("{name}, {}", split.name()), length);
+            rows.extend(evaluate(model, self.tokenizer, self.engine, split.name(), &tasks, &settings, |done, all| {
+                progress.at(done as u64, all as u64, "");
+            }));
+        }
+        rows
+    }
+}
+
+/// What people see at the end.
+pub(crate) fn tell(hardened: &Hardened) -> Result<(), Failure> {
+    output::print(&hardened.summary.table())?;
+    output::print(&format!(
+        "\nSecurity is judged by attack tests that ran the code; the analyser only gave the reward.\n{} steps, {} steps back, {:.0} s. Report: {}\n",
+        hardened.steps,
+        hardened.step_backs,
+        hardened.seconds,
+        hardened.report.display()
+    ))
+}
+
+/// What scripts see at the end.
+pub(crate) fn tell_json(hardened: &Hardened) -> Result<(), Failure> {
+    let mut value = serde_json::to_value(&hardened.summary).expect("a summary is plain data");
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("steps".to_owned(), hardened.steps.into());
+        fields.insert("step_backs".to_owned(), hardened.step_backs.into());
+        fields.insert("seconds".to_owned(), hardened.seconds.into());
+        fields.insert("report".to_owned(), hardened.report.display().to_string().into());
+    }
+    output::print_json(&value)
+}

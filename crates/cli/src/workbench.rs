@@ -1,0 +1,75 @@
+//! What several commands set up: recipe, benchmark, model, engine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use codeward_lm::{Model, Tokenizer};
+use codeward_reward::{Engine, RewardRecipe};
+use codeward_sandbox::{Sandbox, Settings};
+use codeward_synthesis::Benchmark;
+use codeward_training::{GrpoRecipe, Recipe};
+
+use crate::bundled;
+use crate::failure::Failure;
+
+/// A recipe by file or bundled name.
+pub(crate) fn recipe(name: &str) -> Result<Recipe, Failure> {
+    let path = Path::new(name);
+    if let (Some(text), false) = (bundled::recipe(name), path.exists()) {
+        return Ok(Recipe::parse(text, name)?);
+    }
+    let known: Vec<&str> = bundled::RECIPES.iter().map(|(name, _)| *name).collect();
+    let hint = format!("name a recipe file, or one of the bundled recipes: {}", known.join(", "));
+    let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error, hint))?;
+    Ok(Recipe::parse(&text, name)?)
+}
+
+/// A recipe that has to be of kind `grpo`.
+pub(crate) fn grpo_recipe(name: &str) -> Result<GrpoRecipe, Failure> {
+    match recipe(name)? {
+        Recipe::Grpo(recipe) => Ok(*recipe),
+        Recipe::Sft(_) => {
+            Err(Failure::new(format!("{name}: kind is \"sft\""), "this command needs a recipe of kind \"grpo\""))
+        }
+    }
+}
+
+/// A benchmark by name or folder.
+pub(crate) fn benchmark(name: &str) -> Result<Benchmark, Failure> {
+    if name == "codeward-py" && !Path::new(name).exists() {
+        return Ok(Benchmark::bundled()?);
+    }
+    Ok(Benchmark::open(Path::new(name))?)
+}
+
+/// A model by folder; `None` or `bundled` is the bundled one.
+pub(crate) fn model(folder: Option<&Path>) -> Result<(Model, Tokenizer), Failure> {
+    match folder {
+        Some(folder) if folder != Path::new("bundled") => load(folder),
+        _ => load(bundled::model()?.path()),
+    }
+}
+
+fn load(folder: &Path) -> Result<(Model, Tokenizer), Failure> {
+    Ok((Model::load(folder)?, Tokenizer::load(folder)?))
+}
+
+/// Threads for numeric work and workers of the sandbox.
+pub(crate) fn num_workers() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A sandbox as the environment asks for: `CODEWARD_PYTHON` names the interpreter.
+pub(crate) fn sandbox(workers: usize) -> Result<Sandbox, Failure> {
+    Ok(Sandbox::start_with(&sandbox_settings(workers))?)
+}
+
+pub(crate) fn sandbox_settings(workers: usize) -> Settings {
+    Settings { workers, python: std::env::var_os("CODEWARD_PYTHON").map(PathBuf::from), ..Settings::default() }
+}
+
+/// A reward engine on a fresh sandbox.
+pub(crate) fn engine(recipe: RewardRecipe) -> Result<Engine, Failure> {
+    Ok(Engine::new(sandbox(num_workers())?, recipe))
+}

@@ -1,0 +1,63 @@
+//! Sampling groups of completions.
+
+use codeward_lm::{Model, Prompt, SamplingParams, Tokenizer, generate};
+use codeward_records::{FinishReason, Rollout, RolloutGroup, Task};
+
+use crate::recipe::SamplingSettings;
+use crate::seed::derive_seed;
+
+impl From<&SamplingSettings> for SamplingParams {
+    fn from(settings: &SamplingSettings) -> Self {
+        Self {
+            temperature: settings.temperature,
+            top_p: settings.top_p,
+            top_k: settings.top_k,
+            max_new_tokens: settings.max_new_tokens,
+        }
+    }
+}
+
+/// Samples `group_size` rollouts of every task in one batch. A row's draws depend on the seed, the step, the task's place and its
+/// place in the group, not on what else is in the batch.
+pub fn sample_groups(
+    model: &Model,
+    tokenizer: &Tokenizer,
+    tasks: &[&Task],
+    group_size: usize,
+    settings: &SamplingSettings,
+    seed: u64,
+    step: u64,
+) -> Vec<RolloutGroup> {
+    let prompts: Vec<Vec<u32>> = tasks.iter().map(|task| tokenizer.encode(&task.prompt)).collect();
+    let rows: Vec<Prompt<'_>> = prompts
+        .iter()
+        .enumerate()
+        .flat_map(|(at, tokens)| {
+            (0..group_size).map(move |member| Prompt {
+                tokens,
+                seed: derive_seed(seed, "rollout", &[step, at as u64, member as u64]),
+            })
+        })
+        .collect();
+    let mut sampled = generate(model, &rows, tokenizer.eos_id(), &settings.into()).into_iter();
+    tasks
+        .iter()
+        .zip(&prompts)
+        .map(|(task, prompt_tokens)| RolloutGroup {
+            step,
+            task_id: task.id.clone(),
+            prompt_tokens: prompt_tokens.clone(),
+            rollouts: sampled
+                .by_ref()
+                .take(group_size)
+                .map(|row| Rollout {
+                    completion: tokenizer.decode(&row.tokens),
+                    finish_reason: if row.stopped { FinishReason::Stop } else { FinishReason::Length },
+                    tokens: row.tokens,
+                    old_logprobs: row.logprobs,
+                    reward: None,
+                })
+                .collect(),
+        })
+        .collect()
+}

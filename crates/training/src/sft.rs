@@ -1,0 +1,113 @@
+//! Supervised training on documents.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use codeward_lm::{Model, Sequence, Tokenizer, Trainer, Upstream};
+use codeward_records::StepMetrics;
+
+use crate::checkpoint::Checkpoint;
+use crate::event::Event;
+use crate::guard::Guard;
+use crate::recipe::SftRecipe;
+use crate::run_folder::RunFolder;
+use crate::seed::{derive_seed, shuffled};
+use crate::train::TrainError;
+
+/// A prompt with the completion to learn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// What the model is given.
+    pub prompt: String,
+    /// What it should write.
+    pub completion: String,
+}
+
+/// An example as tokens, the end token included.
+struct Document {
+    tokens: Vec<u32>,
+    num_prompt: usize,
+}
+
+/// Trains `model` on `examples` from the folder's newest checkpoint if there is one, and gives the trained model.
+///
+/// The loss is the mean negative log-probability of the learned tokens of a batch; each example ends with the end token.
+///
+/// # Errors
+/// When the folder or a checkpoint cannot be written, when there are no examples, or when numbers overflow.
+pub fn fine_tune(
+    recipe: &SftRecipe,
+    model: Model,
+    tokenizer: &Tokenizer,
+    examples: &[Example],
+    folder: &RunFolder,
+    mut listen: impl FnMut(Event<'_>),
+) -> Result<Model, TrainError> {
+    if examples.is_empty() {
+        return Err(TrainError::NoTasks);
+    }
+    let documents: Vec<Document> = examples.iter().map(|example| document(recipe, tokenizer, example)).collect();
+    let checkpoints = folder.path("checkpoints");
+    let (mut step, mut trainer) = match Checkpoint::newest(&checkpoints)? {
+        Some((state, trainer)) => {
+            listen(Event::Resumed { step: state.step });
+            folder.forget_after(Some(state.step))?;
+            (state.step, trainer)
+        }
+        None => {
+            folder.forget_after(None)?;
+            (0, Trainer::new(model))
+        }
+    };
+    let batches = documents.len().div_ceil(recipe.sft.batch_size) as u64;
+    let num_steps = batches * recipe.sft.num_epochs;
+    while step < num_steps {
+        let started = Instant::now();
+        let (epoch, at) = (step / batches, (step % batches) as usize);
+        step += 1;
+        let order = shuffled(documents.len(), derive_seed(recipe.seed, "epoch", &[epoch]));
+        let chosen = order.iter().skip(at * recipe.sft.batch_size).take(recipe.sft.batch_size);
+        let batch: Vec<&Document> = chosen.map(|index| &documents[*index]).collect();
+        let rate = recipe.optimiser.rate_at(step, num_steps);
+        let values = learn(&mut trainer, recipe, &batch, rate);
+        if !values["optim/grad_norm"].is_finite() {
+            return Err(TrainError::NotFinite { step });
+        }
+        let metrics = StepMetrics { step, values };
+        let secs = started.elapsed().as_secs_f64();
+        let timings = StepMetrics { step, values: BTreeMap::from([("time/update_secs".to_owned(), secs)]) };
+        folder.log(&metrics, &timings)?;
+        listen(Event::Step { metrics: &metrics, num_steps, secs });
+        if step.is_multiple_of(recipe.checkpoint.every) || step == num_steps {
+            let state = Checkpoint { step, guard: Guard::new(None) };
+            state.save(&checkpoints, &trainer, tokenizer, recipe.checkpoint.keep)?;
+        }
+    }
+    Ok(trainer.into_model())
+}
+
+fn document(recipe: &SftRecipe, tokenizer: &Tokenizer, example: &Example) -> Document {
+    let mut tokens = tokenizer.encode(&example.prompt);
+    let num_prompt = if recipe.sft.loss_on_prompt { 1 } else { tokens.len() };
+    tokens.extend(tokenizer.encode(&example.completion));
+    tokens.push(tokenizer.eos_id());
+    Document { tokens, num_prompt }
+}
+
+fn learn(trainer: &mut Trainer, recipe: &SftRecipe, batch: &[&Document], rate: f64) -> BTreeMap<String, f64> {
+    let sequences: Vec<Sequence<'_>> =
+        batch.iter().map(|document| Sequence { tokens: &document.tokens, num_prompt: document.num_prompt }).collect();
+    let count: usize = batch.iter().map(|document| document.tokens.len() - document.num_prompt).sum();
+    trainer.zero_gradients();
+    let scores = trainer.accumulate(&sequences, 1.0, |scores| Upstream {
+        logprobs: scores.logprobs.iter().map(|row| vec![-1.0 / count as f32; row.len()]).collect(),
+        entropies: Vec::new(),
+    });
+    let loss = -scores.logprobs.iter().flatten().map(|logprob| f64::from(*logprob)).sum::<f64>() / count as f64;
+    let norm = trainer.step(&recipe.optimiser.at_rate(rate));
+    BTreeMap::from([
+        ("loss/sft".to_owned(), loss),
+        ("optim/grad_norm".to_owned(), f64::from(norm)),
+        ("optim/learning_rate".to_owned(), rate),
+    ])
+}

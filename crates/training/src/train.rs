@@ -1,0 +1,309 @@
+//! The loop: task → rollout → reward → advantage → update, then logging and checkpoint.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use codeward_lm::{Model, Tokenizer, Trainer};
+use codeward_records::{FinishReason, Reward, RolloutGroup, StepMetrics, Task};
+use codeward_reward::Engine;
+
+use crate::advantage::group_advantages;
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::event::Event;
+use crate::guard::{Guard, GuardDecision};
+use crate::recipe::GrpoRecipe;
+use crate::rollout::sample_groups;
+use crate::run_folder::{RunFolder, RunFolderError};
+use crate::seed::{derive_seed, shuffled};
+use crate::update::update;
+
+/// A run that cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The run folder failed.
+    #[error(transparent)]
+    RunFolder(#[from] RunFolderError),
+    /// A checkpoint failed.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Too many rollouts had no reward.
+    #[error("step {step}: {unscored} of {total} rollouts are unscored: {detail}")]
+    Unscored {
+        /// The step.
+        step: u64,
+        /// How many have no reward.
+        unscored: usize,
+        /// How many there are.
+        total: usize,
+        /// One of the reasons.
+        detail: String,
+    },
+    /// There is nothing to train on.
+    #[error("no tasks to train on")]
+    NoTasks,
+    /// A number stopped being one.
+    #[error("step {step}: the gradient is not finite")]
+    NotFinite {
+        /// The step.
+        step: u64,
+    },
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Trained {
+    /// The trained policy.
+    pub model: Model,
+    /// The last step.
+    pub step: u64,
+    /// How often the guard went back.
+    pub step_backs: u32,
+}
+
+/// Everything that a run reads and never changes.
+struct Run<'a> {
+    recipe: &'a GrpoRecipe,
+    tokenizer: &'a Tokenizer,
+    engine: &'a Engine,
+    tasks: &'a [Task],
+    probe: &'a [Task],
+    /// The frozen starting policy, when the loss asks for a divergence.
+    reference: Option<Model>,
+}
+
+/// Trains `model` on `tasks`, guarded by the functional tests of `probe`, from the folder's newest checkpoint if there is one.
+///
+/// # Errors
+/// When the folder or a checkpoint cannot be written, when too many rollouts are unscored, or when numbers overflow.
+pub fn train(
+    recipe: &GrpoRecipe,
+    model: Model,
+    tokenizer: &Tokenizer,
+    engine: &Engine,
+    tasks: &[Task],
+    probe: &[Task],
+    folder: &RunFolder,
+    mut listen: impl FnMut(Event<'_>),
+) -> Result<Trained, TrainError> {
+    if tasks.is_empty() {
+        return Err(TrainError::NoTasks);
+    }
+    let reference = (recipe.loss.kl_coef != 0.0).then(|| model.clone());
+    let run = Run { recipe, tokenizer, engine, tasks, probe, reference };
+    let checkpoints = folder.path("checkpoints");
+    let (mut state, mut trainer) = match Checkpoint::newest(&checkpoints)? {
+        Some((state, trainer)) => {
+            listen(Event::Resumed { step: state.step });
+            folder.forget_after(Some(state.step))?;
+            (state, trainer)
+        }
+        None => run.begin(model, folder)?,
+    };
+    let num_steps = recipe.grpo.num_steps;
+    let mut step = state.step;
+    while step < num_steps {
+        step += 1;
+        let started = Instant::now();
+        let mut clock = Clock::default();
+
+        let chosen = run.choose_tasks(step);
+        let mut groups = clock.time("rollout", || run.sample(trainer.model(), &chosen, step));
+        clock.time("reward", || run.reward(&chosen, &mut groups));
+        let mut values = reward_metrics(&groups);
+        run.check_unscored(step, &groups)?;
+        let advantages: Vec<_> = groups.iter().map(|group| group_advantages(&values_of(group))).collect();
+        let rate = recipe.optimiser.rate_at(step, num_steps) * state.guard.learning_rate_scale;
+        values.extend(
+            clock.time("update", || {
+                update(&mut trainer, run.reference.as_ref(), recipe, &groups, &advantages, step, rate)
+            }),
+        );
+        if !values["optim/grad_norm"].is_finite() {
+            return Err(TrainError::NotFinite { step });
+        }
+
+        let decision = run.guard(step, &trainer, &mut state.guard, &mut values, &mut clock);
+        let metrics = StepMetrics { step, values };
+        folder.write_rollouts(step, &groups)?;
+        folder.log(&metrics, &StepMetrics { step, values: clock.values })?;
+        listen(Event::Step { metrics: &metrics, num_steps, secs: started.elapsed().as_secs_f64() });
+        match decision {
+            Some(GuardDecision::Keep) => {
+                state.step = step;
+                state.save(&checkpoints, &trainer, tokenizer, recipe.checkpoint.keep)?;
+            }
+            Some(decision) => {
+                // Weights and optimiser go back; the guard keeps what it learned and the steps are not repeated.
+                let guard = state.guard;
+                let Some((kept, earlier)) = Checkpoint::newest(&checkpoints)? else { continue };
+                (state, trainer) = (Checkpoint { guard, ..kept }, earlier);
+                let learning_rate_scale = guard.learning_rate_scale;
+                listen(Event::SteppedBack { step, to: kept.step, learning_rate_scale });
+                if decision == GuardDecision::Stop {
+                    listen(Event::Stopped {
+                        step,
+                        reason: "function fell again and again; the last good policy is kept",
+                    });
+                    break;
+                }
+            }
+            None => {}
+        }
+    }
+    Ok(Trained { model: trainer.into_model(), step, step_backs: state.guard.step_backs })
+}
+
+/// Seconds by stage.
+#[derive(Default)]
+struct Clock {
+    values: BTreeMap<String, f64>,
+}
+
+impl Clock {
+    fn time<T>(&mut self, stage: &str, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let result = work();
+        self.values.insert(format!("time/{stage}_secs"), started.elapsed().as_secs_f64());
+        result
+    }
+}
+
+impl Run<'_> {
+    /// The state before the first step: the guard's baseline is taken and everything is saved as step 0.
+    fn begin(&self, model: Model, folder: &RunFolder) -> Result<(Checkpoint, Trainer), TrainError> {
+        folder.forget_after(None)?;
+        let trainer = Trainer::new(model);
+        let baseline = self.probe_rate(&trainer, 0);
+        let state = Checkpoint { step: 0, guard: Guard::new(baseline) };
+        state.save(&folder.path("checkpoints"), &trainer, self.tokenizer, self.recipe.checkpoint.keep)?;
+        let values = baseline.map(|rate| ("probe/functional".to_owned(), rate)).into_iter().collect();
+        folder.log(&StepMetrics { step: 0, values }, &StepMetrics { step: 0, values: BTreeMap::new() })?;
+        Ok((state, trainer))
+    }
+
+    /// The tasks of a step: the next ones in the epoch's order, which is shuffled anew for every pass.
+    fn choose_tasks(&self, step: u64) -> Vec<&Task> {
+        let wanted = self.recipe.grpo.groups_per_step;
+        let first = (step - 1) as usize * wanted;
+        (first..first + wanted)
+            .map(|place| {
+                let (epoch, at) = (place / self.tasks.len(), place % self.tasks.len());
+                let order = shuffled(self.tasks.len(), derive_seed(self.recipe.seed, "epoch", &[epoch as u64]));
+                &self.tasks[order[at]]
+            })
+            .collect()
+    }
+
+    fn sample(&self, model: &Model, tasks: &[&Task], step: u64) -> Vec<RolloutGroup> {
+        let recipe = self.recipe;
+        sample_groups(model, self.tokenizer, tasks, recipe.grpo.group_size, &recipe.sampling, recipe.seed, step)
+    }
+
+    fn reward(&self, tasks: &[&Task], groups: &mut [RolloutGroup]) {
+        let items: Vec<(&Task, &str)> = tasks
+            .iter()
+            .zip(groups.iter())
+            .flat_map(|(task, group)| group.rollouts.iter().map(|rollout| (*task, rollout.completion.as_str())))
+            .collect();
+        let rewards = self.engine.score(&items);
+        let rollouts = groups.iter_mut().flat_map(|group| &mut group.rollouts);
+        for (rollout, reward) in rollouts.zip(rewards) {
+            rollout.reward = Some(reward);
+        }
+    }
+
+    fn check_unscored(&self, step: u64, groups: &[RolloutGroup]) -> Result<(), TrainError> {
+        let rollouts: Vec<_> = groups.iter().flat_map(|group| &group.rollouts).collect();
+        let details: Vec<&String> = rollouts
+            .iter()
+            .filter_map(|rollout| match &rollout.reward {
+                Some(Reward::Unscored { detail, .. }) => Some(detail),
+                _ => None,
+            })
+            .collect();
+        let (unscored, total) = (details.len(), rollouts.len());
+        if unscored as f64 <= self.recipe.grpo.max_unscored_fraction * total as f64 {
+            return Ok(());
+        }
+        let detail = details.first().map_or_else(String::new, |detail| (*detail).clone());
+        Err(TrainError::Unscored { step, unscored, total, detail })
+    }
+
+    /// Probes the policy when it is time; otherwise decides nothing.
+    fn guard(
+        &self,
+        step: u64,
+        trainer: &Trainer,
+        guard: &mut Guard,
+        values: &mut BTreeMap<String, f64>,
+        clock: &mut Clock,
+    ) -> Option<GuardDecision> {
+        let settings = &self.recipe.guard;
+        if !step.is_multiple_of(settings.every) && step != self.recipe.grpo.num_steps {
+            return None;
+        }
+        let rate = clock.time("probe", || self.probe_rate(trainer, step));
+        let decision = guard.decide(settings, rate);
+        values.extend(rate.map(|rate| ("probe/functional".to_owned(), rate)));
+        values.insert("guard/step_backs".to_owned(), f64::from(guard.step_backs));
+        values.insert("guard/learning_rate_scale".to_owned(), guard.learning_rate_scale);
+        Some(decision)
+    }
+
+    /// Share of the probe's completions that pass every functional test; `None` when none could be scored.
+    fn probe_rate(&self, trainer: &Trainer, step: u64) -> Option<f64> {
+        let recipe = self.recipe;
+        let tasks: Vec<&Task> = self.probe.iter().collect();
+        let size = recipe.guard.samples_per_task;
+        // The draws are the same at every probe, so that two probes differ by the policy alone.
+        let seed = derive_seed(recipe.seed, "probe", &[]);
+        let mut groups = sample_groups(trainer.model(), self.tokenizer, &tasks, size, &recipe.sampling, seed, 0);
+        self.reward(&tasks, &mut groups);
+        let scored: Vec<f64> = groups
+            .iter()
+            .flat_map(|group| &group.rollouts)
+            .filter_map(|rollout| rollout.reward.as_ref()?.part("tests_passed"))
+            .collect();
+        let _ = step;
+        let passed = scored.iter().filter(|share| **share == 1.0).count();
+        (!scored.is_empty()).then(|| passed as f64 / scored.len() as f64)
+    }
+}
+
+fn values_of(group: &RolloutGroup) -> Vec<Option<f64>> {
+    group.rollouts.iter().map(|rollout| rollout.reward.as_ref().and_then(Reward::value)).collect()
+}
+
+/// The numbers of a step's rollouts and rewards.
+fn reward_metrics(groups: &[RolloutGroup]) -> BTreeMap<String, f64> {
+    let rollouts: Vec<_> = groups.iter().flat_map(|group| &group.rollouts).collect();
+    let count = rollouts.len() as f64;
+    let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let part = |name: &str| mean(rollouts.iter().filter_map(|rollout| rollout.reward.as_ref()?.part(name)).collect());
+    let values: Vec<f64> =
+        rollouts.iter().filter_map(|rollout| rollout.reward.as_ref().and_then(Reward::value)).collect();
+    let flat = groups
+        .iter()
+        .filter(|group| {
+            let values: Vec<f64> = values_of(group).into_iter().flatten().collect();
+            values.windows(2).all(|pair| pair[0] == pair[1])
+        })
+        .count();
+    let truncated = rollouts.iter().filter(|rollout| rollout.finish_reason == FinishReason::Length).count();
+    let tests_passed = |rollout: &&&codeward_records::Rollout| {
+        rollout.reward.as_ref().and_then(|reward| reward.part("tests_passed")) == Some(1.0)
+    };
+    let functional = rollouts.iter().filter(tests_passed).count();
+    let unscored = rollouts.len() - values.len();
+    BTreeMap::from([
+        ("reward/functional".to_owned(), part("functional")),
+        ("reward/security".to_owned(), part("security")),
+        ("reward/syntax".to_owned(), part("syntax")),
+        ("reward/all_tests_fraction".to_owned(), functional as f64 / values.len().max(1) as f64),
+        ("reward/mean".to_owned(), mean(values)),
+        ("reward/unscored_fraction".to_owned(), unscored as f64 / count),
+        ("reward/flat_group_fraction".to_owned(), flat as f64 / groups.len() as f64),
+        ("rollout/truncated_fraction".to_owned(), truncated as f64 / count),
+        ("rollout/tokens_mean".to_owned(), mean(rollouts.iter().map(|rollout| rollout.tokens.len() as f64).collect())),
+    ])
+}

@@ -1,0 +1,155 @@
+//! One update of the policy from a step's rollouts.
+
+use std::collections::BTreeMap;
+
+use codeward_lm::{AdamW, Model, Scores, Sequence, Trainer, Upstream, score};
+use codeward_records::RolloutGroup;
+
+use crate::loss::token_loss;
+use crate::recipe::GrpoRecipe;
+use crate::seed::shuffled;
+
+/// A rollout that takes part in the update.
+struct Row<'a> {
+    /// Prompt and completion.
+    tokens: Vec<u32>,
+    num_prompt: usize,
+    old_logprobs: &'a [f32],
+    advantage: f32,
+}
+
+/// Sums over the tokens of an update.
+#[derive(Default)]
+struct Tally {
+    tokens: usize,
+    policy: f64,
+    divergence: f64,
+    clipped: usize,
+    entropy: f64,
+    largest_log_ratio: f32,
+    norms: Vec<f32>,
+}
+
+/// Updates the policy and gives the numbers of the update. `advantages` are per group and rollout; rows without one, or with an
+/// advantage of exactly 0, take no part.
+pub(crate) fn update(
+    trainer: &mut Trainer,
+    reference: Option<&Model>,
+    recipe: &GrpoRecipe,
+    groups: &[RolloutGroup],
+    advantages: &[Vec<Option<f64>>],
+    step: u64,
+    learning_rate: f64,
+) -> BTreeMap<String, f64> {
+    let rows = rows(groups, advantages);
+    let mut tally = Tally::default();
+    for epoch in 0..recipe.grpo.update_epochs {
+        let order = shuffled(rows.len(), crate::derive_seed(recipe.seed, "minibatch", &[step, epoch as u64]));
+        for minibatch in order.chunks(recipe.grpo.minibatch_size) {
+            let rows: Vec<&Row<'_>> = minibatch.iter().map(|at| &rows[*at]).collect();
+            update_minibatch(trainer, reference, recipe, &rows, learning_rate, &mut tally);
+        }
+    }
+    let count = tally.tokens.max(1) as f64;
+    let norm = tally.norms.iter().map(|norm| f64::from(*norm)).sum::<f64>() / tally.norms.len().max(1) as f64;
+    let mut values = BTreeMap::from([
+        ("loss/policy".to_owned(), tally.policy / count),
+        ("policy/entropy".to_owned(), tally.entropy / count),
+        ("policy/clip_fraction".to_owned(), tally.clipped as f64 / count),
+        ("policy/largest_log_ratio".to_owned(), f64::from(tally.largest_log_ratio)),
+        ("optim/grad_norm".to_owned(), norm),
+        ("optim/learning_rate".to_owned(), learning_rate),
+        ("update/rollouts".to_owned(), rows.len() as f64),
+    ]);
+    if reference.is_some() {
+        values.insert("kl/approx".to_owned(), tally.divergence / count);
+    }
+    values
+}
+
+fn rows<'a>(groups: &'a [RolloutGroup], advantages: &[Vec<Option<f64>>]) -> Vec<Row<'a>> {
+    groups
+        .iter()
+        .zip(advantages)
+        .flat_map(|(group, advantages)| group.rollouts.iter().zip(advantages).map(move |pair| (group, pair)))
+        .filter_map(|(group, (rollout, advantage))| {
+            let advantage = advantage.filter(|advantage| *advantage != 0.0)?;
+            let tokens = [group.prompt_tokens.as_slice(), &rollout.tokens].concat();
+            (!rollout.tokens.is_empty()).then_some(Row {
+                tokens,
+                num_prompt: group.prompt_tokens.len(),
+                old_logprobs: &rollout.old_logprobs,
+                advantage: advantage as f32,
+            })
+        })
+        .collect()
+}
+
+fn update_minibatch(
+    trainer: &mut Trainer,
+    reference: Option<&Model>,
+    recipe: &GrpoRecipe,
+    rows: &[&Row<'_>],
+    learning_rate: f64,
+    tally: &mut Tally,
+) {
+    let sequences: Vec<Sequence<'_>> =
+        rows.iter().map(|row| Sequence { tokens: &row.tokens, num_prompt: row.num_prompt }).collect();
+    let temperature = recipe.sampling.temperature;
+    let reference = reference.map(|model| score(model, &sequences, temperature));
+    let num_tokens: usize = rows.iter().map(|row| row.old_logprobs.len()).sum();
+    trainer.zero_gradients();
+    trainer.accumulate(&sequences, temperature, |scores| {
+        upstream(recipe, rows, scores, reference.as_ref(), num_tokens, tally)
+    });
+    tally.norms.push(trainer.step(&optimiser(recipe, learning_rate)));
+}
+
+/// The derivative of the mean token loss of a minibatch.
+fn upstream(
+    recipe: &GrpoRecipe,
+    rows: &[&Row<'_>],
+    scores: &Scores,
+    reference: Option<&Scores>,
+    num_tokens: usize,
+    tally: &mut Tally,
+) -> Upstream {
+    let share = 1.0 / num_tokens as f32;
+    let mut logprobs = Vec::with_capacity(rows.len());
+    for (at, row) in rows.iter().enumerate() {
+        let new_logprobs = &scores.logprobs[at];
+        assert_eq!(new_logprobs.len(), row.old_logprobs.len(), "one log-probability for each sampled token");
+        let mut gradients = Vec::with_capacity(new_logprobs.len());
+        for (token, (new, old)) in new_logprobs.iter().zip(row.old_logprobs).enumerate() {
+            let anchor = reference.map(|reference| reference.logprobs[at][token]);
+            let loss = token_loss(&recipe.loss, row.advantage, *new, *old, anchor);
+            gradients.push(loss.gradient * share);
+            tally.tokens += 1;
+            tally.policy += f64::from(loss.policy);
+            tally.divergence += f64::from(loss.divergence);
+            tally.clipped += usize::from(loss.clipped);
+            tally.entropy += f64::from(scores.entropies[at][token]);
+            tally.largest_log_ratio = tally.largest_log_ratio.max((new - old).abs());
+        }
+        logprobs.push(gradients);
+    }
+    Upstream { logprobs, entropies: Vec::new() }
+}
+
+fn optimiser(recipe: &GrpoRecipe, learning_rate: f64) -> AdamW {
+    recipe.optimiser.at_rate(learning_rate)
+}
+
+impl crate::recipe::OptimiserSettings {
+    /// The optimiser at a learning rate.
+    pub(crate) fn at_rate(&self, learning_rate: f64) -> AdamW {
+        AdamW {
+            lr: learning_rate as f32,
+            beta1: self.beta1,
+            beta2: self.beta2,
+            eps: self.epsilon,
+            weight_decay: self.weight_decay,
+            max_grad_norm: self.max_grad_norm,
+        }
+    }
+}
