@@ -44,7 +44,7 @@ impl Letters {
 
     /// The only character in the set.
     pub(crate) fn only(self) -> Option<char> {
-        (self.ascii.count_ones() == 1 && !self.others).then(|| char::from(self.ascii.trailing_zeros() as u8))
+        (self.ascii.is_power_of_two() && !self.others).then(|| char::from(self.ascii.trailing_zeros() as u8))
     }
 
     fn class(letter: char) -> Option<Self> {

@@ -201,7 +201,7 @@ impl Interpreter<'_> {
         }
         self.announce(&event);
         self.announce_passed(&event);
-        self.result(event, callee, here)
+        self.result(&event, callee, here)
     }
 
     /// Tells the rules.
@@ -215,7 +215,6 @@ impl Interpreter<'_> {
             keywords: event.keywords.clone(),
             splat: event.splat.clone(),
             double_splat: event.double_splat.clone(),
-            span: event.span,
             environment: &self.environment,
             place: &self.place,
         };
@@ -258,10 +257,10 @@ impl Interpreter<'_> {
         self.announce(&passed);
     }
 
-    fn result(&mut self, event: Event, callee: ExpressionId, here: u64) -> Value {
+    fn result(&mut self, event: &Event, callee: ExpressionId, here: u64) -> Value {
         let span = event.span;
         let path = Rc::clone(&event.path);
-        if let Some(named) = self.reflected(&event) {
+        if let Some(named) = self.reflected(event) {
             return named;
         }
         if let Shape::Function(function) = event.callee.value.shape {
@@ -283,7 +282,7 @@ impl Interpreter<'_> {
             }
         }
         let receiver = event.receiver.as_ref().map(|operand| Rc::clone(&operand.value));
-        let mut value = self.model(&event, receiver.as_ref(), here);
+        let mut value = self.model(event, receiver.as_ref(), here);
         if value.path.is_none() && !path.is_empty() && path.len() < 150 {
             value.path = Some(format!("{path}()").into());
         }
@@ -292,7 +291,7 @@ impl Interpreter<'_> {
             value.truth = Some(Rc::new(truth));
         }
         self.environment.learn(&passed);
-        self.mutate(&event, callee);
+        self.mutate(event, callee);
         let positional = event.positional.iter().map(|operand| Rc::clone(&operand.value)).collect();
         let keywords =
             event.keywords.iter().map(|(name, operand)| (Rc::clone(name), Rc::clone(&operand.value))).collect();

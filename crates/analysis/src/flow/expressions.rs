@@ -150,7 +150,7 @@ impl Interpreter<'_> {
                 let entries = entries.into_iter().map(|(key, value)| (key.map(|key| key.value), value.value)).collect();
                 value.with_shape(Shape::Dictionary(entries))
             }
-            ExpressionKind::Comprehension { key, element, .. } => {
+            ExpressionKind::Comprehension { key, element } => {
                 let element = Rc::clone(self.value(*element));
                 let mut value = Value::unknown(mix(element.key, 13));
                 value.absorb(&element, span);
@@ -247,7 +247,7 @@ impl Interpreter<'_> {
                 return Value::constant(constant);
             }
             if value.taints.is_empty() && OUTSIDE.contains(&value.path_text()) {
-                self.mark_outside(&mut value, span);
+                Self::mark_outside(&mut value, span);
             }
             return value;
         }
@@ -257,12 +257,12 @@ impl Interpreter<'_> {
         }
         let mut value = Value::path(path);
         if OUTSIDE.contains(&value.path_text()) {
-            self.mark_outside(&mut value, span);
+            Self::mark_outside(&mut value, span);
         }
         value
     }
 
-    fn mark_outside(&self, value: &mut Value, span: Span) {
+    fn mark_outside(value: &mut Value, span: Span) {
         let label = Rc::clone(value.path.as_ref().expect("only paths are marked"));
         value.taints.push(Taint::new(Source { kind: SourceKind::Outside, label, span }, value.key));
     }
@@ -291,7 +291,7 @@ impl Interpreter<'_> {
         }
         value.absorb_without(base, attribute_harmless(base, name), span);
         if OUTSIDE.contains(&value.path_text()) && value.taints.is_empty() && value.path_text() != "os.environ" {
-            self.mark_outside(&mut value, span);
+            Self::mark_outside(&mut value, span);
         }
         match value.path_text() {
             "os.sep" | "os.path.sep" => value.labels = value.labels | Labels::ENDS_WITH_SEPARATOR,

@@ -46,7 +46,6 @@ pub(crate) struct Call<'a> {
     pub(crate) keywords: Vec<(Rc<str>, Operand)>,
     pub(crate) splat: Option<Operand>,
     pub(crate) double_splat: Option<Operand>,
-    pub(crate) span: Span,
     pub(crate) environment: &'a Environment,
     pub(crate) place: &'a Place,
 }
@@ -214,14 +213,11 @@ impl<'m> Interpreter<'m> {
             } else {
                 let kind = if is_route { SourceKind::Outside } else { SourceKind::Parameter };
                 let is_number = is_route && matches!(parameter.annotation.as_deref(), Some("int" | "float" | "bool"));
-                let mut value = self.parameter(&parameter.name, function, parameter.span, kind);
+                let mut value = Self::parameter(&parameter.name, function, parameter.span, kind);
                 if is_number {
                     value.taints.clear();
                 }
-                match parameter.kind {
-                    ArgumentKind::Splat | ArgumentKind::DoubleSplat => value,
-                    _ => value,
-                }
+                value
             };
             self.environment.names.insert(Rc::clone(&parameter.name), Rc::new(value));
         }
@@ -232,7 +228,7 @@ impl<'m> Interpreter<'m> {
     }
 
     /// A parameter's value: input under the parameter's name.
-    fn parameter(&self, name: &Rc<str>, function: FunctionId, span: Span, kind: SourceKind) -> Value {
+    fn parameter(name: &Rc<str>, function: FunctionId, span: Span, kind: SourceKind) -> Value {
         let key = mix(text_key(name), u64::from(function) + 1);
         let mut value = Value::unknown(key);
         value.taints.push(Taint::new(Source { kind, label: Rc::clone(name), span }, key));

@@ -22,18 +22,23 @@ pub(super) fn sanitised(path: &str) -> Classes {
         | "jinja2.escape"
         | "bleach.clean"
         | "nh3.clean"
+        | "xml.sax.saxutils.quoteattr"
         | "tornado.escape.xhtml_escape" => Classes::HTML,
         "xml.sax.saxutils.escape" => Classes::HTML_TAG,
-        "xml.sax.saxutils.quoteattr" => Classes::HTML,
-        "os.path.basename" | "werkzeug.utils.secure_filename" | "werkzeug.secure_filename" => Classes::PATH,
-        "werkzeug.utils.safe_join" | "flask.safe_join" | "werkzeug.security.safe_join" => Classes::PATH,
-        "django.utils._os.safe_join" => Classes::PATH,
+        // A stream in memory has no path.
+        "os.path.basename"
+        | "werkzeug.utils.secure_filename"
+        | "werkzeug.secure_filename"
+        | "werkzeug.utils.safe_join"
+        | "flask.safe_join"
+        | "werkzeug.security.safe_join"
+        | "django.utils._os.safe_join"
+        | "io.BytesIO"
+        | "io.StringIO" => Classes::PATH,
         "ldap.filter.escape_filter_chars" | "ldap3.utils.conv.escape_filter_chars" => Classes::LDAP,
         "flask.url_for" | "url_for" | "django.urls.reverse" | "reverse" => Classes::REDIRECT,
         // The names of members are not names of uploads.
         "zipfile.ZipFile" | "tarfile.open" => Classes::EXTENSION,
-        // A stream in memory has no path.
-        "io.BytesIO" | "io.StringIO" => Classes::PATH,
         "re.escape" => Classes::PATTERN | Classes::BACKTRACKING,
         "json.dumps" | "ujson.dumps" | "orjson.dumps" => {
             Classes::LINES | Classes::FORMULA | Classes::CODE | Classes::OPERATOR | Classes::PICKLE
@@ -192,7 +197,7 @@ impl Interpreter<'_> {
                 value.absorb(receiver, span);
                 let lacks = first
                     .and_then(|separator| separator.value.text())
-                    .map_or(Classes::NONE, |separator| super::conditions::harmless_lacking(separator));
+                    .map_or(Classes::NONE, super::conditions::harmless_lacking);
                 let mut head = Value::unknown(mix(key, 2));
                 head.absorb_without(receiver, lacks, span);
                 let (one, two) = if event.method.as_ref() == "partition" { (head, part) } else { (part, head) };
@@ -200,7 +205,7 @@ impl Interpreter<'_> {
                 let parts = [Rc::new(one), middle, Rc::new(two)];
                 return Some(value.with_shape(Shape::Sequence(SequenceKind::Tuple, parts.into())));
             }
-            "items" => return Some(self.items(receiver, key, span)),
+            "items" => return Some(Self::items(receiver, key, span)),
             "keys" | "copy" => {
                 value = Value::clone(receiver);
                 value.path = None;
@@ -304,7 +309,7 @@ impl Interpreter<'_> {
         Some(value)
     }
 
-    fn items(&mut self, receiver: &ValueRef, key: u64, span: Span) -> Value {
+    fn items(receiver: &ValueRef, key: u64, span: Span) -> Value {
         let pair = |key: ValueRef, value: ValueRef| {
             let mut pair = Value::unknown(mix(key.key, value.key));
             pair.absorb(&key, span);
@@ -398,11 +403,11 @@ fn translated(table: &Value) -> Classes {
     let Shape::Dictionary(entries) = &table.shape else {
         let Shape::Called { positional, .. } = &table.shape else { return Classes::NONE };
         let Some(first) = positional.first() else { return Classes::NONE };
-        let from = positional.iter().filter_map(|part| part.text());
+        let mut from = positional.iter().filter_map(|part| part.text());
         // `str.maketrans(from, to)` or `str.maketrans("", "", removed)`; or a table in it.
         return match (positional.len(), first.text()) {
             (2 | 3, Some(text)) => {
-                let removed = from.last().filter(|_| positional.len() == 3).unwrap_or_default();
+                let removed = from.next_back().filter(|_| positional.len() == 3).unwrap_or_default();
                 text.chars().chain(removed.chars()).fold(Classes::NONE, |all, c| all | harmless_without(c))
             }
             _ => translated(first),

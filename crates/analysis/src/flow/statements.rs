@@ -36,7 +36,7 @@ impl<'m> Interpreter<'m> {
             }
             StatementKind::Assign { targets, value } => self.assign_statement(targets, *value),
             StatementKind::Augment { target, operator, value } => {
-                self.augment(*target, *operator, *value, statement.span)
+                self.augment(*target, *operator, *value, statement.span);
             }
             StatementKind::Return(value) => {
                 let result = match value {

@@ -65,7 +65,7 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     let found = match &value.shape {
         Shape::Dictionary(entries) => entries.iter().find_map(|(_, entry)| {
             let entry = call.live(entry);
-            let inner = if let Shape::Dictionary(inner) = &entry.shape {
+            if let Shape::Dictionary(inner) = &entry.shape {
                 inner.iter().find_map(|(key, value)| {
                     // `{"$eq": value}` takes the value as it is.
                     let is_exact = key.as_ref().is_some_and(|key| key.text() == Some("$eq"));
@@ -73,8 +73,7 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
                 })
             } else {
                 entry.taint(Classes::OPERATOR).cloned()
-            };
-            inner
+            }
         }),
         _ if is_bare => value.taint(Classes::OPERATOR).cloned(),
         _ => None,

@@ -43,8 +43,9 @@ const OTHERS: i64 = 0o007;
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     let message = "this mode gives everyone access; use 0o600 for files and 0o700 for folders";
     let mode = match call.path {
-        "os.chmod" | "os.mkdir" | "os.makedirs" | "os.mkfifo" | "os.mknod" => call.argument(1, "mode"),
-        "os.fchmod" | "os.lchmod" => call.argument(1, "mode"),
+        "os.chmod" | "os.mkdir" | "os.makedirs" | "os.mkfifo" | "os.mknod" | "os.fchmod" | "os.lchmod" => {
+            call.argument(1, "mode")
+        }
         "os.open" => call.argument(2, "mode"),
         "os.umask" => {
             if let Some(mask) =

@@ -30,7 +30,6 @@ use codeward_records::{Cwe, Level};
 use crate::flow::{Call, Classes};
 use crate::report::Report;
 use crate::rules::RuleInfo;
-use crate::rules::evidence::subject;
 
 pub(super) static INFO: RuleInfo = RuleInfo {
     name: "py/template-injection",
@@ -53,7 +52,7 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     let by_method = call.has_method(&["from_string"])
         && call.receiver.as_ref().is_some_and(|receiver| receiver.value.path_text().contains("Environment"));
     if (call.is(FUNCTIONS) || by_method)
-        && let Some(source) = subject(call, &["source", "text"])
+        && let Some(source) = call.argument(0, "source")
         && let Some(taint) = call.live(&source.value).taint(Classes::TEMPLATE)
     {
         report.add(

@@ -245,8 +245,8 @@ impl<'source> Lowering<'source> {
                 let name = node.child_by_field_name("attribute").map_or_else(|| "".into(), |child| self.name(child));
                 then(work, Build::Attribute(name), field(node, "object"));
             }
-            "subscript" => self.visit_subscript(node, work, first),
-            "slice" => self.visit_slice(node, work, first),
+            "subscript" => Self::visit_subscript(node, work, first),
+            "slice" => Self::visit_slice(node, work, first),
             "call" => self.visit_call(node, work, first),
             "binary_operator" => {
                 let operator = binary_operator(node.child_by_field_name("operator").map_or("", |child| child.kind()));
@@ -279,7 +279,7 @@ impl<'source> Lowering<'source> {
                     then(work, Build::Other(parts.len()), parts);
                 }
             }
-            "conditional_expression" => self.visit_conditional(node, work, first),
+            "conditional_expression" => Self::visit_conditional(node, work, first),
             "tuple" | "expression_list" | "pattern_list" | "tuple_pattern" | "subject" => {
                 let parts = named_children(node);
                 then(work, Build::Sequence(SequenceKind::Tuple, parts.len()), parts);
@@ -292,7 +292,7 @@ impl<'source> Lowering<'source> {
                 let parts = named_children(node);
                 then(work, Build::Sequence(SequenceKind::Set, parts.len()), parts);
             }
-            "dictionary" => self.visit_dictionary(node, work, first),
+            "dictionary" => Self::visit_dictionary(node, work, first),
             "list_comprehension" => self.visit_comprehension(node, ComprehensionKind::List, work, first),
             "set_comprehension" => self.visit_comprehension(node, ComprehensionKind::Set, work, first),
             "dictionary_comprehension" => self.visit_comprehension(node, ComprehensionKind::Dictionary, work, first),
@@ -301,18 +301,18 @@ impl<'source> Lowering<'source> {
             "list_splat" | "list_splat_pattern" | "dictionary_splat" | "dictionary_splat_pattern" => {
                 let parts = named_children(node);
                 if parts.len() == 1 {
-                    then(work, Build::Splat, parts)
+                    then(work, Build::Splat, parts);
                 } else {
-                    then(work, Build::Other(parts.len()), parts)
+                    then(work, Build::Other(parts.len()), parts);
                 }
             }
             "named_expression" => then(work, Build::Named, both(node, "name", "value")),
             "await" => {
                 let parts = named_children(node);
                 if parts.len() == 1 {
-                    then(work, Build::Await, parts)
+                    then(work, Build::Await, parts);
                 } else {
-                    then(work, Build::Other(parts.len()), parts)
+                    then(work, Build::Other(parts.len()), parts);
                 }
             }
             "yield" => {
@@ -379,7 +379,7 @@ impl<'source> Lowering<'source> {
         }
     }
 
-    fn visit_subscript<'tree>(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
+    fn visit_subscript<'tree>(node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let indices = many(node, "subscript");
         let place = span(node);
         work.push(Work::Build { build: Build::Subscript, first, span: place });
@@ -393,7 +393,7 @@ impl<'source> Lowering<'source> {
         work.extend(field(node, "value").into_iter().map(Work::Visit));
     }
 
-    fn visit_slice<'tree>(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
+    fn visit_slice<'tree>(node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let (mut parts, mut colons, mut present) = (Vec::new(), 0, [false; 3]);
         for child in all_children(node) {
             if child.kind() == ":" {
@@ -437,7 +437,7 @@ impl<'source> Lowering<'source> {
         work.extend(field(node, "function").into_iter().map(Work::Visit));
     }
 
-    fn visit_conditional<'tree>(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
+    fn visit_conditional<'tree>(node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let parts = named_children(node);
         let place = span(node);
         let &[body, test, otherwise] = parts.as_slice() else {
@@ -457,7 +457,7 @@ impl<'source> Lowering<'source> {
         work.push(Work::Visit(test));
     }
 
-    fn visit_dictionary<'tree>(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
+    fn visit_dictionary<'tree>(node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let (mut has_key, mut parts) = (Vec::new(), Vec::new());
         for entry in named_children(node) {
             if entry.kind() == "pair" {
@@ -588,7 +588,7 @@ impl<'source> Lowering<'source> {
             Build::Comprehension(kind) => {
                 let element = self.pop();
                 let key = (kind == ComprehensionKind::Dictionary).then(|| self.pop());
-                ExpressionKind::Comprehension { kind, key, element }
+                ExpressionKind::Comprehension { key, element }
             }
             Build::Lambda(defaults) => {
                 let body = self.pop();

@@ -170,7 +170,6 @@ pub(crate) enum ExpressionKind {
     /// A key is absent for `**mapping`.
     Dictionary(Vec<(Option<ExpressionId>, ExpressionId)>),
     Comprehension {
-        kind: ComprehensionKind,
         key: Option<ExpressionId>,
         element: ExpressionId,
     },
