@@ -1,5 +1,7 @@
 //! Ways to look harmless without being it, and ways to be harmless that must be believed.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
+
 use codeward_analysis::analyse_python;
 use codeward_records::Level;
 
@@ -16,13 +18,9 @@ fn rules(source: &str) -> Vec<String> {
 
 #[track_caller]
 fn flagged(rule: &str, sources: &[&str]) {
-    for source in sources {
-        assert!(
-            rules(source).iter().any(|found| found == rule),
-            "{rule} is not found in\n{source}\n{:?}",
-            rules(source)
-        );
-    }
+    let missed: Vec<_> = sources.iter().filter(|source| !rules(source).iter().any(|found| found == rule)).collect();
+    let shown: Vec<_> = missed.iter().map(|source| format!("{source}{:?}\n", rules(source))).collect();
+    assert!(missed.is_empty(), "{rule} is not found in\n{}", shown.concat());
 }
 
 #[track_caller]
@@ -74,6 +72,28 @@ fn a_dangerous_function_is_known_under_any_name() {
             "def f(x):\n    return [eval(part) for part in x]\n",
             "def f(x):\n    return eval(f'({x})', {'__builtins__': {}})\n",
             "def f(x):\n    return eval(x.strip().lower()[0:50])\n",
+            "def f(x):\n    return eval.__call__(x)\n",
+            "def f(x):\n    return (eval)(*[x])\n",
+            "def f(x):\n    return [eval][0](x)\n",
+            "def f(x):\n    return (eval if x else None)(x)\n",
+            "def f(x):\n    return (lambda: eval)()(x)\n",
+            "def f(x):\n    def give():\n        return eval\n    return give()(x)\n",
+            "class A:\n    def __init__(self):\n        self.run = eval\n    def f(self, x):\n        return self.run(x)\n",
+            "class A:\n    run = eval\n    def f(self, x):\n        return self.run(x)\n",
+            "import sys\ndef f(x):\n    return sys.modules['builtins'].eval(x)\n",
+            "import operator, builtins\ndef f(x):\n    return operator.attrgetter('eval')(builtins)(x)\n",
+            "from builtins import *\ndef f(x):\n    return eval(x)\n",
+            "def f(x):\n    while True:\n        return eval(x)\n",
+            "def f(x):\n    try:\n        pass\n    finally:\n        return eval(x)\n",
+            "async def f(x):\n    return eval(await x.text())\n",
+            "def f(x, run=eval):\n    return run(x)\n",
+            "def f(x):\n    def inner(y, run=eval):\n        return run(y)\n    return inner(x)\n",
+            "def f(x):\n    return [y for y in [x] if eval(y)]\n",
+            "def f(x):\n    return {eval(x): 1}\n",
+            "def f(x):\n    match x:\n        case y:\n            return eval(y)\n",
+            "def f(x):\n    return f'{eval(x)}'\n",
+            "def f(x):\n    return x and eval(x) or None\n",
+            "@staticmethod\ndef f(x):\n    yield eval(x)\n",
         ],
     );
 }
@@ -97,6 +117,38 @@ fn a_command_is_followed_however_it_is_put_together() {
             "import os\ndef f(x):\n    os.popen(f'ls {x!s}')\n",
             "import os\ndef f(x):\n    os.system('ls $name'.replace('$name', x))\n",
             "import os\ndef f(**options):\n    os.system('ls ' + options['x'])\n",
+        ],
+    );
+}
+
+#[test]
+fn input_is_not_lost_on_the_way() {
+    flagged(
+        "py/eval",
+        &[
+            "def f(x):\n    d = {}\n    d['a'] = x\n    return eval(d['a'])\n",
+            "def f(x):\n    d = [None]\n    d[0] = x\n    return eval(d[0])\n",
+            "def f(x):\n    d = dict(a=x)\n    return eval(d['a'])\n",
+            "def f(x):\n    a, b = 1, x\n    return eval(b)\n",
+            "def f(x):\n    a, *b = [1, x]\n    return eval(b[0])\n",
+            "def f(x):\n    return eval(''.join(chr(ord(c)) for c in x))\n",
+            "def f(x):\n    return eval(bytes.fromhex(x.encode().hex()).decode())\n",
+            "import base64\ndef f(x):\n    return eval(base64.b64decode(base64.b64encode(x.encode())).decode())\n",
+            "import json\ndef f(x):\n    return eval(json.loads(json.dumps(x)))\n",
+            "import io\ndef f(x):\n    s = io.StringIO()\n    s.write(x)\n    return eval(s.getvalue())\n",
+            "import io\ndef f(x):\n    s = io.StringIO()\n    print(x, file=s)\n    return eval(s.getvalue())\n",
+            "def f(x):\n    y = ''\n    for c in x:\n        y += c\n    return eval(y)\n",
+            "def f(x):\n    return eval(locals()['x'])\n",
+            "def f(x):\n    y = x if x else ''\n    return eval(y)\n",
+            "def f(x):\n    try:\n        y = x\n    except Exception:\n        y = ''\n    return eval(y)\n",
+            "def f(x):\n    return eval((lambda y: y)(x))\n",
+            "def _same(y):\n    return y\ndef f(x):\n    return eval(_same(y=x))\n",
+            "def _same(*ys):\n    return ys[0]\ndef f(x):\n    return eval(_same(x))\n",
+            "def f(x):\n    def inner():\n        return x\n    return eval(inner())\n",
+            "def f(*x):\n    return eval(x[0])\n",
+            "def f(x):\n    y = [z for z in [x]]\n    return eval(y.pop())\n",
+            "def f(x):\n    import copy\n    return eval(copy.deepcopy(x))\n",
+            "class A:\n    def __init__(self, x):\n        self.x = x\n    def f(self):\n        return eval(self.x)\n",
         ],
     );
 }
@@ -168,6 +220,19 @@ fn a_check_counts_only_where_it_is_acted_on() {
         "    path = path.replace('../', '')\n",
         "    path = os.path.normpath(path)\n",
         "    assert folder\n",
+        "    path = os.path.realpath(path)\n    if not path.startswith('/'):\n        raise ValueError\n",
+        "    path = os.path.realpath(path)\n    if not path.startswith(os.sep):\n        raise ValueError\n",
+        "    if name not in [name]:\n        raise ValueError\n",
+        "    if name != name:\n        raise ValueError\n",
+        "    if not all(letter.isalnum() for letter in name[:1]):\n        raise ValueError\n",
+        "    for letter in name:\n        if not letter.isalnum():\n            raise ValueError\n        break\n",
+        "    for letter in name:\n        if not letter.isalnum():\n            continue\n",
+        "    if not name.isalnum:\n        raise ValueError\n",
+        "    def check():\n        if '/' in name:\n            raise ValueError\n",
+        "    if 0 and '/' in name:\n        raise ValueError\n",
+        "    if '/' in name and len(name) > 1000:\n        raise ValueError\n",
+        "    if not (name.isalnum() or folder):\n        raise ValueError\n",
+        "    if not any(letter.isalnum() for letter in name):\n        raise ValueError\n",
     ] {
         flagged("py/path-traversal", &[&with(evasion)]);
     }
@@ -247,6 +312,20 @@ fn a_statement_is_followed_into_its_query() {
         "def f(db, d):\n    order = 'DESC' if d else 'ASC'\n    return db.execute('SELECT * FROM t ORDER BY a ' + order).fetchall()\n",
         "def f(db, c):\n    match c:\n        case 'a' | 'b':\n            return db.execute('SELECT * FROM t ORDER BY ' + c).fetchall()\n    return []\n",
     ]);
+}
+
+#[test]
+fn an_address_is_not_its_own_proof() {
+    flagged(
+        "py/server-side-request",
+        &[
+            "import requests\ndef f(url):\n    if url != url:\n        raise ValueError\n    return requests.get(url)\n",
+            "import requests\ndef f(url):\n    if 'example.org' not in url:\n        raise ValueError\n    return requests.get(url)\n",
+            "import requests\ndef f(url):\n    if not url.startswith('https://'):\n        raise ValueError\n    return requests.get(url)\n",
+            "import requests\nfrom urllib.parse import urlsplit\ndef f(url):\n    host = urlsplit(url).hostname\n    return requests.get(url)\n",
+            "import requests\nfrom urllib.parse import urlsplit\ndef f(url):\n    if urlsplit(url).scheme not in ('http', 'https'):\n        raise ValueError\n    return requests.get(url)\n",
+        ],
+    );
 }
 
 #[test]

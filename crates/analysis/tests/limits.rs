@@ -1,5 +1,7 @@
 //! What is not Python, what is too much, and what must not matter.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
+
 use std::collections::BTreeSet;
 
 use codeward_analysis::{AnalysisError, MAX_BYTES, ScannedFile, analyse_python, sarif};
@@ -28,6 +30,13 @@ fn a_file_over_the_limit_is_an_error_and_not_clean() {
     assert!(analyse_python(&text[..60_000]).is_ok());
 }
 
+/// Blocks inside blocks, each opened by the same line.
+fn blocks(head: &str, count: usize, last: &str) -> String {
+    let mut lines: Vec<String> = (0..count).map(|depth| format!("{}{head}\n", " ".repeat(depth))).collect();
+    lines.push(format!("{}{last}\n", " ".repeat(count)));
+    lines.concat()
+}
+
 #[test]
 fn deep_nesting_does_not_overflow_the_stack() {
     let nested =
@@ -52,14 +61,10 @@ fn deep_nesting_does_not_overflow_the_stack() {
         format!("x = 1{}\n", "<1".repeat(30_000)),
         format!("if x:\n    pass\n{}", "elif x:\n    pass\n".repeat(3_000)),
         format!("x = {}1\n", "y = ".repeat(10_000)),
-        (0..100).map(|depth| format!("{}if x:\n", " ".repeat(depth))).collect::<String>() + &" ".repeat(100) + "pass\n",
-        (0..300).map(|depth| format!("{}if x:\n", " ".repeat(depth))).collect::<String>() + &" ".repeat(300) + "pass\n",
-        (0..90).map(|depth| format!("{}for i in x:\n", " ".repeat(depth))).collect::<String>()
-            + &" ".repeat(90)
-            + "y = y + i\n",
-        (0..90).map(|depth| format!("{}def f{depth}(x):\n", " ".repeat(depth))).collect::<String>()
-            + &" ".repeat(90)
-            + "pass\n",
+        blocks("if x:", 100, "pass"),
+        blocks("if x:", 300, "pass"),
+        blocks("for i in x:", 90, "y = y + i"),
+        blocks("def f(x):", 90, "pass"),
         "def f(x):\n    x = [x]\n".to_owned() + &"    x = [x]\n".repeat(3_000) + "    return x\n",
         "def f(x):\n".to_owned() + &"    x = x + 'a' + x\n".repeat(1_000) + "    return x\n",
         format!("import re\ndef f(x):\n    return re.match('{}', x)\n", "(".repeat(10_000)),
@@ -75,8 +80,8 @@ fn deep_nesting_does_not_overflow_the_stack() {
 
 #[test]
 fn functions_that_call_themselves_and_each_other_come_to_an_end() {
-    let many: String =
-        (0..40).map(|at| format!("def f{at}(x):\n    return f{}(x) + f{}(x)\n", at + 1, at + 2)).collect();
+    let one = |at: usize| format!("def f{at}(x):\n    return f{}(x) + f{}(x)\n", at + 1, at + 2);
+    let many = (0..40).map(one).collect::<Vec<_>>().concat();
     for text in [
         "def f(x):\n    return f(f(x))\n",
         "def f(x):\n    return g(x)\ndef g(x):\n    return f(x)\n",

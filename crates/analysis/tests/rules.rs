@@ -1,5 +1,7 @@
 //! Each rule by a weak example and a sound one. In the weak one, `«` and `»` stand around the spans that must be found.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
+
 use std::collections::BTreeSet;
 
 use codeward_analysis::{analyse_python, rules};

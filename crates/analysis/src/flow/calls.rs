@@ -23,7 +23,6 @@ const OPAQUE: &[&str] = &[
     "round",
     "hash",
     "id",
-    "ord",
     "complex",
     "range",
     "open",
@@ -199,6 +198,14 @@ impl Interpreter<'_> {
                 },
             }
         }
+        if event.path.as_ref() == "print"
+            && let Some(stream) =
+                arguments.iter().find(|argument| argument.kind == ArgumentKind::Keyword("file".into()))
+        {
+            for operand in event.positional.clone() {
+                self.weaken(stream.value, &operand.value, span);
+            }
+        }
         self.announce(&event);
         self.announce_passed(&event);
         self.result(&event, callee, here)
@@ -310,6 +317,19 @@ impl Interpreter<'_> {
     /// Calls that only find a name: `getattr(os, "system")`, `__import__("os")`, `functools.partial(run, ...)`.
     fn reflected(&mut self, event: &Event) -> Option<Value> {
         let argument = |at: usize| event.positional.get(at).map(|operand| Rc::clone(&operand.value));
+        if let (Shape::Lambda(body), true) = (&event.callee.value.shape, event.receiver.is_none()) {
+            let mut value = Value::clone(body);
+            for operand in event.arguments() {
+                value.absorb(&operand.value, event.span);
+            }
+            return Some(value);
+        }
+        if let (Shape::Called { positional, .. }, "operator.attrgetter()") =
+            (&event.callee.value.shape, event.path.as_ref())
+        {
+            let name = Rc::clone(positional.first()?);
+            return Some(self.attribute(&argument(0)?, name.text()?, event.span));
+        }
         match (event.path.as_ref(), argument(0)) {
             ("getattr", Some(owner)) => {
                 let name = argument(1)?;
@@ -536,6 +556,10 @@ fn function_model(path: &str, event: &Event, key: u64, here: u64) -> Option<Valu
         | "binascii.unhexlify"
         | "codecs.decode" => {
             value.absorb_restored(&first?.value, Classes::ALL, span);
+        }
+        "json.loads" | "json.load" | "ast.literal_eval" => {
+            let restored = Classes::LINES | Classes::FORMULA | Classes::CODE | Classes::OPERATOR | Classes::PICKLE;
+            value.absorb_restored(&first?.value, restored, span);
         }
         "str" | "os.fsdecode" => {
             let Some(first) = first else { return Some(Value::constant(Constant::Text("".into()))) };

@@ -66,11 +66,13 @@ bits! { Classes:
     /// Some path made from it was checked to stay inside a folder.
     PATH_MEMBER = 32;
     TEMPLATE = 33;
+    /// Encoded: harmless until it is decoded.
+    ENCODED = 34;
 }
 
 impl Classes {
     pub(crate) const NONE: Self = Self(0);
-    pub(crate) const ALL: Self = Self((1 << 34) - 1);
+    pub(crate) const ALL: Self = Self((1 << 35) - 1);
     pub(crate) const PATH: Self = Self(Self::PATH_UP.0 | Self::PATH_ABSOLUTE.0 | Self::PATH_MEMBER.0);
     pub(crate) const LINES: Self = Self(Self::CARRIAGE_RETURN.0 | Self::LINE_FEED.0);
     pub(crate) const HTML: Self = Self(Self::HTML_TAG.0 | Self::HTML_DOUBLE_QUOTE.0 | Self::HTML_SINGLE_QUOTE.0);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::classes::{Classes, Labels, harmless_with_only, harmless_without};
 use super::interpreter::{Interpreter, Operand};
 use super::pattern_facts;
-use super::value::{Fact, Shape, Truth, Value, ValueRef, mix};
+use super::value::{Fact, Shape, Taint, Truth, Value, ValueRef, mix};
 use crate::rules;
 use crate::syntax::{BinaryOperator, Comparison, Constant, ExpressionId};
 
@@ -16,10 +16,8 @@ pub(super) fn not(inner: &ValueRef) -> Value {
     }
     let mut value = Value::unknown(mix(inner.key, 51));
     value.path = Some("not()".into());
-    if let Some(truth) = &inner.truth {
-        let swapped = Truth { when_true: truth.when_false.clone(), when_false: truth.when_true.clone() };
-        value.truth = Some(Rc::new(swapped));
-    }
+    let truth = truth_of(inner);
+    value.truth = Some(Rc::new(Truth { when_true: truth.when_false, when_false: truth.when_true }));
     let called = Shape::Called { receiver: None, positional: [Rc::clone(inner)].into(), keywords: [].into() };
     value.with_shape(called)
 }
@@ -161,7 +159,9 @@ pub(super) fn starts_with(text: &ValueRef, prefix: &ValueRef) -> Truth {
         let outline = prefix.outline();
         truth.when_true = text.facts(harmless_starting(outline.trim_start_matches('\0')) & Classes::HOST);
     }
-    if prefix.labels.has(Labels::ENDS_WITH_SEPARATOR) && text.labels.has(Labels::RESOLVED_PATH) {
+    // Every absolute path starts with the separator alone.
+    let is_root = prefix.text() == Some("/") || matches!(prefix.path_text(), "os.sep" | "os.path.sep");
+    if prefix.labels.has(Labels::ENDS_WITH_SEPARATOR) && !is_root && text.labels.has(Labels::RESOLVED_PATH) {
         truth.when_true.extend(inside(text));
     }
     truth
@@ -231,9 +231,7 @@ fn member(value: &ValueRef, container: &ValueRef) -> Truth {
         return truth;
     }
     // Being one of a fixed number of values settles everything, unless the same input decides what they are.
-    let is_own =
-        value.taints.iter().any(|own| container.taints.iter().any(|other| Rc::ptr_eq(&own.source, &other.source)));
-    if !is_own {
+    if !shares_input(value, container) {
         truth.when_true = value.facts(Classes::ALL);
     }
     if let (Some(texts), true) = (container.texts(), owner.is_some()) {
@@ -241,6 +239,12 @@ fn member(value: &ValueRef, container: &ValueRef) -> Truth {
         truth.when_false = value.facts(lacking);
     }
     truth
+}
+
+/// Whether the same input decides both.
+fn shares_input(one: &Value, other: &Value) -> bool {
+    let is_in_other = |own: &Taint| other.taints.iter().any(|taint| Rc::ptr_eq(&own.source, &taint.source));
+    one.taints.iter().any(is_in_other)
 }
 
 /// `left == right`.
@@ -251,7 +255,7 @@ fn equal(left: &ValueRef, right: &ValueRef) -> Vec<Fact> {
             // Equality with a fixed value; a number says how long, not what.
             let classes = if one.path_text() == "len()" { Classes::SIZE } else { Classes::ALL };
             facts.extend(one.facts(classes));
-        } else {
+        } else if !shares_input(one, other) {
             facts.extend(one.facts(Classes::HOST));
         }
         if let Shape::Called { positional, .. } = &one.shape {
@@ -302,6 +306,20 @@ fn text_of_path(path: &ValueRef) -> &ValueRef {
     }
 }
 
+/// Whether a value is what a regular expression found, if anything.
+fn is_match(value: &Value) -> bool {
+    ["match()", "search()"].iter().any(|end| value.path_text().ends_with(end))
+}
+
+/// What follows from a value as such being true, and being false: what is empty can do no harm.
+pub(super) fn truth_of(value: &Value) -> Truth {
+    match &value.truth {
+        Some(truth) => Truth::clone(truth),
+        None if value.taints.is_empty() => Truth::default(),
+        None => Truth { when_true: Vec::new(), when_false: vec![(value.key, Classes::ALL)] },
+    }
+}
+
 /// Truth of one comparison.
 fn compare(left: &ValueRef, operator: Comparison, right: &ValueRef) -> Truth {
     let swap = |truth: Truth| Truth { when_true: truth.when_false, when_false: truth.when_true };
@@ -316,6 +334,11 @@ fn compare(left: &ValueRef, operator: Comparison, right: &ValueRef) -> Truth {
         }
         Comparison::In => member(left, right),
         Comparison::NotIn => swap(member(left, right)),
+        // A match is an object or `None`.
+        Comparison::Is | Comparison::IsNot if right.is_none() && is_match(left) => {
+            let found = left.truth.as_deref().cloned().unwrap_or_default();
+            if operator == Comparison::IsNot { found } else { swap(found) }
+        }
         Comparison::Is | Comparison::IsNot => {
             let Some(truth) = right.boolean().and_then(|wanted| left.truth.as_ref().map(|truth| (wanted, truth)))
             else {
@@ -346,7 +369,15 @@ impl Interpreter<'_> {
             let right = self.operand(*right);
             rules::compare(&left, *operator, &right, &mut self.report);
             value.key = mix(mix(value.key, right.value.key), *operator as u64);
-            let link = compare(&left.value, *operator, &right.value);
+            let mut link = compare(&left.value, *operator, &right.value);
+            if let (Shape::OneOf(items), Comparison::In) = (&left.value.shape, operator) {
+                // Whoever asks for each of these knows that the text lacks them all.
+                let texts = items.iter().filter_map(|item| item.characters());
+                let lacking = texts.fold(Classes::NONE, |all, text| all | harmless_lacking(text));
+                let key = mix(mix(left.value.key, right.value.key), 53);
+                self.containers.insert(key, Rc::clone(&right.value));
+                link = Truth { when_true: Vec::new(), when_false: vec![(key, lacking)] };
+            }
             truth = Some(match truth {
                 None => link,
                 Some(before) => Truth {

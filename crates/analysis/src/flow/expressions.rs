@@ -13,6 +13,9 @@ use crate::syntax::{BinaryOperator, Constant, ExpressionId, ExpressionKind, Modu
 /// Longer dotted paths are cut off.
 const MAX_PATH: usize = 160;
 
+/// Longer literal texts are not taken apart into characters.
+const MAX_LETTERS: usize = 16;
+
 /// The path of a value that is either input or a literal page of this site.
 pub(crate) const INPUT_OR_PAGE: &str = "input or page";
 
@@ -162,10 +165,8 @@ impl Interpreter<'_> {
                 value.with_shape(Shape::Repeated(element))
             }
             ExpressionKind::Lambda { body } => {
-                let mut value = derived(self.value(*body), here, span);
-                value.path.clone_from(&self.value(*body).path);
-                value.path = value.path.filter(|path| !path.contains('('));
-                value
+                let body = Rc::clone(self.value(*body));
+                derived(&body, here, span).with_shape(Shape::Lambda(body))
             }
             ExpressionKind::Splat(inner) | ExpressionKind::Await(inner) => Value::clone(self.value(*inner)),
             ExpressionKind::Named { target, value } => {
@@ -269,6 +270,9 @@ impl Interpreter<'_> {
 
     /// An attribute of a value.
     pub(super) fn attribute(&mut self, base: &ValueRef, name: &str, span: Span) -> Value {
+        if name == "__call__" {
+            return Value::clone(base);
+        }
         let mut value = Value::unknown(mix(mix(base.key, text_key(name)), 14));
         if let Some(path) = &base.path
             && path.len() + name.len() < MAX_PATH
@@ -284,10 +288,13 @@ impl Interpreter<'_> {
             }
             value.path = Some(path);
         }
-        if (base.path_text() == "self" || base.path_text().starts_with('<'))
-            && let Some(Some(method)) = self.methods.get(name)
-        {
-            return value.with_shape(Shape::Function(*method));
+        if base.path_text() == "self" || base.path_text().starts_with('<') {
+            if let Some(Some(method)) = self.methods.get(name) {
+                return value.with_shape(Shape::Function(*method));
+            }
+            if let Some(field) = self.fields.get(name) {
+                return Value::clone(field);
+            }
         }
         value.absorb_without(base, attribute_harmless(base, name), span);
         if OUTSIDE.contains(&value.path_text()) && value.taints.is_empty() && value.path_text() != "os.environ" {
@@ -311,6 +318,9 @@ impl Interpreter<'_> {
         // `vars(os)["system"]` and the like name an attribute.
         let path = base.path_text();
         if let Some(name) = index.text() {
+            if path == "sys.modules" {
+                return Value::path(calls::canonical(name));
+            }
             let owner = if matches!(path, "globals()" | "locals()" | "__builtins__" | "vars()") {
                 match &base.shape {
                     Shape::Called { positional, .. } => positional.first().map(|owner| owner.path_text().to_owned()),
@@ -371,11 +381,18 @@ impl Interpreter<'_> {
 
     /// Any element of a value.
     pub(super) fn element(&mut self, container: &ValueRef, span: Span) -> ValueRef {
+        if let Some(letters) = literal_letters(container) {
+            let all = Value::unknown(mix(container.key, ELEMENT));
+            return Rc::new(all.with_shape(Shape::OneOf(letters.into())));
+        }
         let element = match &container.shape {
             Shape::Sequence(_, items) if !items.is_empty() => {
                 let mut all = Rc::clone(&items[0]);
                 for item in &items[1..] {
                     all = Rc::new(join_values(&all, item, span));
+                }
+                if items.len() > 1 && items.iter().all(|item| item.constant.is_some()) {
+                    return Rc::new(Value::clone(&all).with_shape(Shape::OneOf(Rc::clone(items))));
                 }
                 return all;
             }
@@ -515,9 +532,8 @@ fn boolean(is_and: bool, left: &ValueRef, right: &ValueRef, span: Span) -> Value
             value.constant = right.constant.clone().filter(|constant| constant.is_truthy() != is_and);
         }
     }
-    let empty = Rc::new(Truth::default());
-    let one = left.truth.as_ref().unwrap_or(&empty);
-    let two = right.truth.as_ref().unwrap_or(&empty);
+    let one = conditions::truth_of(left);
+    let two = conditions::truth_of(right);
     let all = |a: &[super::value::Fact], b: &[super::value::Fact]| a.iter().chain(b).copied().collect::<Vec<_>>();
     value.truth = Some(Rc::new(if is_and {
         Truth {
@@ -535,6 +551,12 @@ fn boolean(is_and: bool, left: &ValueRef, right: &ValueRef, span: Span) -> Value
         note_default(&mut value, left, right);
     }
     value
+}
+
+/// The characters of a short literal text.
+pub(super) fn literal_letters(text: &Value) -> Option<Vec<ValueRef>> {
+    let letters = text.text().filter(|text| !text.is_empty() && text.len() <= MAX_LETTERS)?;
+    Some(letters.chars().map(|c| Rc::new(Value::constant(Constant::Text(c.to_string().into())))).collect())
 }
 
 /// Notes that a value is either input as it came or a page of this site.

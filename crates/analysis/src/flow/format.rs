@@ -61,7 +61,13 @@ pub(super) fn text(pieces: Vec<Piece>, span: Span) -> Value {
     match merged.as_slice() {
         [] => return Value::constant(Constant::Text("".into())),
         [Piece::Literal(only)] => return Value::constant(Constant::Text(Rc::clone(only))),
-        [Piece::Hole { value, .. }] => return Value::clone(value),
+        [Piece::Hole { value, .. }] => {
+            let mut only = Value::clone(value);
+            for taint in &mut only.taints {
+                taint.classes = taint.classes.without(Classes::OPERATOR);
+            }
+            return only;
+        }
         _ => {}
     }
     let key = merged.iter().fold(43, |key, piece| match piece {

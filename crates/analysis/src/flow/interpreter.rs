@@ -123,6 +123,8 @@ pub(crate) struct Interpreter<'m> {
     pub(super) containers: BTreeMap<u64, ValueRef>,
     /// Methods of the classes of this file; `None` where two classes share a name.
     pub(super) methods: BTreeMap<Rc<str>, Option<FunctionId>>,
+    /// Fields of objects that hold a function: `self.run = os.system`.
+    pub(super) fields: BTreeMap<Rc<str>, ValueRef>,
     /// Names of functions that were followed from a call.
     followed: BTreeSet<FunctionId>,
     pending: Vec<Pending>,
@@ -145,6 +147,7 @@ impl<'m> Interpreter<'m> {
             report,
             containers: BTreeMap::new(),
             methods: BTreeMap::new(),
+            fields: BTreeMap::new(),
             followed: BTreeSet::new(),
             pending: Vec::new(),
             module_names: None,
@@ -214,6 +217,9 @@ impl<'m> Interpreter<'m> {
                 let kind = if is_route { SourceKind::Outside } else { SourceKind::Parameter };
                 let is_number = is_route && matches!(parameter.annotation.as_deref(), Some("int" | "float" | "bool"));
                 let mut value = Self::parameter(&parameter.name, function, parameter.span, kind);
+                // A parameter that nobody passes is its default.
+                let default = parameter.default.map(|id| &self.values[id as usize]);
+                value.path = default.filter(|default| names_function(default)).and_then(|default| default.path.clone());
                 if is_number {
                     value.taints.clear();
                 }
@@ -377,6 +383,11 @@ pub(super) struct Arguments {
     /// Stands for parameters that a `*` or `**` may have filled.
     pub(super) rest: Option<ValueRef>,
     pub(super) is_method: bool,
+}
+
+/// Whether a value is a function or class of a library under its own name.
+pub(super) fn names_function(value: &Value) -> bool {
+    !value.path_text().is_empty() && !value.path_text().contains(['(', '[']) && value.constant.is_none()
 }
 
 fn meet(left: &BTreeMap<u64, Classes>, right: &BTreeMap<u64, Classes>) -> BTreeMap<u64, Classes> {

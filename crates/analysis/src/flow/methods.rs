@@ -58,9 +58,8 @@ pub(super) fn sanitised(path: &str) -> Classes {
             Classes::ALL.without(Classes::OPTION | Classes::PATH_UP | Classes::NAME | Classes::EXTENSION)
         }
         "base64.b64encode" | "base64.urlsafe_b64encode" | "base64.b32encode" | "binascii.hexlify" => {
-            Classes::ALL.without(Classes::PATH_ABSOLUTE)
+            Classes::ALL.without(Classes::PATH_ABSOLUTE | Classes::ENCODED)
         }
-        "ast.literal_eval" | "json.loads" | "json.load" => Classes::CODE | Classes::PICKLE,
         path if path.starts_with("hashlib.") || path.starts_with("hmac.") => Classes::ALL,
         "psycopg2.sql.Identifier" | "psycopg2.sql.Literal" | "psycopg.sql.Identifier" | "psycopg.sql.Literal" => {
             Classes::SQL
@@ -258,7 +257,7 @@ impl Interpreter<'_> {
             "hexdigest" | "digest" | "hex" => {
                 value.labels = receiver.labels;
                 if event.method.as_ref() == "hex" {
-                    value.absorb_without(receiver, Classes::ALL, span);
+                    value.absorb_without(receiver, Classes::ALL.without(Classes::ENCODED), span);
                 }
                 value.path = Some(format!("{}.{}()", receiver.path_text(), event.method).into());
             }

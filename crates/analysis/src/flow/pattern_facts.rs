@@ -5,6 +5,9 @@ use super::conditions::harmless_lacking;
 use super::value::{Truth, ValueRef};
 use crate::regular::{Regular, parse};
 
+/// Patterns for more texts than this are not spelled out.
+const MAX_LITERALS: usize = 16;
+
 /// `how` is `match`, `fullmatch` or `search`.
 pub(super) fn truth(pattern: &str, how: &str, text: &ValueRef) -> Truth {
     let Some(regular) = parse(pattern) else { return Truth::default() };
@@ -37,12 +40,34 @@ fn harmless_unless_found(regular: &Regular) -> Classes {
         }
         Regular::Set(letters) => harmless_with_only(|letter| !letters.contains(letter)),
         Regular::Repeat { inner, least: 1.., .. } => harmless_unless_found(inner),
-        Regular::Sequence(parts) => {
-            let literal: Option<String> =
-                parts.iter().map(|part| if let Regular::Set(letters) = part { letters.only() } else { None }).collect();
-            literal.map_or(Classes::NONE, |literal| harmless_lacking(&literal))
+        Regular::Sequence(_) => {
+            let literals = literals(regular).unwrap_or_default();
+            literals.iter().fold(Classes::NONE, |all, literal| all | harmless_lacking(literal))
         }
         _ => Classes::NONE,
+    }
+}
+
+/// The few texts that a pattern matches, when it is nothing but literals and choices between them.
+fn literals(regular: &Regular) -> Option<Vec<String>> {
+    match regular {
+        Regular::Set(letters) => Some(vec![letters.only()?.to_string()]),
+        Regular::Choice(choices) => {
+            let all: Option<Vec<Vec<String>>> = choices.iter().map(literals).collect();
+            all.map(|all| all.concat())
+        }
+        Regular::Sequence(parts) => {
+            let mut all = vec![String::new()];
+            for part in parts {
+                let next = literals(part)?;
+                all = all.iter().flat_map(|one| next.iter().map(move |other| format!("{one}{other}"))).collect();
+                if all.len() > MAX_LITERALS {
+                    return None;
+                }
+            }
+            Some(all)
+        }
+        _ => None,
     }
 }
 

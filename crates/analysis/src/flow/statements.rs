@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use super::classes::Labels;
+use super::conditions;
 use super::environment::{Environment, join_values};
-use super::interpreter::{Frame, Interpreter, Loop, Operand};
+use super::interpreter::{Frame, Interpreter, Loop, Operand, names_function};
 use super::value::{Shape, Value, ValueRef, mix, text_key};
 use crate::rules;
 use crate::syntax::{
@@ -13,6 +14,15 @@ use crate::syntax::{
 
 /// Loops nested deeper than this are read once instead of twice.
 const MAX_REPEATED_LOOPS: usize = 3;
+
+/// Loops over at most this many literals are run once for each.
+const MAX_UNROLLED: usize = 12;
+
+/// Such loops are taken apart only this deep.
+const MAX_UNROLLED_LOOPS: usize = 2;
+
+/// Entries of a dictionary are told apart up to this many.
+const MAX_ENTRIES: usize = 64;
 
 impl<'m> Interpreter<'m> {
     pub(super) fn block(&mut self, statements: &'m [Statement]) {
@@ -69,6 +79,10 @@ impl<'m> Interpreter<'m> {
             }
             StatementKind::For { target, iterable, body, otherwise } => {
                 let values = self.evaluate(*iterable);
+                if let Some(items) = few_literals(&values).filter(|_| self.loops.len() < MAX_UNROLLED_LOOPS) {
+                    self.unrolled(*target, &items, statement.span, body, otherwise);
+                    return;
+                }
                 self.looping(statement.span, body, otherwise, None, |this| {
                     let element = this.element(&values, this.module.span(*iterable));
                     this.assign(*target, &element);
@@ -111,6 +125,11 @@ impl<'m> Interpreter<'m> {
                 self.block(body);
                 self.frames.pop();
                 self.environment.is_dead = false;
+                for (field, value) in std::mem::take(&mut self.environment.names) {
+                    if !before.contains_key(&field) && names_function(&value) {
+                        self.fields.insert(field, value);
+                    }
+                }
                 self.environment.names = before;
                 self.environment.names.insert(Rc::clone(name), Rc::new(path));
             }
@@ -174,9 +193,8 @@ impl<'m> Interpreter<'m> {
         if value.constant.as_ref().is_some_and(|constant| constant.is_truthy() != truth) {
             self.environment.is_dead = true;
         }
-        if let Some(facts) = &value.truth {
-            self.environment.learn(if truth { &facts.when_true } else { &facts.when_false });
-        }
+        let facts = conditions::truth_of(value);
+        self.environment.learn(if truth { &facts.when_true } else { &facts.when_false });
     }
 
     fn assign_statement(&mut self, targets: &[ExpressionId], value: ExpressionId) {
@@ -201,6 +219,9 @@ impl<'m> Interpreter<'m> {
             ExpressionKind::Attribute { base, name } => {
                 self.evaluate(target);
                 let receiver = self.operand(*base);
+                if receiver.value.path_text() == "self" && names_function(&operand.value) {
+                    self.fields.insert(Rc::clone(name), Rc::clone(&operand.value));
+                }
                 rules::attribute_store(&receiver, name, operand, &mut self.report);
                 self.weaken(*base, &operand.value, operand.span);
             }
@@ -209,6 +230,7 @@ impl<'m> Interpreter<'m> {
                 let (receiver, index) = (self.operand(*base), self.operand(*index));
                 rules::element_store(&receiver, &index, operand, &mut self.report);
                 self.weaken(*base, &operand.value, operand.span);
+                self.reshape(*base, &index.value, &operand.value);
             }
             _ => self.assign(target, &operand.value),
         }
@@ -233,6 +255,23 @@ impl<'m> Interpreter<'m> {
         let mut weaker = Value::clone(known);
         weaker.absorb(value, span);
         self.environment.names.insert(name, Rc::new(weaker));
+    }
+
+    /// A named container has a new element, so what was known of all its elements no longer is.
+    fn reshape(&mut self, base: ExpressionId, index: &ValueRef, value: &ValueRef) {
+        let ExpressionKind::Name(name) = &self.module.expression(base).kind else { return };
+        let Some(known) = self.environment.names.get(name) else { return };
+        let shape = match &known.shape {
+            Shape::Dictionary(entries) if entries.len() < MAX_ENTRIES => {
+                let entry = (Some(Rc::clone(index)), Rc::clone(value));
+                Shape::Dictionary(entries.iter().cloned().chain([entry]).collect())
+            }
+            Shape::Dictionary(_) | Shape::Sequence(..) | Shape::Repeated(_) => Shape::Opaque,
+            _ => return,
+        };
+        let mut changed = Value::clone(known);
+        changed.shape = Shape::Opaque;
+        self.environment.names.insert(Rc::clone(name), Rc::new(changed.with_shape(shape)));
     }
 
     fn augment(&mut self, target: ExpressionId, operator: BinaryOperator, value: ExpressionId, span: Span) {
@@ -304,6 +343,34 @@ impl<'m> Interpreter<'m> {
             let value = Rc::clone(&self.values[test as usize]);
             self.assume(&value, false);
         }
+        self.block(otherwise);
+        for environment in finished.breaks {
+            self.environment = std::mem::take(&mut self.environment).join(environment, span);
+        }
+    }
+
+    /// Runs a loop over a few literals once for each of them.
+    fn unrolled(
+        &mut self,
+        target: ExpressionId,
+        items: &[ValueRef],
+        span: Span,
+        body: &'m [Statement],
+        otherwise: &'m [Statement],
+    ) {
+        self.loops.push(Loop::default());
+        for item in items {
+            if self.environment.is_dead {
+                break;
+            }
+            self.assign(target, item);
+            self.block(body);
+            let current = self.loops.last_mut().expect("pushed above");
+            for environment in std::mem::take(&mut current.continues) {
+                self.environment = std::mem::take(&mut self.environment).join(environment, span);
+            }
+        }
+        let finished = self.loops.pop().expect("pushed above");
         self.block(otherwise);
         for environment in finished.breaks {
             self.environment = std::mem::take(&mut self.environment).join(environment, span);
@@ -403,4 +470,14 @@ impl<'m> Interpreter<'m> {
             None => before,
         };
     }
+}
+
+/// The literals that a loop runs over, when they are few.
+fn few_literals(values: &Value) -> Option<Vec<ValueRef>> {
+    let items = match &values.shape {
+        Shape::Sequence(_, items) => items.to_vec(),
+        _ => super::expressions::literal_letters(values)?,
+    };
+    let are_few = !items.is_empty() && items.len() <= MAX_UNROLLED && items.iter().all(|item| item.is_literal());
+    are_few.then_some(items)
 }

@@ -129,8 +129,12 @@ pub(crate) enum Shape {
     Dictionary(Rc<[(Option<ValueRef>, ValueRef)]>),
     /// Made by a comprehension or a loop: some number of this element.
     Repeated(ValueRef),
+    /// One of these literals: an element of a literal collection.
+    OneOf(Rc<[ValueRef]>),
     /// A function of this file.
     Function(FunctionId),
+    /// A lambda that returns this.
+    Lambda(ValueRef),
     /// The result of a call: positional arguments, then keyword arguments.
     Called {
         receiver: Option<ValueRef>,
@@ -365,7 +369,7 @@ impl Value {
     /// Sets the shape, unless that would nest too deep.
     pub(crate) fn with_shape(mut self, shape: Shape) -> Self {
         let depth = match &shape {
-            Shape::Opaque | Shape::Function(_) => 0,
+            Shape::Opaque | Shape::Function(_) | Shape::OneOf(_) => 0,
             Shape::Text(pieces) => {
                 let depth = |piece: &Piece| if let Piece::Hole { value, .. } = piece { value.depth } else { 0 };
                 pieces.iter().map(depth).max().unwrap_or(0)
@@ -376,7 +380,9 @@ impl Value {
                 .map(|(key, value)| value.depth.max(key.as_ref().map_or(0, |k| k.depth)))
                 .max()
                 .unwrap_or(0),
-            Shape::Repeated(value) | Shape::Part(value) | Shape::Attribute(value, _) => value.depth,
+            Shape::Repeated(value) | Shape::Lambda(value) | Shape::Part(value) | Shape::Attribute(value, _) => {
+                value.depth
+            }
             Shape::Called { receiver, positional, keywords } => {
                 let inner = positional.iter().chain(keywords.iter().map(|(_, value)| value)).chain(receiver);
                 inner.map(|value| value.depth).max().unwrap_or(0)
