@@ -20,8 +20,10 @@ use crate::transposed::TransposedWeights;
 
 /// The most logits held at a time, as numbers: 64 MiB. Longer batches go through the head in chunks of rows.
 const MOST_LOGITS: usize = 1 << 24;
-/// Output rows per task of a weight gradient.
-const GRADIENT_ROWS: usize = 256;
+/// Outputs per task of a weight gradient.
+const GRADIENT_OUTPUTS: usize = 512;
+/// Inputs per task of a weight gradient. No more than this, as the engine would copy the other operand, strided, first.
+const GRADIENT_INPUTS: usize = 128;
 
 /// The tensors of the decoder, as they are multiplied: a product's matrix is `[inputs, outputs]`.
 pub(crate) struct DecoderWeights<'a> {
@@ -641,7 +643,7 @@ struct Product<'a> {
     right: MatrixRef<'a>,
 }
 
-/// Divides `gradient += d_output' * input` into tasks of a fixed number of rows.
+/// Divides `gradient += d_output' * input` into tasks of a fixed size.
 fn push_products<'a>(
     products: &mut Vec<Product<'a>>,
     gradient: &'a mut [f32], // [outputs, inputs]
@@ -650,12 +652,21 @@ fn push_products<'a>(
 ) {
     let (outputs, inputs) = (d_output.num_columns(), input.num_columns());
     let mut rest = MatrixMut::new(gradient, outputs, inputs);
-    for start in (0..outputs).step_by(GRADIENT_ROWS) {
-        let end = (start + GRADIENT_ROWS).min(outputs);
-        let (destination, remaining) = rest.split_rows(end - start);
+    for rows in tiles(outputs, GRADIENT_OUTPUTS) {
+        let (mut strip, remaining) = rest.split_rows(rows.len());
         rest = remaining;
-        products.push(Product { destination, left: d_output.column_range(start..end).transposed(), right: input });
+        let left = d_output.column_range(rows).transposed(); // [outputs of the strip, rows]
+        for columns in tiles(inputs, GRADIENT_INPUTS) {
+            let (destination, remaining) = strip.split_columns(columns.len());
+            strip = remaining;
+            products.push(Product { destination, left, right: input.column_range(columns) });
+        }
     }
+}
+
+/// Ranges of `width` that cover `0..end`; the last may be shorter.
+fn tiles(end: usize, width: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..end).step_by(width).map(move |start| start..(start + width).min(end))
 }
 
 fn run_products(products: Vec<Product<'_>>) {

@@ -1,6 +1,6 @@
 //! One draw from one row of logits.
 
-use crate::kernels::simd::{exponentiate, maximum, vectorized};
+use crate::kernels::simd::{exponentiate, maximum, sum, vectorized};
 
 /// How completions are drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,7 +44,8 @@ vectorized! {
     /// Replaces logits by their exponentials relative to the largest, and adds these up.
     fn relative_weights(logits: &mut [f32], inverse_temperature: f32) -> f32 {
         let top = maximum(logits) * inverse_temperature;
-        exponentiate(logits, inverse_temperature, top)
+        exponentiate(logits, inverse_temperature, top);
+        sum(logits)
     }
 }
 

@@ -338,7 +338,7 @@ mod tests {
         let tokens = texts_of(&tokenizer, "x = 1234\n        return handle");
         assert_eq!(tokens[4..8], ["1", "2", "3", "4"].map(String::from), "{tokens:?}");
         assert!(tokens.contains(&"\n        ".to_owned()), "{tokens:?}");
-        assert!(tokens.contains(&"return".to_owned()), "{tokens:?}");
+        assert!(tokens.contains(&"return ".to_owned()), "{tokens:?}");
     }
 
     #[test]

@@ -3,10 +3,9 @@
 //! The checkpoint has outputs outermost, which is what the backward multiplies with at full speed. Forward products run
 //! up to three times faster on this copy, the more so the fewer rows there are.
 
-use rayon::prelude::*;
-
 use crate::decoder::DecoderWeights;
 use crate::kernels::matrix::MatrixRef;
+use crate::kernels::transpose::transpose_parallel;
 use crate::model::Model;
 
 /// The copy. It is made anew, in place, whenever the weights have changed.
@@ -29,12 +28,12 @@ impl TransposedWeights {
     pub(crate) fn update(&mut self, model: &Model) {
         let weights = model.stored_weights();
         self.layers.resize_with(weights.layers.len(), Default::default);
-        self.layers.par_iter_mut().zip(&weights.layers).for_each(|(copies, layer)| {
+        for (copies, layer) in self.layers.iter_mut().zip(&weights.layers) {
             for (copy, matrix) in copies.iter_mut().zip([layer.qkv, layer.output, layer.gate_up, layer.down]) {
-                transpose(copy, matrix);
+                transpose_parallel(copy, matrix.transposed());
             }
-        });
-        transpose(&mut self.head, weights.head);
+        }
+        transpose_parallel(&mut self.head, weights.head.transposed());
     }
 
     /// The model's weights, with these copies for matrices.
@@ -53,40 +52,4 @@ impl TransposedWeights {
 
 fn same_shape<'a>(data: &'a [f32], matrix: MatrixRef<'_>) -> MatrixRef<'a> {
     MatrixRef::new(data, matrix.num_rows(), matrix.num_columns())
-}
-
-/// The numbers of a matrix whose columns are contiguous, row by row.
-fn transpose(copy: &mut Vec<f32>, matrix: MatrixRef<'_>) {
-    // Narrow strips, so that neither side strides through memory for long.
-    const STRIP: usize = 16;
-    let (rows, columns) = (matrix.num_rows(), matrix.num_columns());
-    let source = matrix.transposed(); // [columns, rows], rows contiguous
-    copy.resize(rows * columns, 0.0);
-    copy.par_chunks_mut(STRIP * columns).enumerate().for_each(|(strip, copy)| {
-        let start = strip * STRIP;
-        for column in 0..columns {
-            for (row, &value) in source.row(column)[start..].iter().take(STRIP).enumerate() {
-                copy[row * columns + column] = value;
-            }
-        }
-    });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::Noise;
-
-    #[test]
-    fn transposes_every_element() {
-        let (rows, columns) = (37, 21);
-        let numbers = Noise::new(13).vector(rows * columns);
-        let mut copy = Vec::new();
-        transpose(&mut copy, MatrixRef::new(&numbers, columns, rows).transposed());
-        for row in 0..rows {
-            for column in 0..columns {
-                assert_eq!(copy[row * columns + column], numbers[column * rows + row]);
-            }
-        }
-    }
 }

@@ -9,7 +9,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::matrix::{MatrixMut, MatrixRef, Store, multiply};
-use super::simd::{dot, exp, exponentiate, maximum, vectorized};
+use super::simd::{LANES, dot, exp, exponentiate, maximum, sum, vectorized};
+use super::transpose::transpose;
 
 /// Query rows per block of scores.
 const QUERY_BLOCK: usize = 64;
@@ -88,7 +89,7 @@ pub(crate) fn forward(
             log_sums,
         }));
     }
-    tasks.into_par_iter().for_each_init(Vec::new, |scores, task| attend(task, qkv, shape, scores));
+    tasks.into_par_iter().for_each_init(Scratch::default, |scratch, task| attend(task, qkv, shape, scratch));
 }
 
 /// The rows that the sequences cover, one after the other.
@@ -101,58 +102,101 @@ fn covered_rows(sequences: &[Range<usize>]) -> usize {
     next
 }
 
-/// Blocks of query rows of a sequence.
-fn query_blocks(length: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..length).step_by(QUERY_BLOCK).map(move |start| start..(start + QUERY_BLOCK).min(length))
+/// Buffers of a thread, reused from task to task.
+#[derive(Default)]
+struct Scratch {
+    keys: Vec<f32>,     // [head_dim, length]
+    values: Vec<f32>,   // [head_dim, length]
+    scores: Vec<f32>,   // [block, stride]
+    d_scores: Vec<f32>, // [block, stride]
 }
 
-fn attend(mut task: ForwardTask<'_>, qkv: MatrixRef<'_>, shape: HeadShape, scores: &mut Vec<f32>) {
+/// Scores of a block of queries with every key up to the block's last; rows are padded to whole lanes.
+#[derive(Clone, Copy)]
+struct Block {
+    /// The first query.
+    start: usize,
+    /// Queries, and rows of scores.
+    height: usize,
+    /// Keys.
+    width: usize,
+    /// Numbers from one row of scores to the next.
+    stride: usize,
+}
+
+impl Block {
+    /// The blocks of a sequence.
+    fn cover(length: usize) -> impl Iterator<Item = Self> {
+        (0..length).step_by(QUERY_BLOCK).map(move |start| {
+            let width = (start + QUERY_BLOCK).min(length);
+            Self { start, height: width - start, width, stride: width.next_multiple_of(LANES) }
+        })
+    }
+
+    fn queries(self) -> Range<usize> {
+        self.start..self.width
+    }
+
+    /// Makes room for the block's rows.
+    fn fit(self, buffer: &mut Vec<f32>) {
+        buffer.resize(self.height * self.stride, 0.0);
+    }
+
+    /// The rows without their padding.
+    fn view(self, rows: &[f32]) -> MatrixRef<'_> {
+        MatrixRef::new(rows, self.height, self.stride).column_range(0..self.width)
+    }
+
+    /// Writes a product to the rows, leaving their padding as it is.
+    fn multiply(self, rows: &mut [f32], scale: f32, left: MatrixRef<'_>, right: MatrixRef<'_>) {
+        let (mut rows, _) = MatrixMut::new(rows, self.height, self.stride).split_columns(self.width);
+        multiply(&mut rows, Store::Overwrite, scale, left, right);
+    }
+}
+
+fn attend(mut task: ForwardTask<'_>, qkv: MatrixRef<'_>, shape: HeadShape, scratch: &mut Scratch) {
     let rows = qkv.row_range(task.rows.clone());
     let length = task.rows.len();
+    let Scratch { keys, scores, .. } = scratch;
+    let [_, key, value] = shape.inputs(rows, task.key_head * shape.group());
+    transpose(keys, key);
+    let keys = MatrixRef::new(keys, shape.head_dim, length); // [head_dim, length]
     for member in 0..shape.group() {
-        let [query, key, value] = shape.inputs(rows, task.key_head * shape.group() + member);
-        for block in query_blocks(length) {
-            let (height, width) = (block.len(), block.end);
-            // [height, width]: the keys up to the last query of the block.
-            scores.resize(height * width, 0.0);
-            score_block(scores, query, key, &block, shape);
+        let [query, _, _] = shape.inputs(rows, task.key_head * shape.group() + member);
+        for block in Block::cover(length) {
+            block.fit(scores);
+            let (queries, past) = (query.row_range(block.queries()), keys.column_range(0..block.width));
+            block.multiply(scores, shape.scale(), queries, past);
             let mut sums = [0.0; QUERY_BLOCK];
-            causal_softmax(scores, width, block.start, &mut sums[..height]);
-            for (row, sum) in block.clone().zip(sums) {
+            causal_softmax(scores, block.stride, block.start, &mut sums[..block.height]);
+            for (row, sum) in block.queries().zip(sums) {
                 task.log_sums.row(row)[member] = sum;
             }
-            let weights = MatrixRef::new(scores, height, width); // [height, width]
-            let mut output = task.output.window(block, shape.columns(member));
-            multiply(&mut output, Store::Overwrite, 1.0, weights, value.row_range(0..width));
+            let mut output = task.output.window(block.queries(), shape.columns(member));
+            multiply(&mut output, Store::Overwrite, 1.0, block.view(scores), value.row_range(0..block.width));
         }
     }
 }
 
-/// Scaled scores of a block of queries with every key up to the block's end.
-fn score_block(
-    scores: &mut [f32],   // [block, block.end], overwritten
-    query: MatrixRef<'_>, // [length, head_dim]
-    key: MatrixRef<'_>,   // [length, head_dim]
-    block: &Range<usize>,
-    shape: HeadShape,
-) {
-    let mut scores = MatrixMut::new(scores, block.len(), block.end);
-    let keys = key.row_range(0..block.end).transposed();
-    multiply(&mut scores, Store::Overwrite, shape.scale(), query.row_range(block.clone()), keys);
-}
-
 vectorized! {
     /// Turns scores into weights, each row over its own past; row `i` of the block is query `start + i`.
-    fn causal_softmax(scores: &mut [f32], width: usize, start: usize, log_sums: &mut [f32]) {
-        for (index, (row, log_sum)) in scores.chunks_exact_mut(width).zip(log_sums).enumerate() {
-            let (past, future) = row.split_at_mut(start + index + 1);
+    fn causal_softmax(scores: &mut [f32], stride: usize, start: usize, log_sums: &mut [f32]) {
+        for (index, (row, log_sum)) in scores.chunks_exact_mut(stride).zip(log_sums).enumerate() {
+            let length = start + index + 1;
+            // Whole lanes: what is beyond the past vanishes in the sums, and is cleared after.
+            let (past, future) = row.split_at_mut(length.next_multiple_of(LANES));
+            past[length..].fill(f32::NEG_INFINITY);
             let top = maximum(past);
-            let sum = exponentiate(past, 1.0, top);
+            exponentiate(past, 1.0, top);
+            let sum = sum(past);
             *log_sum = top + sum.ln();
             let inverse = 1.0 / sum;
-            for weight in past {
-                *weight *= inverse;
+            for chunk in past.as_chunks_mut::<LANES>().0 {
+                for weight in chunk {
+                    *weight *= inverse;
+                }
             }
+            past[length..].fill(0.0);
             future.fill(0.0);
         }
     }
@@ -207,9 +251,7 @@ pub(crate) fn backward(
             d_value,
         }));
     }
-    tasks
-        .into_par_iter()
-        .for_each_init(<[Vec<f32>; 2]>::default, |scratch, task| propagate(task, &views, shape, scratch));
+    tasks.into_par_iter().for_each_init(Scratch::default, |scratch, task| propagate(task, &views, shape, scratch));
 }
 
 /// The forward's record and the output's gradient as matrices over all rows.
@@ -220,41 +262,43 @@ struct Views<'a> {
     d_output: MatrixRef<'a>,
 }
 
-fn propagate(mut task: BackwardTask<'_>, views: &Views<'_>, shape: HeadShape, scratch: &mut [Vec<f32>; 2]) {
-    let [weights, d_scores] = scratch;
+fn propagate(mut task: BackwardTask<'_>, views: &Views<'_>, shape: HeadShape, scratch: &mut Scratch) {
+    let Scratch { keys, values, scores: weights, d_scores } = scratch;
     let length = task.rows.len();
     let rows = views.qkv.row_range(task.rows.clone());
+    let [_, key, value] = shape.inputs(rows, task.key_head * shape.group());
+    transpose(keys, key);
+    transpose(values, value);
+    let keys = MatrixRef::new(keys, shape.head_dim, length); // [head_dim, length]
+    let values = MatrixRef::new(values, shape.head_dim, length); // [head_dim, length]
     task.d_key.fill(0.0);
     task.d_value.fill(0.0);
     for member in 0..shape.group() {
         let head = task.key_head * shape.group() + member;
-        let [query, key, value] = shape.inputs(rows, head);
-        let (rows, columns) = (task.rows.clone(), shape.columns(head));
-        let output = views.output.row_range(rows.clone()).column_range(columns.clone());
-        let d_output = views.d_output.row_range(rows).column_range(columns);
-        for block in query_blocks(length) {
-            let (height, width) = (block.len(), block.end);
-            weights.resize(height * width, 0.0);
-            d_scores.resize(height * width, 0.0);
-            score_block(weights, query, key, &block, shape);
+        let [query, _, _] = shape.inputs(rows, head);
+        let columns = shape.columns(head);
+        let output = views.output.row_range(task.rows.clone()).column_range(columns.clone());
+        let d_output = views.d_output.row_range(task.rows.clone()).column_range(columns);
+        for block in Block::cover(length) {
+            block.fit(weights);
+            block.fit(d_scores);
+            let (queries, d_block) = (query.row_range(block.queries()), d_output.row_range(block.queries()));
+            block.multiply(weights, shape.scale(), queries, keys.column_range(0..block.width));
             // The gradient of the weights, before that of the softmax.
-            let d_block = d_output.row_range(block.clone());
-            let mut d_weights = MatrixMut::new(d_scores, height, width);
-            multiply(&mut d_weights, Store::Overwrite, 1.0, d_block, value.row_range(0..width).transposed());
+            block.multiply(d_scores, 1.0, d_block, values.column_range(0..block.width));
             let (mut sums, mut along) = ([0.0; QUERY_BLOCK], [0.0; QUERY_BLOCK]);
-            for (index, row) in block.clone().enumerate() {
+            for (index, row) in block.queries().enumerate() {
                 sums[index] = views.log_sums.row(task.rows.start + row)[head];
                 along[index] = row_dot(output.row(row), d_output.row(row));
             }
-            score_gradient(weights, d_scores, width, block.start, &sums[..height], &along[..height]);
-            let weights = MatrixRef::new(weights, height, width);
-            let d_scores = MatrixRef::new(d_scores, height, width);
-            let mut d_query = task.d_query.window(block.clone(), shape.columns(member));
-            multiply(&mut d_query, Store::Overwrite, shape.scale(), d_scores, key.row_range(0..width));
-            let mut d_key = task.d_key.window(0..width, 0..shape.head_dim);
-            let queries = query.row_range(block);
+            score_gradient(weights, d_scores, block.stride, block.start, &sums, &along);
+            let (weights, d_scores) = (block.view(weights), block.view(d_scores));
+            let past = 0..block.width;
+            let mut d_query = task.d_query.window(block.queries(), shape.columns(member));
+            multiply(&mut d_query, Store::Overwrite, shape.scale(), d_scores, key.row_range(past.clone()));
+            let mut d_key = task.d_key.window(past.clone(), 0..shape.head_dim);
             multiply(&mut d_key, Store::Accumulate, shape.scale(), d_scores.transposed(), queries);
-            let mut d_value = task.d_value.window(0..width, 0..shape.head_dim);
+            let mut d_value = task.d_value.window(past, 0..shape.head_dim);
             multiply(&mut d_value, Store::Accumulate, 1.0, weights.transposed(), d_block);
         }
     }
@@ -273,21 +317,27 @@ vectorized! {
     fn score_gradient(
         scores: &mut [f32],
         d_weights: &mut [f32],
-        width: usize,
+        stride: usize,
         start: usize,
         log_sums: &[f32],
         along: &[f32],
     ) {
-        let rows = scores.chunks_exact_mut(width).zip(d_weights.chunks_exact_mut(width));
+        let rows = scores.chunks_exact_mut(stride).zip(d_weights.chunks_exact_mut(stride));
         for (index, ((row, d_row), (log_sum, along))) in rows.zip(log_sums.iter().zip(along)).enumerate() {
-            let (past, future) = row.split_at_mut(start + index + 1);
-            let (d_past, d_future) = d_row.split_at_mut(start + index + 1);
-            for (weight, d_weight) in past.iter_mut().zip(d_past) {
-                *weight = exp(*weight - log_sum);
-                *d_weight = *weight * (*d_weight - along);
+            let length = start + index + 1;
+            // By value: behind references the compiler must assume that the stores change them.
+            let (log_sum, along) = (*log_sum, *along);
+            let chunks = row.as_chunks_mut::<LANES>().0[..length.div_ceil(LANES)].iter_mut();
+            for (chunk, d_chunk) in chunks.zip(d_row.as_chunks_mut::<LANES>().0) {
+                let (mut weights, mut d_scores) = (*chunk, *d_chunk);
+                for lane in 0..LANES {
+                    weights[lane] = exp(weights[lane] - log_sum);
+                    d_scores[lane] = weights[lane] * (d_scores[lane] - along);
+                }
+                (*chunk, *d_chunk) = (weights, d_scores);
             }
-            future.fill(0.0);
-            d_future.fill(0.0);
+            row[length..].fill(0.0);
+            d_row[length..].fill(0.0);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! and need no sum across lanes.
 
 use super::attention::HeadShape;
-use super::simd::{LANES, add, add_scaled, exponentiate, maximum, vectorized};
+use super::simd::{LANES, add, add_scaled, exponentiate, maximum, sum, vectorized};
 
 /// Keys and values of a run of positions, in every layer.
 pub(crate) struct KeyValueCache {
@@ -96,7 +96,8 @@ vectorized! {
         score_blocks(&mut scores[prefix..], query, second.0, scale);
         let scores = &mut scores[..total];
         let top = maximum(scores);
-        let inverse = 1.0 / exponentiate(scores, 1.0, top);
+        exponentiate(scores, 1.0, top);
+        let inverse = 1.0 / sum(scores);
         output.fill(0.0);
         add_values(output, &scores[..prefix], first.1);
         add_values(output, &scores[prefix..], second.1);

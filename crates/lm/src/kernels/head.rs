@@ -4,7 +4,10 @@
 //! the log-probability of token `y` is `z_y - lse` and the entropy is `lse - sum p z`. Hence
 //! `d logprob / d z_i = [i = y] - p_i` and `d entropy / d z_i = -p_i (z_i - lse + entropy)`.
 
-use super::simd::{LANES, add, add_product, exp, maximum, sum_lanes, vectorized};
+use super::simd::{dot, exp, exponentiate, maximum, sum, vectorized};
+
+/// Logits that are worked on at a time.
+const BLOCK: usize = 256;
 
 /// What a row of logits says about its token.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -22,27 +25,22 @@ vectorized! {
     pub(crate) fn statistics(logits: &[f32], token: u32, inverse_temperature: f32) -> RowStatistics {
         // The largest scaled logit, so that no exponential overflows.
         let top = maximum(logits) * inverse_temperature;
-        let (chunks, rest) = logits.as_chunks::<LANES>();
-        let (mut sums, mut weighted_sums) = ([0.0; LANES], [0.0; LANES]);
-        for chunk in chunks {
-            let (mut below, mut weights) = ([0.0; LANES], [0.0; LANES]);
-            for lane in 0..LANES {
-                below[lane] = chunk[lane] * inverse_temperature - top;
-                weights[lane] = exp(below[lane]);
+        let (mut below, mut weights) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let (mut total, mut weighted) = (0.0, 0.0);
+        for block in logits.chunks(BLOCK) {
+            let (below, weights) = (&mut below[..block.len()], &mut weights[..block.len()]);
+            for (below, logit) in below.iter_mut().zip(block) {
+                *below = logit * inverse_temperature - top;
             }
-            sums = add(sums, &weights);
-            weighted_sums = add_product(weighted_sums, &weights, &below);
+            weights.copy_from_slice(below);
+            exponentiate(weights, 1.0, 0.0);
+            total += sum(weights);
+            weighted += dot(weights, below);
         }
-        let (mut sum, mut weighted) = (sum_lanes(sums), sum_lanes(weighted_sums));
-        for logit in rest {
-            let below = logit * inverse_temperature - top;
-            sum += exp(below);
-            weighted += exp(below) * below;
-        }
-        let log_sum = sum.ln();
+        let log_sum = total.ln();
         RowStatistics {
             logprob: logits[token as usize] * inverse_temperature - top - log_sum,
-            entropy: log_sum - weighted / sum,
+            entropy: log_sum - weighted / total,
             log_sum_exp: top + log_sum,
         }
     }

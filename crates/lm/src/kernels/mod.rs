@@ -14,3 +14,4 @@ pub(crate) mod norm;
 pub(crate) mod optimizer;
 pub(crate) mod rope;
 pub(crate) mod simd;
+pub(crate) mod transpose;

@@ -132,24 +132,33 @@ pub(crate) fn sum_lanes(lanes: Lanes) -> f32 {
     (four[0] + four[2]) + (four[1] + four[3])
 }
 
-/// Replaces scores by their exponentials relative to `top`, after scaling, and adds these up.
+/// Replaces scores by their exponentials relative to `top`, after scaling.
 #[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
 #[inline(always)]
-pub(crate) fn exponentiate(scores: &mut [f32], scale: f32, top: f32) -> f32 {
+pub(crate) fn exponentiate(scores: &mut [f32], scale: f32, top: f32) {
     let (chunks, rest) = scores.as_chunks_mut::<LANES>();
-    let mut sums = [0.0; LANES];
     for chunk in chunks {
-        for score in chunk.iter_mut() {
+        let mut lanes = *chunk;
+        for score in &mut lanes {
             *score = exp(*score * scale - top);
         }
-        sums = add(sums, chunk);
+        *chunk = lanes;
     }
-    let mut sum = sum_lanes(sums);
     for score in rest {
         *score = exp(*score * scale - top);
-        sum += *score;
     }
-    sum
+}
+
+/// The sum of all elements.
+#[expect(clippy::inline_always, reason = "it must be compiled inside the caller's vector unit")]
+#[inline(always)]
+pub(crate) fn sum(values: &[f32]) -> f32 {
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for chunk in chunks {
+        sums = add(sums, chunk);
+    }
+    sum_lanes(sums) + rest.iter().sum::<f32>()
 }
 
 /// The inner product of two vectors of equal length.
@@ -182,7 +191,14 @@ pub(crate) fn maximum(values: &[f32]) -> f32 {
             tops[lane] = larger(tops[lane], chunk[lane]);
         }
     }
-    tops.iter().chain(rest).fold(f32::NEG_INFINITY, |a, &b| larger(a, b))
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            tops[lane] = larger(tops[lane], tops[lane + width]);
+        }
+        width /= 2;
+    }
+    rest.iter().fold(tops[0], |a, &b| larger(a, b))
 }
 
 #[cfg(test)]
