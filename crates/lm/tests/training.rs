@@ -106,6 +106,21 @@ fn scoring_with_gradients_and_without_is_the_same() {
 }
 
 #[test]
+fn batches_with_nothing_to_compute_are_fine() {
+    let mut trainer = Trainer::new(Model::init(config(), 3));
+    assert_eq!(trainer.accumulate(&[], 1.0, derivatives), Scores::default());
+    // One token has no position before it, and a prompt alone has nothing to score.
+    let (single, prompt) = ([5u32], [7u32, 8, 9]);
+    let batch = [Sequence { tokens: &single, num_prompt: 1 }, Sequence { tokens: &prompt, num_prompt: 3 }];
+    for batch in [&batch[..1], &batch[..]] {
+        let scores = trainer.accumulate(batch, 1.0, derivatives);
+        assert_eq!(scores.logprobs, vec![Vec::<f32>::new(); batch.len()]);
+        assert_eq!(trainer.score(batch, 1.0), scores);
+    }
+    assert_eq!(trainer.gradient_norm(), 0.0);
+}
+
+#[test]
 fn gradients_add_up_over_calls_and_scale_with_the_derivatives() {
     let sequences = sequences();
     let batch = borrowed(&sequences);
