@@ -10,6 +10,7 @@ fn main() {
     let mut table = String::from("&[\n");
     for name in ["config.json", "model.safetensors", "tokenizer.json"] {
         if let Ok(path) = fs::canonicalize(root.join(name)) {
+            let path = path.to_str().expect("the checkout's path is UTF-8");
             writeln!(table, "({name:?}, include_bytes!({path:?}).as_slice()),").expect("writing to a string");
         }
     }

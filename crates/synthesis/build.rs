@@ -10,6 +10,7 @@ fn main() {
     let mut table = String::from("&[\n");
     let mut add = |path: &Path, name: &str| {
         let full = fs::canonicalize(path).expect("the file was just listed");
+        let full = full.to_str().expect("the checkout's path is UTF-8");
         writeln!(table, "({name:?}, include_str!({full:?})),").expect("writing to a string");
     };
     add(&root.join("splits.toml"), "splits.toml");

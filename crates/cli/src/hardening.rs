@@ -8,7 +8,7 @@ use codeward_lm::{Model, Precision, SamplingParams, Tokenizer};
 use codeward_records::{Judged, Manifest, Task, jsonl};
 use codeward_reward::Engine;
 use codeward_synthesis::{Benchmark, Pool, Split};
-use codeward_training::{EvaluationSettings, GrpoRecipe, Recipe, RunFolder, derive_seed, train};
+use codeward_training::{Course, EvaluationSettings, GrpoRecipe, Recipe, RunFolder, derive_seed, train};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -30,14 +30,14 @@ pub(crate) struct Hardened {
 }
 
 /// Runs the main job in `out`, or continues it there.
-pub(crate) fn harden(recipe: GrpoRecipe, out: &Path, resume: bool) -> Result<Hardened, Failure> {
+pub(crate) fn harden(recipe: &GrpoRecipe, out: &Path, resume: bool) -> Result<Hardened, Failure> {
     let started = Instant::now();
     let benchmark = workbench::benchmark(&recipe.tasks.benchmark)?;
     let (model, tokenizer) = workbench::model(Some(Path::new(&recipe.model)))?;
     let engine = workbench::engine(recipe.reward.clone())?;
     let tasks = benchmark.tasks(Split::Rewarded, recipe.tasks.instances_per_family);
     let probe = probe_tasks(&benchmark, recipe.guard.instances_per_family);
-    fits(&recipe, &model, &tokenizer, &tasks)?;
+    fits(recipe, &model, &tokenizer, &tasks)?;
 
     let resolved = Recipe::Grpo(Box::new(recipe.clone()));
     let manifest = Manifest {
@@ -65,7 +65,10 @@ pub(crate) fn harden(recipe: GrpoRecipe, out: &Path, resume: bool) -> Result<Har
     let before = judge.rows(&model, &folder, "before")?;
     let trained = {
         let mut progress = Progress::new("training", recipe.grpo.num_steps);
-        train(&recipe, model, &tokenizer, &engine, &tasks, &probe, &folder, |event| progress.event(&event))?
+        {
+            let course = Course { recipe, tokenizer: &tokenizer, engine: &engine, tasks: &tasks, probe: &probe };
+            train(course, model, &folder, |event| progress.event(&event))?
+        }
     };
     save_model(&trained.model, &tokenizer, &folder)?;
     let after = judge.rows(&trained.model, &folder, "after")?;

@@ -1,5 +1,6 @@
 //! Every family proves itself: its references behave as they claim, in every argument shape, under the real sandbox; and the reward
 //! ranks them as it should.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::thread;
 

@@ -1,5 +1,5 @@
 //! The command line as scripts and people meet it: exit codes, shapes on standard output, one-line errors with a hint.
-#![expect(clippy::disallowed_methods, reason = "these tests start the binary under test")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start the binary under test and may panic")]
 
 use std::fs;
 use std::io::Write as _;

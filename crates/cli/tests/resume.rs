@@ -1,5 +1,5 @@
 //! A run that is killed and resumed ends with the numbers of a run that was not, and a seed repeats itself.
-#![expect(clippy::disallowed_methods, reason = "these tests start the binary under test")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start the binary under test and may panic")]
 
 use std::fs;
 use std::path::Path;
@@ -49,7 +49,7 @@ fn kill_after(step: u64, mut run: Child, out: &Path) {
     let logged = || fs::read_to_string(out.join("metrics.jsonl")).unwrap_or_default().lines().count() as u64;
     while logged() <= step {
         assert!(run.try_wait().unwrap().is_none(), "the run ended before it could be killed");
-        assert!(started.elapsed() < Duration::from_secs(300), "the run hangs");
+        assert!(started.elapsed() < Duration::from_mins(5), "the run hangs");
         thread::sleep(Duration::from_millis(2));
     }
     run.kill().unwrap();

@@ -57,12 +57,7 @@ pub fn evaluate(
     judged
 }
 
-fn sample(
-    model: &Model,
-    tokenizer: &Tokenizer,
-    rows: &[(&Task, u32)],
-    settings: &EvaluateSettings,
-) -> Vec<String> {
+fn sample(model: &Model, tokenizer: &Tokenizer, rows: &[(&Task, u32)], settings: &EvaluateSettings) -> Vec<String> {
     let tokens: Vec<Vec<u32>> = rows.iter().map(|(task, _)| tokenizer.encode(&task.prompt)).collect();
     let prompts: Vec<Prompt<'_>> = rows
         .iter()

@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use crate::observation::Seen;
 
+/// The permission bits of everyone but the owner.
+const GROUP_AND_OTHERS: u32 = 0o077;
+
 /// What there is to look at after a test.
 pub(crate) struct Evidence<'a> {
     pub(crate) seen: &'a BTreeMap<String, Seen>,
@@ -60,7 +63,7 @@ fn file_fulfils(file: Option<&FileSeen>, predicate: &Predicate) -> bool {
     };
     match predicate {
         Predicate::Exists(wanted) => file.is_some() == *wanted,
-        Predicate::Private => file.is_some_and(|file| file.mode & 0o077 == 0),
+        Predicate::Private => file.is_some_and(|file| file.mode & GROUP_AND_OTHERS == 0),
         Predicate::Contains(part) => contains(part),
         Predicate::NotContains(part) => !contains(part),
         _ => false,

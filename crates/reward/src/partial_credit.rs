@@ -53,14 +53,17 @@ impl Stage {
 
     /// The functional reward in [0, 1].
     pub fn value(self, credit: PartialCredit) -> f64 {
-        match (credit, self) {
-            (PartialCredit::Staged, Self::Unparseable) => 0.0,
-            (PartialCredit::Staged, Self::Parses) => 0.2,
-            (PartialCredit::Staged, Self::Runs) => 0.4,
-            (PartialCredit::Staged, Self::Produces) => 0.6,
-            (PartialCredit::Staged, Self::Passes { passed, total }) => 0.6 + 0.4 * passed as f64 / total as f64,
-            (PartialCredit::Binary, Self::Passes { passed, total }) if passed == total => 1.0,
-            (PartialCredit::Binary, _) => 0.0,
+        match credit {
+            PartialCredit::Staged => match self {
+                Self::Unparseable => 0.0,
+                Self::Parses => 0.2,
+                Self::Runs => 0.4,
+                Self::Produces => 0.6,
+                Self::Passes { passed, total } => 0.6 + 0.4 * passed as f64 / total as f64,
+            },
+            PartialCredit::Binary => {
+                f64::from(u8::from(matches!(self, Self::Passes { passed, total } if passed == total)))
+            }
         }
     }
 }

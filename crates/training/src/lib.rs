@@ -32,4 +32,4 @@ pub use rollout::sample_groups;
 pub use run_folder::{RunFolder, RunFolderError};
 pub use seed::derive_seed;
 pub use sft::{Example, fine_tune};
-pub use train::{TrainError, Trained, train};
+pub use train::{Course, TrainError, Trained, train};

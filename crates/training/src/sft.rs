@@ -48,24 +48,25 @@ pub fn fine_tune(
     }
     let documents: Vec<Document> = examples.iter().map(|example| document(recipe, tokenizer, example)).collect();
     let checkpoints = folder.path("checkpoints");
-    let (mut step, mut trainer) = match Checkpoint::newest(&checkpoints)? {
-        Some((state, trainer)) => {
-            listen(Event::Resumed { step: state.step });
-            folder.forget_after(Some(state.step))?;
-            (state.step, trainer)
-        }
-        None => {
-            folder.forget_after(None)?;
-            (0, Trainer::new(model))
-        }
+    let (mut step, mut trainer) = if let Some((state, trainer)) = Checkpoint::newest(&checkpoints)? {
+        listen(Event::Resumed { step: state.step });
+        folder.forget_after(Some(state.step))?;
+        (state.step, trainer)
+    } else {
+        folder.forget_after(None)?;
+        (0, Trainer::new(model))
     };
     let batches = documents.len().div_ceil(recipe.sft.batch_size) as u64;
     let num_steps = batches * recipe.sft.num_epochs;
+    let mut pass: Option<(u64, Vec<usize>)> = None;
     while step < num_steps {
         let started = Instant::now();
         let (epoch, at) = (step / batches, (step % batches) as usize);
         step += 1;
-        let order = shuffled(documents.len(), derive_seed(recipe.seed, "epoch", &[epoch]));
+        if pass.as_ref().is_none_or(|(of, _)| *of != epoch) {
+            pass = Some((epoch, shuffled(documents.len(), derive_seed(recipe.seed, "epoch", &[epoch]))));
+        }
+        let (_, order) = pass.as_ref().expect("the pass was just set");
         let chosen = order.iter().skip(at * recipe.sft.batch_size).take(recipe.sft.batch_size);
         let batch: Vec<&Document> = chosen.map(|index| &documents[*index]).collect();
         let rate = recipe.optimiser.rate_at(step, num_steps);

@@ -60,36 +60,52 @@ pub struct Trained {
     pub step_backs: u32,
 }
 
-/// Everything that a run reads and never changes.
+/// Everything that training reads and never changes.
+#[derive(Clone, Copy)]
+pub struct Course<'a> {
+    /// What to do.
+    pub recipe: &'a GrpoRecipe,
+    /// The model's tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// What scores completions.
+    pub engine: &'a Engine,
+    /// What the policy is rewarded on.
+    pub tasks: &'a [Task],
+    /// What the guard watches; only the functional tests of these are run.
+    pub probe: &'a [Task],
+}
+
+/// A course with what is made for it.
 struct Run<'a> {
-    recipe: &'a GrpoRecipe,
-    tokenizer: &'a Tokenizer,
-    engine: &'a Engine,
-    tasks: &'a [Task],
-    probe: &'a [Task],
+    course: Course<'a>,
     /// The frozen starting policy, when the loss asks for a divergence.
     reference: Option<Model>,
 }
 
-/// Trains `model` on `tasks`, guarded by the functional tests of `probe`, from the folder's newest checkpoint if there is one.
+impl<'a> std::ops::Deref for Run<'a> {
+    type Target = Course<'a>;
+
+    fn deref(&self) -> &Course<'a> {
+        &self.course
+    }
+}
+
+/// Trains `model` on the course's tasks, guarded by its probe, from the folder's newest checkpoint if there is one.
 ///
 /// # Errors
 /// When the folder or a checkpoint cannot be written, when too many rollouts are unscored, or when numbers overflow.
 pub fn train(
-    recipe: &GrpoRecipe,
+    course: Course<'_>,
     model: Model,
-    tokenizer: &Tokenizer,
-    engine: &Engine,
-    tasks: &[Task],
-    probe: &[Task],
     folder: &RunFolder,
     mut listen: impl FnMut(Event<'_>),
 ) -> Result<Trained, TrainError> {
-    if tasks.is_empty() {
+    let (recipe, tokenizer) = (course.recipe, course.tokenizer);
+    if course.tasks.is_empty() {
         return Err(TrainError::NoTasks);
     }
     let reference = (recipe.loss.kl_coef != 0.0).then(|| model.clone());
-    let run = Run { recipe, tokenizer, engine, tasks, probe, reference };
+    let run = Run { course, reference };
     let checkpoints = folder.path("checkpoints");
     let (mut state, mut trainer) = match Checkpoint::newest(&checkpoints)? {
         Some((state, trainer)) => {
@@ -173,7 +189,7 @@ impl Run<'_> {
     fn begin(&self, model: Model, folder: &RunFolder) -> Result<(Checkpoint, Trainer), TrainError> {
         folder.forget_after(None)?;
         let trainer = Trainer::new(model);
-        let baseline = self.probe_rate(&trainer, 0);
+        let baseline = self.probe_rate(&trainer);
         let state = Checkpoint { step: 0, guard: Guard::new(baseline) };
         state.save(&folder.path("checkpoints"), &trainer, self.tokenizer, self.recipe.checkpoint.keep)?;
         let values = baseline.map(|rate| ("probe/functional".to_owned(), rate)).into_iter().collect();
@@ -242,7 +258,7 @@ impl Run<'_> {
         if !step.is_multiple_of(settings.every) && step != self.recipe.grpo.num_steps {
             return None;
         }
-        let rate = clock.time("probe", || self.probe_rate(trainer, step));
+        let rate = clock.time("probe", || self.probe_rate(trainer));
         let decision = guard.decide(settings, rate);
         values.extend(rate.map(|rate| ("probe/functional".to_owned(), rate)));
         values.insert("guard/step_backs".to_owned(), f64::from(guard.step_backs));
@@ -251,7 +267,7 @@ impl Run<'_> {
     }
 
     /// Share of the probe's completions that pass every functional test; `None` when none could be scored.
-    fn probe_rate(&self, trainer: &Trainer, step: u64) -> Option<f64> {
+    fn probe_rate(&self, trainer: &Trainer) -> Option<f64> {
         let recipe = self.recipe;
         let tasks: Vec<&Task> = self.probe.iter().collect();
         let size = recipe.guard.samples_per_task;
@@ -264,7 +280,6 @@ impl Run<'_> {
             .flat_map(|group| &group.rollouts)
             .filter_map(|rollout| rollout.reward.as_ref()?.part("tests_passed"))
             .collect();
-        let _ = step;
         let passed = scored.iter().filter(|share| **share == 1.0).count();
         (!scored.is_empty()).then(|| passed as f64 / scored.len() as f64)
     }

@@ -40,7 +40,10 @@ pub(crate) fn run(options: &Exec) -> Result<Ending, Failure> {
         output::print_json(&shape(&outcome))?;
     } else {
         output::print(&String::from_utf8_lossy(&outcome.stdout))?;
-        output::note(String::from_utf8_lossy(&outcome.stderr).trim_end());
+        let stderr = String::from_utf8_lossy(&outcome.stderr);
+        if !stderr.trim_end().is_empty() {
+            output::note(stderr.trim_end());
+        }
         output::note(&summary(&outcome));
     }
     Ok(if outcome.end == (End::Exited { code: 0 }) { Ending::Done } else { Ending::CheckFailed })

@@ -4,8 +4,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use codeward_analysis::{Analysis, analyse_python};
-use codeward_records::Finding;
+use codeward_analysis::{Analysis, ScannedFile, analyse_python};
 use serde_json::{Value, json};
 
 use crate::Ending;
@@ -34,9 +33,12 @@ pub(crate) fn run(options: &Scan) -> Result<Ending, Failure> {
         ScanFormat::Text => output::print(&text(&scanned))?,
         ScanFormat::Json => output::print_json(&rows(&scanned))?,
         ScanFormat::Sarif => {
-            let pairs: Vec<(&str, &[Finding])> =
-                scanned.iter().map(|file| (file.path.as_str(), file.analysis.findings.as_slice())).collect();
-            output::print_json(&codeward_analysis::sarif(pairs))?;
+            let files = scanned.iter().map(|file| ScannedFile {
+                path: &file.path,
+                source: &file.source,
+                findings: &file.analysis.findings,
+            });
+            output::print_json(&codeward_analysis::sarif(files))?;
         }
     }
     Ok(if found { Ending::CheckFailed } else { Ending::Done })
