@@ -16,10 +16,10 @@ pub struct RawExpectation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// The observation returned exactly this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub equals: Option<Value>,
     /// The observation raised, or returned something else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub not_equals: Option<Value>,
     /// The text of the returned value, or of the file, contains this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,6 +54,11 @@ pub struct RawExpectation {
     /// The file exists and neither group nor others have any permission on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private: Option<bool>,
+}
+
+/// Keeps a JSON `null`, which is Python's `None`, apart from an absent key.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// What an expectation looks at.
@@ -173,6 +178,8 @@ mod tests {
                 predicate: Predicate::Equals(Value::from(3))
             }
         );
+        let none = parse(r#"{"value": "text", "equals": null}"#).unwrap();
+        assert_eq!(none.predicate, Predicate::Equals(Value::Null));
         assert_eq!(parse(r#"{"equals": 3}"#), Err(ExpectationError::Subject));
         assert_eq!(parse(r#"{"value": "a", "file": "b", "equals": 3}"#), Err(ExpectationError::Subject));
         assert_eq!(parse(r#"{"value": "a"}"#), Err(ExpectationError::Predicates { found: 0 }));
