@@ -184,7 +184,7 @@ impl Judge<'_> {
 pub(crate) fn tell(hardened: &Hardened) -> Result<(), Failure> {
     output::print(&hardened.summary.table())?;
     output::print(&format!(
-        "\nSecurity is judged by attack tests that ran the code; the analyser only gave the reward.\n{} steps, {} steps back, {:.0} s. Report: {}\n",
+        "\nSecurity is judged by attack tests that ran the code; the reward came from functional tests and the analyser.\n{} steps, {} steps back, {:.0} s. Report: {}\n",
         hardened.steps,
         hardened.step_backs,
         hardened.seconds,

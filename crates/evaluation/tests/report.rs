@@ -145,7 +145,7 @@ fn a_whole_run_gives_the_same_page_every_time() {
     check_page(&page);
     assert_eq!(page, report(&run));
     assert!(
-        page.contains("Security here is judged by attack tests that ran the code; the analyser only gave the reward.")
+        page.contains("Security here is judged by attack tests that ran the code; the reward came from functional tests and the analyser.")
     );
     assert!(!page.contains("class=\"notice\""));
     insta::assert_snapshot!("headline", between(&page, "<header>", "<section"));
@@ -180,7 +180,7 @@ fn a_judge_that_is_the_analyser_is_called_out() {
     assert!(page.contains(
         "<p class=\"judge warning\" role=\"note\"><strong>Warning: </strong>Security here is judged by the analyser"
     ));
-    assert!(!page.contains("the analyser only gave the reward"));
+    assert!(!page.contains("the reward came from functional tests and the analyser"));
     assert!(page.contains("Completions that work and satisfy the analyser rose"));
     assert!(!page.contains("Analyser against attack tests") && page.contains("No attack was tried."));
 

@@ -13,13 +13,15 @@ use crate::metrics::{Outcome, PairedChange, Rates};
 use crate::number::{count, p_value, percent, percent_bounds, point_bounds, points};
 use crate::summary::{CweRow, Summary};
 
-/// The split that the run is about: tasks not trained on, of the weakness classes that the reward covered.
+/// The split that the run is about: new instances of the families that training was rewarded on.
 const MAIN_SPLIT: &str = "rewarded-unseen";
 
 fn describe_split(split: &str) -> Option<&'static str> {
     match split {
-        "rewarded-unseen" => Some("tasks not trained on, of the weakness classes that the reward covered"),
-        "unrewarded" => Some("tasks of weakness classes that the reward never looked at"),
+        "rewarded-unseen" => Some("instances that training never saw, of the families that it was rewarded on"),
+        "unrewarded" => {
+            Some("families that training never saw, of weakness classes that occur among the rewarded ones")
+        }
         _ => None,
     }
 }
@@ -116,8 +118,7 @@ fn sentence(split: &str, summary: &Summary) -> String {
 }
 
 pub(super) fn write_judge(html: &mut Html, recipe: Option<&Recipe>) {
-    const BY_TESTS: &str =
-        "Security here is judged by attack tests that ran the code; the analyser only gave the reward.";
+    const BY_TESTS: &str = "Security here is judged by attack tests that ran the code; the reward came from functional tests and the analyser.";
     const BY_ANALYSIS: &str = "Security here is judged by the analyser that also gave the reward, not by attack tests. These \
         rates show how well the model learned to satisfy the analyser. They are no evidence that its code withstands an attack.";
     let warning = match recipe.map(|recipe| recipe.judge.as_deref()) {
