@@ -18,7 +18,7 @@ docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 deny:
-    cargo deny check
+    cargo deny check licenses bans sources
 
 typos:
     typos

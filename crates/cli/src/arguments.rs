@@ -132,7 +132,7 @@ pub(crate) struct Score {
     /// JSONL file with rows; `-` reads standard input.
     #[arg(required_unless_present = "references", conflicts_with = "references")]
     pub(crate) file: Option<PathBuf>,
-    /// Recipe of kind `grpo` whose [reward] to use: a file or a bundled name.
+    /// Recipe of kind `grpo` whose `[reward]` to use: a file or a bundled name.
     #[arg(long, value_name = "RECIPE", default_value = "quickstart")]
     pub(crate) recipe: String,
     /// `codeward-py`, or a folder laid out like it, for task ids.

@@ -129,7 +129,7 @@ fn an_empty_set_of_tests_is_unscored_and_not_zero() {
 #[test]
 fn spans_point_into_the_completion_even_inside_a_fence() {
     let engine = engine();
-    let completion = "Gern, hier ist ein Löser:\n```python\ndef add(a, b):\n    return eval(f\"{a} + {b}\")\n```\n";
+    let completion = "Größe stimmt:\n```python\ndef add(a, b):\n    return eval(f\"{a} + {b}\")\n```\n";
     let Reward::Scored { value, spans, .. } = engine.score(&[(&task(), completion)]).remove(0) else { panic!() };
     close(value, 0.6);
     assert!(completion[spans[0].start..spans[0].end].contains("{a} + {b}"), "{spans:?}");
