@@ -31,3 +31,7 @@ seeds:
 tiny-base:
     cargo run --release -- train tiny-base --out runs/tiny-base
     cp runs/tiny-base/model/* models/codeward-tiny/
+
+# Known vulnerabilities of dependencies. Needs the network, so it is not part of `ready`.
+advisories:
+    cargo deny check advisories
