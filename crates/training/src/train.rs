@@ -82,14 +82,6 @@ struct Run<'a> {
     reference: Option<Model>,
 }
 
-impl<'a> std::ops::Deref for Run<'a> {
-    type Target = Course<'a>;
-
-    fn deref(&self) -> &Course<'a> {
-        &self.course
-    }
-}
-
 /// Trains `model` on the course's tasks, guarded by its probe, from the folder's newest checkpoint if there is one.
 ///
 /// # Errors
@@ -191,7 +183,7 @@ impl Run<'_> {
         let trainer = Trainer::new(model);
         let baseline = self.probe_rate(&trainer);
         let state = Checkpoint { step: 0, guard: Guard::new(baseline) };
-        state.save(&folder.path("checkpoints"), &trainer, self.tokenizer, self.recipe.checkpoint.keep)?;
+        state.save(&folder.path("checkpoints"), &trainer, self.course.tokenizer, self.course.recipe.checkpoint.keep)?;
         let values = baseline.map(|rate| ("probe/functional".to_owned(), rate)).into_iter().collect();
         folder.log(&StepMetrics { step: 0, values }, &StepMetrics { step: 0, values: BTreeMap::new() })?;
         Ok((state, trainer))
@@ -199,20 +191,21 @@ impl Run<'_> {
 
     /// The tasks of a step: the next ones in the epoch's order, which is shuffled anew for every pass.
     fn choose_tasks(&self, step: u64) -> Vec<&Task> {
-        let wanted = self.recipe.grpo.groups_per_step;
+        let wanted = self.course.recipe.grpo.groups_per_step;
         let first = (step - 1) as usize * wanted;
         (first..first + wanted)
             .map(|place| {
-                let (epoch, at) = (place / self.tasks.len(), place % self.tasks.len());
-                let order = shuffled(self.tasks.len(), derive_seed(self.recipe.seed, "epoch", &[epoch as u64]));
-                &self.tasks[order[at]]
+                let (epoch, at) = (place / self.course.tasks.len(), place % self.course.tasks.len());
+                let order =
+                    shuffled(self.course.tasks.len(), derive_seed(self.course.recipe.seed, "epoch", &[epoch as u64]));
+                &self.course.tasks[order[at]]
             })
             .collect()
     }
 
     fn sample(&self, model: &Model, tasks: &[&Task], step: u64) -> Vec<RolloutGroup> {
-        let recipe = self.recipe;
-        sample_groups(model, self.tokenizer, tasks, recipe.grpo.group_size, &recipe.sampling, recipe.seed, step)
+        let recipe = self.course.recipe;
+        sample_groups(model, self.course.tokenizer, tasks, recipe.grpo.group_size, &recipe.sampling, recipe.seed, step)
     }
 
     fn reward(&self, tasks: &[&Task], groups: &mut [RolloutGroup]) {
@@ -221,7 +214,7 @@ impl Run<'_> {
             .zip(groups.iter())
             .flat_map(|(task, group)| group.rollouts.iter().map(|rollout| (*task, rollout.completion.as_str())))
             .collect();
-        let rewards = self.engine.score(&items);
+        let rewards = self.course.engine.score(&items);
         let rollouts = groups.iter_mut().flat_map(|group| &mut group.rollouts);
         for (rollout, reward) in rollouts.zip(rewards) {
             rollout.reward = Some(reward);
@@ -238,7 +231,7 @@ impl Run<'_> {
             })
             .collect();
         let (unscored, total) = (details.len(), rollouts.len());
-        if unscored as f64 <= self.recipe.grpo.max_unscored_fraction * total as f64 {
+        if unscored as f64 <= self.course.recipe.grpo.max_unscored_fraction * total as f64 {
             return Ok(());
         }
         let detail = details.first().map_or_else(String::new, |detail| (*detail).clone());
@@ -254,8 +247,8 @@ impl Run<'_> {
         values: &mut BTreeMap<String, f64>,
         clock: &mut Clock,
     ) -> Option<GuardDecision> {
-        let settings = &self.recipe.guard;
-        if !step.is_multiple_of(settings.every) && step != self.recipe.grpo.num_steps {
+        let settings = &self.course.recipe.guard;
+        if !step.is_multiple_of(settings.every) && step != self.course.recipe.grpo.num_steps {
             return None;
         }
         let rate = clock.time("probe", || self.probe_rate(trainer));
@@ -268,12 +261,12 @@ impl Run<'_> {
 
     /// Share of the probe's completions that pass every functional test; `None` when none could be scored.
     fn probe_rate(&self, trainer: &Trainer) -> Option<f64> {
-        let recipe = self.recipe;
-        let tasks: Vec<&Task> = self.probe.iter().collect();
+        let recipe = self.course.recipe;
+        let tasks: Vec<&Task> = self.course.probe.iter().collect();
         let size = recipe.guard.samples_per_task;
         // The draws are the same at every probe, so that two probes differ by the policy alone.
         let seed = derive_seed(recipe.seed, "probe", &[]);
-        let mut groups = sample_groups(trainer.model(), self.tokenizer, &tasks, size, &recipe.sampling, seed, 0);
+        let mut groups = sample_groups(trainer.model(), self.course.tokenizer, &tasks, size, &recipe.sampling, seed, 0);
         self.reward(&tasks, &mut groups);
         let scored: Vec<f64> = groups
             .iter()

@@ -153,3 +153,101 @@ impl crate::recipe::OptimiserSettings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use codeward_lm::ModelConfig;
+    use codeward_records::{FinishReason, Rollout};
+
+    use super::*;
+    use crate::recipe::Recipe;
+
+    fn trainer() -> Trainer {
+        let config = ModelConfig {
+            hidden_size: 32,
+            intermediate_size: 48,
+            num_hidden_layers: 2,
+            num_attention_heads: 2,
+            num_key_value_heads: 1,
+            head_dim: 16,
+            vocab_size: 40,
+            max_position_embeddings: 32,
+            ..ModelConfig::tiny()
+        };
+        Trainer::new(Model::init(config, 5))
+    }
+
+    fn recipe(extra: &str) -> GrpoRecipe {
+        let text = format!("kind = \"grpo\"\n[optimiser]\nlearning_rate = 1e-3\n{extra}");
+        let Recipe::Grpo(recipe) = Recipe::parse(&text, "test").unwrap() else { panic!("the kind is grpo") };
+        *recipe
+    }
+
+    const PROMPT: [u32; 3] = [7, 8, 9];
+    const COMPLETIONS: [&[u32]; 3] = [&[1, 2, 3, 0], &[4, 5, 0], &[6, 6, 6, 6, 0]];
+
+    fn logprobs(model: &Model, completion: &[u32]) -> Vec<f32> {
+        let tokens = [&PROMPT, completion].concat();
+        let sequence = Sequence { tokens: &tokens, num_prompt: PROMPT.len() };
+        score(model, &[sequence], 1.0).logprobs.remove(0)
+    }
+
+    fn group(model: &Model, completions: &[&[u32]]) -> RolloutGroup {
+        let rollout = |completion: &&[u32]| Rollout {
+            completion: String::new(),
+            tokens: completion.to_vec(),
+            old_logprobs: logprobs(model, completion),
+            finish_reason: FinishReason::Stop,
+            reward: None,
+        };
+        let rollouts = completions.iter().map(rollout).collect();
+        RolloutGroup { step: 1, task_id: "t".to_owned(), prompt_tokens: PROMPT.to_vec(), rollouts }
+    }
+
+    fn run(
+        trainer: &mut Trainer,
+        recipe: &GrpoRecipe,
+        group: RolloutGroup,
+        advantages: Vec<Option<f64>>,
+    ) -> BTreeMap<String, f64> {
+        update(trainer, None, recipe, &[group], &[advantages], 1, recipe.optimiser.learning_rate)
+    }
+
+    #[test]
+    fn what_was_better_than_its_group_becomes_more_likely() {
+        let mut trainer = trainer();
+        let before: Vec<f32> = COMPLETIONS.iter().map(|row| logprobs(trainer.model(), row).iter().sum()).collect();
+        let group = group(trainer.model(), &COMPLETIONS[..2]);
+        let values = run(&mut trainer, &recipe(""), group, vec![Some(1.0), Some(-1.0)]);
+        let after: Vec<f32> = COMPLETIONS.iter().map(|row| logprobs(trainer.model(), row).iter().sum()).collect();
+        assert!(after[0] > before[0] && after[1] < before[1], "{before:?} {after:?}");
+        // On policy the ratio is 1: the loss is minus the token-weighted mean advantage, here -(4 - 3) / 7.
+        assert!((values["loss/policy"] + 1.0 / 7.0).abs() < 1e-5, "{values:?}");
+        assert_eq!((values["policy/clip_fraction"], values["update/rollouts"]), (0.0, 2.0));
+    }
+
+    #[test]
+    fn unscored_rollouts_and_flat_groups_leave_no_trace() {
+        let (mut with, mut without) = (trainer(), trainer());
+        let whole = group(with.model(), &COMPLETIONS);
+        let part = group(with.model(), &COMPLETIONS[..2]);
+        run(&mut with, &recipe(""), whole.clone(), vec![Some(1.0), Some(-1.0), None]);
+        run(&mut without, &recipe(""), part, vec![Some(1.0), Some(-1.0)]);
+        assert_eq!(with.model().weights_hash(), without.model().weights_hash());
+        let mut flat = trainer();
+        let untouched = flat.model().weights_hash();
+        let values = run(&mut flat, &recipe(""), whole, vec![Some(0.0), Some(0.0), None]);
+        assert_eq!(flat.model().weights_hash(), untouched);
+        assert_eq!(values["update/rollouts"], 0.0);
+    }
+
+    #[test]
+    fn a_second_epoch_moves_the_ratio_and_the_clip_holds_it() {
+        let mut trainer = trainer();
+        let group = group(trainer.model(), &COMPLETIONS[..2]);
+        let recipe = recipe("[grpo]\nupdate_epochs = 40\n");
+        let values = run(&mut trainer, &recipe, group, vec![Some(1.0), Some(-1.0)]);
+        assert!(values["policy/clip_fraction"] > 0.2, "{values:?}");
+        assert!(values["policy/largest_log_ratio"] > 0.2, "{values:?}");
+    }
+}
