@@ -5,6 +5,7 @@ mod bundled;
 mod commands;
 mod failure;
 mod hardening;
+mod input;
 mod output;
 mod progress;
 mod workbench;

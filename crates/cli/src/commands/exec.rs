@@ -1,8 +1,5 @@
 //! `codeward exec`: one program in the sandbox.
 
-use std::fs;
-use std::io::{self, Read as _};
-use std::path::Path;
 use std::time::Duration;
 
 use codeward_sandbox::{End, Limits, Outcome, Program, SandboxError};
@@ -11,12 +8,12 @@ use serde_json::{Value, json};
 use crate::Ending;
 use crate::arguments::Exec;
 use crate::failure::Failure;
-use crate::{output, workbench};
+use crate::{input, output, workbench};
 
 pub(crate) fn run(options: &Exec) -> Result<Ending, Failure> {
     let program = Program {
-        source: read(&options.file)?,
-        stdin: options.stdin.as_deref().map_or(Ok(Vec::new()), read)?,
+        source: input::read(&options.file)?,
+        stdin: options.stdin.as_deref().map_or(Ok(Vec::new()), input::read)?,
         processes: options.processes,
         limits: Limits {
             wall: Duration::from_millis(options.wall_ms),
@@ -47,12 +44,6 @@ pub(crate) fn run(options: &Exec) -> Result<Ending, Failure> {
         output::note(&summary(&outcome));
     }
     Ok(if outcome.end == (End::Exited { code: 0 }) { Ending::Done } else { Ending::CheckFailed })
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") { io::stdin().read_to_end(&mut bytes).map(|_| bytes) } else { fs::read(path) };
-    read.map_err(|error| Failure::io(path, &error, "name a file that can be read, or `-` for standard input"))
 }
 
 fn names(end: End) -> (&'static str, Option<i32>, Option<i32>) {

@@ -1,7 +1,7 @@
 //! `codeward generate`: completions from a model.
 
-use std::io::Read as _;
-use std::{fmt::Write as _, io};
+use std::fmt::Write as _;
+use std::path::Path;
 
 use codeward_lm::{Prompt, SamplingParams, generate};
 use codeward_training::derive_seed;
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::Ending;
 use crate::arguments::Generate;
 use crate::failure::Failure;
-use crate::{output, workbench};
+use crate::{input, output, workbench};
 
 pub(crate) fn run(options: &Generate) -> Result<Ending, Failure> {
     let prompt = prompt(options)?;
@@ -59,12 +59,9 @@ fn prompt(options: &Generate) -> Result<String, Failure> {
     }
     match options.prompt.as_deref() {
         Some("-") => {
-            let mut bytes = Vec::new();
-            let failed = |error: &dyn std::fmt::Display| {
-                Failure::new(format!("standard input: {error}"), "give the prompt as UTF-8 text")
-            };
-            io::stdin().read_to_end(&mut bytes).map_err(|error| failed(&error))?;
-            String::from_utf8(bytes).map_err(|error| failed(&error))
+            let bytes = input::read(Path::new("-"))?;
+            String::from_utf8(bytes)
+                .map_err(|error| Failure::new(format!("standard input: {error}"), "give the prompt as UTF-8 text"))
         }
         Some(prompt) => Ok(prompt.to_owned()),
         None => unreachable!("clap asks for a prompt or a task"),

@@ -1,7 +1,7 @@
 //! `codeward scan`: weaknesses in Python files.
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use codeward_analysis::{Analysis, ScannedFile, analyse_python};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::Ending;
 use crate::arguments::{Scan, ScanFormat};
 use crate::failure::Failure;
-use crate::output;
+use crate::{input, output};
 
 /// A file with what was found in it.
 struct Scanned {
@@ -83,9 +83,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
 }
 
 fn scan(path: &Path) -> Result<Scanned, Failure> {
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") { io::stdin().read_to_end(&mut bytes).map(|_| bytes) } else { fs::read(path) };
-    let bytes = read.map_err(|error| Failure::io(path, &error, "name a file that can be read"))?;
+    let bytes = input::read(path)?;
     let name = path.display().to_string();
     let source = String::from_utf8(bytes).map_err(|error| {
         Failure::new(format!("{name}: not UTF-8 text: {}", error.utf8_error()), "save the file as UTF-8")

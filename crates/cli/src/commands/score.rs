@@ -1,8 +1,6 @@
 //! `codeward score`: rows in, rewards out. Every row is checked before the first is scored.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Instant;
 
@@ -14,7 +12,7 @@ use serde_json::{Value, json};
 use crate::Ending;
 use crate::arguments::Score;
 use crate::failure::Failure;
-use crate::{output, workbench};
+use crate::{input, output, workbench};
 
 /// Rows that are scored together; results appear after each batch.
 const BATCH_ROWS: usize = 64;
@@ -73,9 +71,7 @@ fn line(item: &Item, reward: &Reward, share_ms: f64, hash: &str) -> Value {
 }
 
 fn read_rows(file: &Path, benchmark: &Benchmark) -> Result<Vec<Item>, Failure> {
-    let mut bytes = Vec::new();
-    let read = if file == Path::new("-") { io::stdin().read_to_end(&mut bytes).map(|_| bytes) } else { fs::read(file) };
-    let bytes = read.map_err(|error| Failure::io(file, &error, "name a JSONL file, or `-` for standard input"))?;
+    let bytes = input::read(file)?;
     bytes
         .split(|byte| *byte == b'\n')
         .enumerate()
