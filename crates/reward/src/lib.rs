@@ -7,15 +7,14 @@
 //! Everything that decides is on this side of the sandbox: the process under test only makes observations.
 //!
 //! ```no_run
+//! use codeward_records::Task;
 //! use codeward_reward::{Engine, RewardRecipe};
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let task: codeward_records::Task = unimplemented!();
-//! let sandbox = codeward_sandbox::Sandbox::start(2)?;
-//! let engine = Engine::new(sandbox, RewardRecipe::default());
-//! let rewards = engine.score(&[(&task, "def double(x):\n    return 2 * x\n")]);
-//! println!("{:?}", rewards[0].value());
-//! # Ok(())
-//! # }
+//! use codeward_sandbox::{Sandbox, SandboxError};
+//!
+//! fn worth(task: &Task, completion: &str) -> Result<Option<f64>, SandboxError> {
+//!     let engine = Engine::new(Sandbox::start(2)?, RewardRecipe::default());
+//!     Ok(engine.score(&[(task, completion)])[0].value())
+//! }
 //! ```
 
 mod attempt;
