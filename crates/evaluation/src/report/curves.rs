@@ -27,6 +27,11 @@ pub(super) fn describe_metric(key: &str) -> Option<&'static str> {
         "reward/unscored_fraction" => {
             "share of the step's rollouts that could not be scored; they are in no other number"
         }
+        "reward/functional" => "mean of the functional part: how far completions get, then tests passed",
+        "reward/security" => "mean of the security part: 1 where the analyser finds nothing of weight",
+        "reward/syntax" => "share of scored rollouts that compile",
+        "reward/all_tests_fraction" => "share of scored rollouts that pass every functional test",
+        "reward/flat_group_fraction" => "share of groups whose rewards are all equal; they take no part in the update",
         "policy/entropy" => {
             "mean entropy of the policy's next-token distribution, in nats; near 0 the model has stopped exploring"
         }
@@ -113,6 +118,13 @@ fn shared_charts(series: &BTreeMap<&str, Vec<(u64, f64)>>) -> Vec<LineChart> {
     }
     let mut charts = Vec::new();
     for (area, group) in groups {
+        if let [only] = group.as_slice() {
+            let key = format!("{area}/{}", only.name);
+            let points = only.points.clone();
+            let is_share = points.iter().all(|point| (0.0..=1.0).contains(&point.1));
+            charts.push(LineChart { title: key.clone(), is_share, series: vec![Series { name: key, points }] });
+            continue;
+        }
         for series in group.chunks(MOST_SERIES) {
             let values = || series.iter().flat_map(|series| &series.points).map(|point| point.1);
             charts.push(LineChart {
