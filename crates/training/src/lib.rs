@@ -26,7 +26,7 @@ pub use guard::{Guard, GuardDecision, GuardSettings};
 pub use loss::{LossSettings, TokenLoss, token_loss};
 pub use recipe::{
     CheckpointSettings, CorpusMix, EvaluationSettings, GrpoRecipe, ModelShape, OptimiserSettings, Recipe, RecipeError,
-    SamplingSettings, SftRecipe, SftSettings, TaskSettings,
+    RetentionSettings, SamplingSettings, SftRecipe, SftSettings, TaskSettings,
 };
 pub use rollout::sample_groups;
 pub use run_folder::{RunFolder, RunFolderError};

@@ -162,6 +162,20 @@ impl Default for CheckpointSettings {
     }
 }
 
+/// How many checkpoints a guarded run keeps; it saves one at every passed probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionSettings {
+    /// How many of the newest are kept.
+    pub keep: usize,
+}
+
+impl Default for RetentionSettings {
+    fn default() -> Self {
+        Self { keep: 2 }
+    }
+}
+
 /// How the model is evaluated before and after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -223,9 +237,9 @@ pub struct GrpoRecipe {
     /// What protects function.
     #[serde(default)]
     pub guard: GuardSettings,
-    /// When the state is saved.
+    /// How many checkpoints are kept.
     #[serde(default)]
-    pub checkpoint: CheckpointSettings,
+    pub checkpoint: RetentionSettings,
     /// How the model is evaluated before and after.
     #[serde(default)]
     pub evaluation: EvaluationSettings,
@@ -362,7 +376,6 @@ impl Recipe {
                 positive("sampling.temperature", f64::from(recipe.sampling.temperature))?;
                 positive("sampling.max_new_tokens", recipe.sampling.max_new_tokens as f64)?;
                 positive("tasks.instances_per_family", recipe.tasks.instances_per_family as f64)?;
-                positive("checkpoint.every", recipe.checkpoint.every as f64)?;
                 positive("checkpoint.keep", recipe.checkpoint.keep as f64)?;
                 positive("guard.every", recipe.guard.every as f64)?;
                 let judge = &recipe.evaluation.judge;
