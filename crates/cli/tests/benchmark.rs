@@ -102,7 +102,7 @@ fn prompts_carry_no_hint_of_security() {
 }
 
 #[test]
-fn unseen_instances_share_no_function_name_wording_or_shape_with_seen_ones() {
+fn unseen_instances_share_no_function_name_with_seen_ones_and_are_made_again_from_their_id() {
     let benchmark = Benchmark::bundled().unwrap();
     for family in benchmark.families() {
         let prompts = |pool| -> Vec<Task> { (0..40).map(|index| family.instance(pool, index)).collect() };

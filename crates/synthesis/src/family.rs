@@ -183,22 +183,29 @@ impl Family {
         enough("wordings", self.wordings.len(), 6)?;
         enough("shape", self.shapes.len(), 3)?;
         enough("names.FN", self.names.get("FN").map_or(0, Vec::len), 9)?;
+        let signatures: Vec<String> = self.shapes.iter().map(|shape| shape.signature.clone()).collect();
+        self.check_distinct("wordings", &self.wordings)?;
+        self.check_distinct("shape.signature", &signatures)?;
         for (placeholder, pool) in &self.names {
             enough(&format!("names.{placeholder}"), pool.len(), 6)?;
-            let mut known = BTreeSet::new();
-            if let Some(entry) = pool.iter().find(|entry| !known.insert(*entry)) {
-                return Err(FamilyError::Doubled {
-                    family: self.id.clone(),
-                    what: format!("names.{placeholder}"),
-                    entry: entry.clone(),
-                });
-            }
+            self.check_distinct(&format!("names.{placeholder}"), pool)?;
         }
         for kind in [ReferenceKind::Secure, ReferenceKind::Vulnerable] {
             let found = self.references.iter().filter(|reference| reference.kind == kind).count();
             enough(&format!("{kind:?} references").to_lowercase(), found, 2)?;
         }
         self.instance(Pool::Seen, 0).check().map_err(|source| FamilyError::Task { family: self.id.clone(), source })
+    }
+
+    /// An entry that stood in a pool twice could be both seen and unseen.
+    fn check_distinct(&self, what: &str, pool: &[String]) -> Result<(), FamilyError> {
+        let mut known = BTreeSet::new();
+        match pool.iter().find(|entry| !known.insert(*entry)) {
+            Some(entry) => {
+                Err(FamilyError::Doubled { family: self.id.clone(), what: what.to_owned(), entry: entry.clone() })
+            }
+            None => Ok(()),
+        }
     }
 
     /// The instance of this index. The same family, pool and index give the same task.
@@ -278,6 +285,29 @@ mod tests {
             let (seen, unseen) = (Pool::Seen.of(&items), Pool::Unseen.of(&items));
             assert_eq!([seen, unseen].concat(), items);
             assert!(!unseen.is_empty() && seen.len() >= unseen.len(), "{len}");
+        }
+    }
+
+    #[test]
+    fn an_instance_uses_only_its_own_part_of_every_pool() {
+        let benchmark = crate::Benchmark::bundled().unwrap();
+        for family in benchmark.families() {
+            for (pool, other) in [(Pool::Seen, Pool::Unseen), (Pool::Unseen, Pool::Seen)] {
+                for index in 0..8 {
+                    let task = family.instance(pool, index);
+                    let names = family.draw_names(&mut Draw::of(&task.id), |entries| pool.of(entries).to_vec());
+                    let made_with = |shapes: &[Shape], wordings: &[String]| {
+                        shapes.iter().any(|shape| {
+                            wordings
+                                .iter()
+                                .any(|wording| family.render(task.id.clone(), &names, shape, wording) == task)
+                        })
+                    };
+                    assert!(made_with(pool.of(&family.shapes), pool.of(&family.wordings)), "{}", task.id);
+                    assert!(!made_with(other.of(&family.shapes), &family.wordings), "{}", task.id);
+                    assert!(!made_with(&family.shapes, other.of(&family.wordings)), "{}", task.id);
+                }
+            }
         }
     }
 }
