@@ -63,6 +63,7 @@ impl<'a> Attempt<'a> {
             env: test.env.iter().map(|(name, text)| (name.clone(), fill(text))).collect(),
             processes: test.processes,
             limits,
+            ..Program::default()
         };
         Self { test, nonce, token, program }
     }
