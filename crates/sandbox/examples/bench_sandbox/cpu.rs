@@ -5,8 +5,9 @@ use rustix::process::WaitOptions;
 /// Seconds of user and system time of this process, of its living descendants, and of all that any of them waited for.
 ///
 /// The kernel counts a process to its parent only once it has been waited for, and a sandbox's hosts live on between
-/// programs: the living ones are therefore read where they are.
+/// programs: the living ones are therefore read where they are. Only between batches, when nobody else is waiting for a child.
 pub(crate) fn seconds() -> f64 {
+    wait_for_ended();
     let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
     let mut ticks = 0.0;
     let mut waiting = vec![std::process::id()];
@@ -24,8 +25,8 @@ pub(crate) fn adopt_orphans() -> std::io::Result<()> {
     Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }
 
-/// Waits for the children that have ended. Only between batches: it takes every one, whoever started it.
-pub(crate) fn wait_for_ended() {
+/// Waits for the orphans that have ended, which only then count as ours.
+fn wait_for_ended() {
     while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
 }
 

@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::cpu;
 use crate::measure::{Batch, Failure, Side, closed_loop};
 use crate::workload::{TASKS, Task};
 
@@ -66,9 +65,7 @@ impl Side for Processes {
     }
 
     fn run(&mut self, num_programs: usize) -> Result<Batch, Failure> {
-        let batch = closed_loop(num_programs, self.clients, |_, task, index| self.run_one(task, index))?;
-        cpu::wait_for_ended();
-        Ok(batch)
+        closed_loop(num_programs, self.clients, |_, task, index| self.run_one(task, index))
     }
 }
 
