@@ -35,3 +35,7 @@ tiny-base:
 # Known vulnerabilities of dependencies. Needs the network, so it is not part of `ready`.
 advisories:
     cargo deny check advisories
+
+# Programs per second of the sandbox beside other ways to run them; EvalPlus and verl only after `scripts/bench-env`.
+bench-sandbox *options:
+    cargo run --release -p codeward-sandbox --example bench_sandbox -- {{options}}
