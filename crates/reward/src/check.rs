@@ -8,6 +8,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::observation::Seen;
+use crate::observed::Observed;
 
 /// The permission bits of everyone but the owner.
 const GROUP_AND_OTHERS: u32 = 0o077;
@@ -16,6 +17,7 @@ const GROUP_AND_OTHERS: u32 = 0o077;
 pub(crate) struct Evidence<'a> {
     pub(crate) seen: &'a BTreeMap<String, Seen>,
     pub(crate) files: &'a BTreeMap<String, FileSeen>,
+    pub(crate) observed: &'a Observed,
 }
 
 impl Evidence<'_> {
@@ -26,6 +28,7 @@ impl Evidence<'_> {
                 self.seen.get(name).is_some_and(|seen| self.observation_fulfils(seen, &expectation.predicate))
             }
             Subject::File(path) => file_fulfils(self.files.get(path), &expectation.predicate),
+            Subject::Observed(subject) => self.observed.fulfils(*subject, &expectation.predicate),
         }
     }
 
@@ -52,7 +55,7 @@ impl Evidence<'_> {
             Predicate::AtMost(bound) => returned.and_then(Value::as_f64).is_some_and(|value| value <= *bound),
             Predicate::SameAs(name) => returned.zip(other(name)).is_some_and(|(left, right)| equal(left, right)),
             Predicate::DiffersFrom(name) => returned.zip(other(name)).is_some_and(|(left, right)| !equal(left, right)),
-            Predicate::Exists(_) | Predicate::Private => false,
+            Predicate::Exists(_) | Predicate::Private | Predicate::Empty(_) => false,
         }
     }
 }
@@ -131,7 +134,7 @@ mod tests {
 
     fn fulfils(seen: &[(&str, Seen)], expectation: Value) -> bool {
         let seen = seen.iter().map(|(name, seen)| ((*name).to_owned(), seen.clone())).collect();
-        let evidence = Evidence { seen: &seen, files: &BTreeMap::new() };
+        let evidence = Evidence { seen: &seen, files: &BTreeMap::new(), observed: &Observed::default() };
         evidence.fulfils(&serde_json::from_value::<RawExpectation>(expectation).unwrap().resolve().unwrap())
     }
 

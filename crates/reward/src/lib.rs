@@ -18,15 +18,23 @@
 //! ```
 
 mod attempt;
+mod call;
 mod check;
 mod code;
 mod engine;
+mod equality;
+mod found;
+mod marshal;
 mod observation;
+mod observed;
+mod output;
 mod partial_credit;
 mod recipe;
+mod result;
 mod security;
 
 pub use code::code_span;
 pub use engine::{Engine, JudgedParts};
 pub use partial_credit::Stage;
 pub use recipe::{Mode, PartialCredit, RewardRecipe, SecurityGate};
+pub use result::{Failure, RecordFault, Tamper, TamperKind, TestResult, Wrong};
