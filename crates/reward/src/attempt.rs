@@ -118,16 +118,16 @@ impl<'a> Attempt<'a> {
             Some(error) if !report.parsed => Some(Failure::NotParsed { error: error.clone() }),
             Some(error) if !report.loaded => Some(Failure::NotLoaded { error: error.clone() }),
             _ if ended_well => None,
-            _ if is_early_exit(report.done, &outcome.end) => Some(Failure::StoppedEarly { answered: 0, of: 1 }),
+            _ if is_early_exit(report.done, outcome) => Some(Failure::StoppedEarly { answered: 0, of: 1 }),
             Some(error) if report.done => Some(Failure::Ended { how: format!("stopped acting at {error}") }),
-            _ => Some(Failure::Ended { how: ending(&outcome.end) }),
+            _ => Some(Failure::Ended { how: ending(outcome) }),
         };
         Shown {
             failure,
             parsed: report.parsed,
             ran: ended_well && report.loaded && !raised,
             produced: returned,
-            tamper: early_exit(report.done, &outcome.end).into_iter().collect(),
+            tamper: early_exit(report.done, outcome).into_iter().collect(),
             seen: report.seen,
         }
     }
@@ -142,7 +142,7 @@ impl<'a> Attempt<'a> {
         let parsed = syntax_error.is_none();
         let failure = match syntax_error {
             Some(error) => Some(Failure::NotParsed { error }),
-            None if !ended_well => Some(Failure::Ended { how: ending(&outcome.end) }),
+            None if !ended_well => Some(Failure::Ended { how: ending(outcome) }),
             None => difference().map(|line| Failure::Output { line }),
         };
         Shown { failure, parsed, ran: ended_well, produced: false, tamper: Vec::new(), seen: BTreeMap::new() }
@@ -184,10 +184,10 @@ impl<'a> Attempt<'a> {
             None => match report.fault {
                 Some(fault) => Some(Failure::Records { fault }),
                 None if is_complete => {
-                    wrong().or_else(|| (!ended_well).then(|| Failure::Ended { how: ending(&outcome.end) }))
+                    wrong().or_else(|| (!ended_well).then(|| Failure::Ended { how: ending(outcome) }))
                 }
                 None if matches!(outcome.end, End::Exited { .. }) => Some(stopped),
-                None => Some(Failure::Ended { how: ending(&outcome.end) }),
+                None => Some(Failure::Ended { how: ending(outcome) }),
             },
         };
         let raised = calls.iter().zip(&report.calls).any(|(about, record)| call::raised_unexpectedly(about, record));
@@ -197,7 +197,7 @@ impl<'a> Attempt<'a> {
             CallOutcome::Raised(_) | CallOutcome::Unreadable(_) | CallOutcome::Missing => false,
         };
         let mut tamper = report.tamper;
-        tamper.extend(early_exit(report.done, &outcome.end));
+        tamper.extend(early_exit(report.done, outcome));
         Shown {
             failure,
             parsed: report.parsed,
@@ -262,16 +262,16 @@ struct Shown {
     seen: BTreeMap<String, Seen>,
 }
 
-fn is_early_exit(is_done: bool, end: &End) -> bool {
-    !is_done && matches!(end, End::Exited { .. })
+fn is_early_exit(is_done: bool, outcome: &Outcome) -> bool {
+    !is_done && matches!(outcome.end, End::Exited { .. })
 }
 
 /// A process that ended by itself while the harness still had something to say.
-fn early_exit(is_done: bool, end: &End) -> Option<Tamper> {
-    if *end == (End::Exited { code: CHANNEL_LOST }) && !is_done {
+fn early_exit(is_done: bool, outcome: &Outcome) -> Option<Tamper> {
+    if outcome.end == (End::Exited { code: CHANNEL_LOST }) && !is_done {
         return Some(Tamper { kind: TamperKind::Channel, detail: "it was closed or replaced".to_owned() });
     }
-    is_early_exit(is_done, end).then(|| Tamper { kind: TamperKind::EarlyExit, detail: ending(end) })
+    is_early_exit(is_done, outcome).then(|| Tamper { kind: TamperKind::EarlyExit, detail: ending(outcome) })
 }
 
 /// What the calls with a name for it gave, for the test's expectations.

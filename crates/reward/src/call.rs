@@ -375,3 +375,201 @@ pub(crate) fn raised_unexpectedly(call: &Call, record: &CallRecord) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use codeward_records::{Equality, Integer, Text};
+    use codeward_sandbox::{End, Limits, Program, Sandbox};
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree as _;
+    use proptest::test_runner::{Config, TestRunner};
+
+    use super::*;
+
+    const TOKEN: &str = "0123456789abcdef";
+
+    fn line(record: &Plain) -> Vec<u8> {
+        let digit = |bits: u8| char::from_digit(u32::from(bits), 16).unwrap();
+        let digits = |byte: u8| [digit(byte >> 4), digit(byte & 0xf)];
+        let hexadecimal: String = marshal::write(record).into_iter().flat_map(digits).collect();
+        format!("\n{TOKEN} {hexadecimal}\n").into_bytes()
+    }
+
+    fn call_record(number: i64) -> Plain {
+        let outcome = Plain::Tuple(vec![Plain::from("returned"), Plain::from(number)]);
+        Plain::Tuple(vec![Plain::from("call"), Plain::from(number), outcome, Plain::None, Plain::None])
+    }
+
+    fn done() -> Plain {
+        Plain::Tuple(vec![Plain::from("done")])
+    }
+
+    fn read(records: &[Plain]) -> CallReport {
+        let channel: Vec<u8> = records.iter().flat_map(line).collect();
+        CallReport::read(&channel, TOKEN, 3)
+    }
+
+    #[test]
+    fn records_are_one_for_each_call_in_order() {
+        let whole = read(&[call_record(0), call_record(1), call_record(2), done()]);
+        assert_eq!((whole.calls.len(), whole.done, whole.fault, whole.tamper), (3, true, None, vec![]));
+        let fault = |records: &[Plain]| read(records).fault;
+        assert_eq!(fault(&[call_record(0), call_record(0)]), Some(RecordFault::Doubled { call: 0 }));
+        assert_eq!(fault(&[call_record(1)]), Some(RecordFault::OutOfOrder { call: 1 }));
+        assert_eq!(fault(&[call_record(3)]), Some(RecordFault::Unasked { call: 3 }));
+        assert_eq!(fault(&[call_record(0), done(), call_record(1)]), Some(RecordFault::AfterTheEnd));
+        assert_eq!(fault(&[done(), done()]), Some(RecordFault::AfterTheEnd));
+        let unknown = Plain::Tuple(vec![Plain::from("done"), Plain::None]);
+        for bad in [Plain::None, Plain::Tuple(vec![]), Plain::Tuple(vec![Plain::from("passed")]), unknown] {
+            assert_eq!(fault(&[bad]), Some(RecordFault::Unreadable));
+        }
+        let fewer = read(&[call_record(0)]);
+        assert_eq!((fewer.calls.len(), fewer.done, fewer.fault), (1, false, None));
+    }
+
+    #[test]
+    fn lines_of_others_are_no_records_but_a_sign() {
+        let mut channel = b"noise without an end".to_vec();
+        channel.extend(line(&call_record(0)));
+        channel.extend(b"ffffffffffffffff 00\n");
+        let report = CallReport::read(&channel, TOKEN, 1);
+        assert_eq!((report.calls.len(), report.fault), (1, None));
+        assert_eq!(report.tamper.iter().map(|tamper| tamper.kind).collect::<Vec<_>>(), [TamperKind::Channel]);
+        for bad in ["0", "zz", ""] {
+            let report = CallReport::read(format!("{TOKEN} {bad}\n").as_bytes(), TOKEN, 1);
+            assert_eq!(report.fault, Some(RecordFault::Unreadable), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_builtin_exceptions_can_be_searched() {
+        assert!(BUILTIN_EXCEPTIONS.is_sorted());
+        assert!(is_builtin_exception("KeyError") && !is_builtin_exception("JSONDecodeError"));
+    }
+
+    /// Values that differ from each other for Python too: what is in sets and is a key comes from families without 1, 1.0, True.
+    fn value() -> impl Strategy<Value = Plain> {
+        let number = |word: [u64; 2]| {
+            format!("{}0x{:x}{:016x}", if word[0].is_multiple_of(2) { "-" } else { "" }, word[0], word[1])
+        };
+        let key = prop_oneof![
+            any::<[u64; 2]>().prop_map(move |word| Plain::Int(number(word).parse::<Integer>().unwrap())),
+            (1_i64..1000).prop_map(|whole| Plain::Float(whole as f64 + 0.5)),
+            any::<String>().prop_map(|text| Plain::from(text.as_str())),
+            prop::collection::vec(0xd7f8_u32..0xe008, 1..4)
+                .prop_map(|points| Plain::Text(Text::from_code_points(points).unwrap())),
+            prop::collection::vec(any::<u8>(), 0..6).prop_map(Plain::Bytes),
+            Just(Plain::None),
+        ];
+        let key = key.prop_recursive(2, 6, 3, |inner| prop::collection::vec(inner, 0..3).prop_map(Plain::Tuple));
+        let leaf = prop_oneof![
+            3 => key.clone(),
+            1 => any::<bool>().prop_map(Plain::Bool),
+            1 => any::<i64>().prop_map(Plain::from),
+            1 => prop::num::f64::ANY.prop_map(Plain::Float),
+            1 => (any::<f64>(), any::<f64>()).prop_map(|(real, imaginary)| Plain::Complex { real, imaginary }),
+        ];
+        leaf.prop_recursive(4, 40, 6, move |inner| {
+            let keys = prop::collection::vec(key.clone(), 0..6).prop_map(distinct);
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Plain::List),
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Plain::Tuple),
+                keys.clone().prop_map(Plain::Set),
+                keys.clone().prop_map(Plain::FrozenSet),
+                (keys, prop::collection::vec(inner, 6))
+                    .prop_map(|(keys, values)| Plain::Dict(keys.into_iter().zip(values).collect())),
+            ]
+        })
+    }
+
+    fn distinct(values: Vec<Plain>) -> Vec<Plain> {
+        let mut kept: Vec<Plain> = Vec::new();
+        for value in values {
+            if !kept.contains(&value) {
+                kept.push(value);
+            }
+        }
+        kept
+    }
+
+    /// The value with one leaf, or one empty container, made another. `pick` chooses which.
+    fn changed(value: &Plain, pick: &mut usize) -> Plain {
+        let one_of = |items: &[Plain], pick: &mut usize| {
+            let mut items = items.to_vec();
+            if items.is_empty() {
+                return vec![Plain::from("added")];
+            }
+            let at = *pick % items.len();
+            *pick /= items.len();
+            items[at] = changed(&items[at], pick);
+            items
+        };
+        // Far beyond the tolerance, even next to zero.
+        let other = |number: f64| if number.is_finite() && number.abs() > 1e-6 { -number } else { 1.0 };
+        match value {
+            Plain::None => Plain::from(0),
+            Plain::Bool(value) => Plain::Bool(!value),
+            Plain::Int(value) => {
+                let (is_negative, mut places) = value.to_fifteen_bit_digits();
+                if places.is_empty() {
+                    return Plain::from(1);
+                }
+                places[0] ^= 1;
+                let flipped = Integer::from_fifteen_bit_digits(is_negative, &places);
+                Plain::Int(flipped)
+            }
+            Plain::Float(number) => Plain::Float(other(*number)),
+            Plain::Complex { real, imaginary } => Plain::Complex { real: *real, imaginary: other(*imaginary) },
+            Plain::Text(text) => {
+                let mut points = text.code_points();
+                points.push(0xdfff);
+                Plain::Text(Text::from_code_points(points).unwrap())
+            }
+            Plain::Bytes(bytes) | Plain::ByteArray(bytes) => Plain::Bytes([bytes.as_slice(), b"!"].concat()),
+            Plain::List(items) => Plain::List(one_of(items, pick)),
+            Plain::Tuple(items) => Plain::Tuple(one_of(items, pick)),
+            Plain::Set(items) => Plain::Set(one_of(items, pick)),
+            Plain::FrozenSet(items) => Plain::FrozenSet(one_of(items, pick)),
+            Plain::Dict(items) if items.is_empty() => Plain::Dict(vec![(Plain::None, Plain::None)]),
+            Plain::Dict(items) => {
+                let mut items = items.clone();
+                let at = *pick % items.len();
+                *pick /= items.len();
+                if pick.is_multiple_of(2) {
+                    items[at].0 = changed(&items[at].0, pick);
+                } else {
+                    items[at].1 = changed(&items[at].1, pick);
+                }
+                Plain::Dict(items)
+            }
+        }
+    }
+
+    #[test]
+    fn values_come_back_through_the_harness_as_themselves_and_one_changed_leaf_is_seen() {
+        const NUM_VALUES: usize = 1500;
+        let mut runner = TestRunner::new_with_rng(Config::default(), TestRunner::deterministic().rng().clone());
+        let values: Vec<Plain> = (0..NUM_VALUES).map(|_| value().new_tree(&mut runner).unwrap().current()).collect();
+        let calls: Vec<serde_json::Value> =
+            values.iter().map(|value| serde_json::json!({ "args": [value], "returns": value })).collect();
+        let test: TestCase =
+            serde_json::from_value(serde_json::json!({ "name": "echo", "kind": "functional", "call": calls })).unwrap();
+        let stdin = payload(&test, "", "def target(value):\n    return value\n", TOKEN, &str::to_owned);
+        let limits = Limits { output_bytes: CHANNEL_BYTES, ..Limits::default() };
+        let program = Program { source: CALL_HARNESS.as_bytes().to_vec(), stdin, limits, ..Program::default() };
+        let outcome = Sandbox::start(1).unwrap().run(&program).unwrap();
+        assert_eq!(outcome.end, End::Exited { code: 0 }, "{}", String::from_utf8_lossy(&outcome.stderr));
+        let report = CallReport::read(&outcome.channel, TOKEN, NUM_VALUES);
+        assert_eq!((report.calls.len(), report.fault, report.tamper), (NUM_VALUES, None, vec![]));
+        for (at, (call, record)) in test.call.iter().zip(&report.calls).enumerate() {
+            for equality in [Equality::Python, Equality::Json, Equality::Exact] {
+                let comparison = Comparison { equality, ..Comparison::default() };
+                let judged = |call: &Call| judge(call, record, &comparison, b"", &str::to_owned);
+                assert_eq!(judged(call), None, "{:?}", call.args);
+                let other = changed(&call.args[0], &mut (at * 7919));
+                let wrong = judged(&Call { returns: Some(other.clone()), ..call.clone() });
+                assert!(matches!(wrong, Some(Wrong::Value { .. })), "{:?}\n{other:?}", call.args);
+            }
+        }
+    }
+}

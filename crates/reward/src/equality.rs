@@ -38,10 +38,8 @@ enum Number<'a> {
 impl Policy {
     fn equal(self, left: &Found, right: &Found) -> bool {
         let is_exact = self.equality == Equality::Exact;
-        if !is_exact {
-            if let Some((left, right)) = self.number(left).zip(self.number(right)) {
-                return self.numbers_equal(&left, &right);
-            }
+        if !is_exact && let Some((left, right)) = self.number(left).zip(self.number(right)) {
+            return self.numbers_equal(&left, &right);
         }
         match (left, right) {
             (Found::Subclass { base, .. }, other) | (other, Found::Subclass { base, .. }) => {

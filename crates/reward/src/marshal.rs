@@ -27,7 +27,9 @@ fn write_to(value: &Plain, out: &mut Vec<u8>) {
     let many = |tag: u8, items: &[Plain], out: &mut Vec<u8>| {
         out.push(tag);
         out.extend((items.len() as i32).to_le_bytes());
-        items.iter().for_each(|item| write_to(item, out));
+        for item in items {
+            write_to(item, out);
+        }
     };
     match value {
         Plain::None => out.push(b'N'),

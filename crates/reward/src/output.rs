@@ -8,7 +8,7 @@ pub(crate) fn first_difference(found: &[u8], expected: &str, comparison: &Compar
     if comparison.text == TextPolicy::Exact && comparison.tolerance.is_none() {
         return (found != expected).then(|| {
             let same = found.iter().zip(expected).take_while(|(left, right)| left == right).count();
-            1 + found[..same].iter().filter(|byte| **byte == b'\n').count()
+            found[..same].split(|byte| *byte == b'\n').count()
         });
     }
     let (found, expected) = (lines(found, comparison.text), lines(expected, comparison.text));

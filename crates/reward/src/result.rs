@@ -1,6 +1,6 @@
 //! What one test showed about a completion, why it did not pass, and what looked like cheating.
 
-use codeward_sandbox::End;
+use codeward_sandbox::{End, Outcome};
 use serde::{Deserialize, Serialize};
 
 /// What one test showed about a completion. Machinery failures are not here: they are the sandbox's errors.
@@ -197,8 +197,8 @@ impl TamperKind {
 }
 
 /// How a process ended, in words.
-pub(crate) fn ending(end: &End) -> String {
-    match end {
+pub(crate) fn ending(outcome: &Outcome) -> String {
+    match &outcome.end {
         End::Exited { code } => format!("exited with status {code}"),
         End::Signalled { signal } => format!("was ended by signal {signal}"),
         other => {

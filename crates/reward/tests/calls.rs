@@ -20,7 +20,7 @@ fn task(tests: Vec<Value>) -> Task {
     task
 }
 
-fn calls(calls: Value) -> Value {
+fn calls(calls: &Value) -> Value {
     json!({ "name": "calls", "kind": "functional", "cpu_ms": 1000, "call": calls })
 }
 
@@ -41,8 +41,8 @@ fn judge_one(test: Value, completion: &str) -> TestResult {
     judge(&task(vec![test]), &[completion]).remove(0)
 }
 
-fn failure_of_call(call: usize, wrong: Wrong) -> Option<Failure> {
-    Some(Failure::Call { call, wrong })
+fn of_call(call: usize, wrong: Wrong) -> Failure {
+    Failure::Call { call, wrong }
 }
 
 #[test]
@@ -62,7 +62,7 @@ def target(name, times=1):
     return answers[name]
 "#;
     let big = format!("0x{:x}", 0) + &power_of_three(500);
-    let test = calls(json!([
+    let test = calls(&json!([
         { "args": ["big"], "returns": { "$int": big } },
         { "args": ["float"], "returns": 0.3 },
         { "args": ["nan"], "returns": [{ "$float": "nan" }, { "$float": "inf" }, 0] },
@@ -112,17 +112,17 @@ fn every_call_gets_arguments_of_its_own() {
         "args": [[0], { "k": { "$set": [1] } }],
         "returns": { "$tuple": [[0, 1], { "k": { "$set": [1, 2] } }] },
     });
-    assert_eq!(judge_one(calls(json!([call, call, call])), code).failure, None);
+    assert_eq!(judge_one(calls(&json!([call, call, call])), code).failure, None);
 }
 
 #[test]
 fn what_a_call_prints_is_its_own() {
     let code = "import os\nprint('loading')\ndef target(word):\n    print(word, end=' \\n\\n')\n    os.write(1, b'direct\\n') if word == 'c' else None\n";
     let printed = |word: &str, stdout: &str| json!({ "args": [word], "stdout": stdout });
-    let good = calls(json!([printed("a", "a\n"), { "args": ["b"] }, printed("c", "direct\nc")]));
+    let good = calls(&json!([printed("a", "a\n"), { "args": ["b"] }, printed("c", "direct\nc")]));
     // What was printed is behind what was written past the buffer.
     assert_eq!(judge_one(good, code).failure, None);
-    let bad = judge_one(calls(json!([printed("a", "a\n"), printed("b", "a\n")])), code);
+    let bad = judge_one(calls(&json!([printed("a", "a\n"), printed("b", "a\n")])), code);
     assert_eq!(bad.failure, Some(Failure::Call { call: 1, wrong: Wrong::Output { line: 1 } }));
 }
 
@@ -139,7 +139,7 @@ def target(what):
     if what == "exit": raise SystemExit(0)
     raise Rejected
 "#;
-    let raises = |what: &str, kind: &str| calls(json!([{ "args": [what], "raises": kind }]));
+    let raises = |what: &str, kind: &str| calls(&json!([{ "args": [what], "raises": kind }]));
     for (what, kind) in [
         ("real", "KeyError"),
         ("real", "LookupError"),
@@ -165,17 +165,17 @@ def target(what):
         ("other", "json.Rejected", "candidate.Rejected"),
     ] {
         let wrong = Wrong::Raised { error: error.to_owned() };
-        assert_eq!(judge_one(raises(what, kind), code).failure, failure_of_call(0, wrong), "{what} {kind}");
+        assert_eq!(judge_one(raises(what, kind), code).failure, Some(of_call(0, wrong)), "{what} {kind}");
     }
-    let missing = calls(json!([{ "function": "absent", "raises": "NameError" }]));
-    assert_eq!(judge_one(missing, code).failure, failure_of_call(0, Wrong::Missing));
-    let silent = judge_one(calls(json!([{ "raises": "ValueError" }])), "def target():\n    return 1\n");
-    assert_eq!(silent.failure, failure_of_call(0, Wrong::DidNotRaise));
+    let missing = calls(&json!([{ "function": "absent", "raises": "NameError" }]));
+    assert_eq!(judge_one(missing, code).failure, Some(of_call(0, Wrong::Missing)));
+    let silent = judge_one(calls(&json!([{ "raises": "ValueError" }])), "def target():\n    return 1\n");
+    assert_eq!(silent.failure, Some(of_call(0, Wrong::DidNotRaise)));
 }
 
 /// Doubles a number, four times.
 fn doubling() -> Value {
-    calls(json!([
+    calls(&json!([
         { "args": [1], "returns": 2 }, { "args": [2], "returns": 4 }, { "args": [3], "returns": 6 }, { "args": [10], "returns": 20 },
     ]))
 }
@@ -289,36 +289,47 @@ fn objects_that_lie_about_themselves_are_taken_for_what_they_are() {
 
 #[test]
 fn values_that_cannot_be_read_have_outcomes_of_their_own() {
-    let of_call = |wrong| Failure::Call { call: 0, wrong };
     check(&[
-        Cheat { code: "def target(x):\n    return 'x' * 5_000_000\n", failure: of_call(Wrong::TooLarge), signs: &[] },
-        Cheat { code: "def target(x):\n    return 1 << 40_000_000\n", failure: of_call(Wrong::TooLarge), signs: &[] },
-        Cheat { code: "def target(x):\n    return [0] * 5_000_000\n", failure: of_call(Wrong::TooLarge), signs: &[] },
+        Cheat {
+            code: "def target(x):\n    return 'x' * 5_000_000\n",
+            failure: of_call(0, Wrong::TooLarge),
+            signs: &[],
+        },
+        Cheat {
+            code: "def target(x):\n    return 1 << 40_000_000\n",
+            failure: of_call(0, Wrong::TooLarge),
+            signs: &[],
+        },
+        Cheat {
+            code: "def target(x):\n    return [0] * 5_000_000\n",
+            failure: of_call(0, Wrong::TooLarge),
+            signs: &[],
+        },
         Cheat {
             code: "def target(x):\n    a = []\n    a.append(a)\n    return a\n",
-            failure: of_call(Wrong::TooDeep),
+            failure: of_call(0, Wrong::TooDeep),
             signs: &[],
         },
         Cheat {
             code: "def target(x):\n    a = 2\n    for _ in range(101):\n        a = [a]\n    return a\n",
-            failure: of_call(Wrong::TooDeep),
+            failure: of_call(0, Wrong::TooDeep),
             signs: &[],
         },
     ]);
     // Small in memory, endless when written out.
     let doubled = "def target():\n    a = []\n    for _ in range(60):\n        a = [a, a]\n    return a\n";
-    let mut test = calls(json!([{ "returns": [] }]));
+    let mut test = calls(&json!([{ "returns": [] }]));
     test["cpu_ms"] = json!(4000);
-    assert_eq!(judge_one(test, doubled).failure, failure_of_call(0, Wrong::TooLarge));
+    assert_eq!(judge_one(test, doubled).failure, Some(of_call(0, Wrong::TooLarge)));
     let at_the_limit = "def target(depth):\n    a = []\n    for _ in range(depth):\n        a = [a]\n    return a\n";
     let mut nested = json!([]);
     for _ in 0..99 {
         nested = json!([nested]);
     }
-    assert_eq!(judge_one(calls(json!([{ "args": [99], "returns": nested }])), at_the_limit).failure, None);
+    assert_eq!(judge_one(calls(&json!([{ "args": [99], "returns": nested }])), at_the_limit).failure, None);
     // One value that is too large does not use up the room of the others.
     let second = "def target(size):\n    return 'x' * size\n";
-    let test = calls(json!([{ "args": [5_000_000] }, { "args": [300_000], "returns": "x".repeat(300_000) }]));
+    let test = calls(&json!([{ "args": [5_000_000] }, { "args": [300_000], "returns": "x".repeat(300_000) }]));
     assert_eq!(judge_one(test, second).failure, None);
 }
 
@@ -584,7 +595,7 @@ fn the_stages_of_calls() {
 #[test]
 fn partial_credit_counts_tests_of_every_form() {
     let tests = vec![
-        calls(json!([{ "args": [1], "returns": 2 }])),
+        calls(&json!([{ "args": [1], "returns": 2 }])),
         json!({ "name": "negative", "kind": "functional", "call": [{ "args": [-1], "returns": -2 }] }),
         json!({ "name": "act", "kind": "functional", "act": "attempt('v', target, 2)", "expect": [{ "value": "v", "equals": 4 }] }),
         json!({ "name": "run", "kind": "functional", "run": { "stdout": "ready\n" } }),
