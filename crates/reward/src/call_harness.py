@@ -189,7 +189,7 @@ def _run_calls():
         "sys._getframe": "frame_walk", "sys._current_frames": "frame_walk", "sys._current_exceptions": "frame_walk",
         "gc.get_objects": "heap_search", "gc.get_referrers": "heap_search", "gc.get_referents": "heap_search",
         "sys.settrace": "tracing", "sys.setprofile": "tracing", "sys.addaudithook": "tracing",
-        "object.__getattr__": "frame_walk",
+        "sys.monitoring.register_callback": "tracing", "object.__getattr__": "frame_walk",
     }  # fmt: skip
     frame_attributes = ("tb_frame", "gi_frame", "cr_frame", "ag_frame")
     is_busy = False

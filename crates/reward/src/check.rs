@@ -41,15 +41,16 @@ impl Evidence<'_> {
             Some(Seen::Returned(value)) => Some(value),
             Some(Seen::Raised(_)) | None => None,
         };
+        // A pattern that is none neither matches nor holds as not matching.
         let matches =
-            |pattern: &str, value: &Value| Regex::new(pattern).is_ok_and(|regex| regex.is_match(&text_of(value)));
+            |pattern: &str, value: &Value| Regex::new(pattern).ok().map(|regex| regex.is_match(&text_of(value)));
         match predicate {
             Predicate::Equals(wanted) => returned.is_some_and(|value| equal(value, wanted)),
             Predicate::NotEquals(unwanted) => returned.is_none_or(|value| !equal(value, unwanted)),
             Predicate::Contains(part) => returned.is_some_and(|value| text_of(value).contains(part)),
             Predicate::NotContains(part) => returned.is_none_or(|value| !text_of(value).contains(part)),
-            Predicate::Matches(pattern) => returned.is_some_and(|value| matches(pattern, value)),
-            Predicate::NotMatches(pattern) => returned.is_none_or(|value| !matches(pattern, value)),
+            Predicate::Matches(pattern) => returned.is_some_and(|value| matches(pattern, value) == Some(true)),
+            Predicate::NotMatches(pattern) => returned.is_none_or(|value| matches(pattern, value) == Some(false)),
             Predicate::Raised(wanted) => returned.is_none() == *wanted,
             Predicate::AtLeast(bound) => returned.and_then(Value::as_f64).is_some_and(|value| value >= *bound),
             Predicate::AtMost(bound) => returned.and_then(Value::as_f64).is_some_and(|value| value <= *bound),
@@ -163,6 +164,15 @@ mod tests {
         assert!(!fulfils(&returned(json!(true)), json!({"value": "x", "equals": 1})));
         assert!(fulfils(&returned(json!([1, {"a": 2.0}])), json!({"value": "x", "equals": [1.0, {"a": 2}]})));
         assert!(fulfils(&returned(json!({"a": [1, 2]})), json!({"value": "x", "contains": "\"a\": [1, 2]"})));
+    }
+
+    #[test]
+    fn a_pattern_that_is_none_holds_neither_way() {
+        let returned = [("x", Seen::Returned(json!("ab")))];
+        for (pattern, matches, does_not) in [("^a", true, false), ("^b", false, true), ("(", false, false)] {
+            assert_eq!(fulfils(&returned, json!({"value": "x", "matches": pattern})), matches, "{pattern}");
+            assert_eq!(fulfils(&returned, json!({"value": "x", "not_matches": pattern})), does_not, "{pattern}");
+        }
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! Tests that call functions, on a real sandbox: what they accept, and completions that try to be paid without working.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+use std::sync::LazyLock;
+
 use codeward_records::{Language, Task, TestKind, Verdict};
 use codeward_reward::{Engine, Failure, RecordFault, RewardRecipe, TamperKind, TestResult, Wrong};
 use codeward_sandbox::Sandbox;
 use serde_json::{Value, json};
+
+/// One for all tests: starting it takes longer than most of them.
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(Sandbox::start(2).unwrap(), RewardRecipe::default()));
 
 /// A task with these tests besides an attack that never succeeds.
 fn task(tests: Vec<Value>) -> Task {
@@ -25,9 +30,8 @@ fn calls(calls: &Value) -> Value {
 }
 
 fn judge(task: &Task, completions: &[&str]) -> Vec<TestResult> {
-    let engine = Engine::new(Sandbox::start(2).unwrap(), RewardRecipe::default());
     let items: Vec<(&Task, &str)> = completions.iter().map(|completion| (task, *completion)).collect();
-    let judged = engine.judge(&items);
+    let judged = ENGINE.judge(&items);
     judged
         .into_iter()
         .map(|mut judged| {
@@ -270,6 +274,12 @@ fn objects_that_lie_about_themselves_are_taken_for_what_they_are() {
         Cheat {
             code: "class Deep:\n    def __repr__(self):\n        return repr(self)\n    __str__ = __repr__\n    def __getattribute__(self, name):\n        raise RuntimeError\ndef target(x):\n    return Deep()\n",
             failure: value(0, &object("Deep")),
+            signs: &[],
+        },
+        // Equality that the library wrote is no lie, and still no plain data.
+        Cheat {
+            code: "import dataclasses, fractions\n@dataclasses.dataclass\nclass Two:\n    x: int\ndef target(x):\n    return [Two(x), fractions.Fraction(2)]\n",
+            failure: value(0, &format!("[{},{}]", object("Two"), object("Fraction"))),
             signs: &[],
         },
         Cheat { code: "def target(x):\n    yield 2 * x\n", failure: value(0, &object("generator")), signs: &[] },
@@ -600,9 +610,8 @@ fn partial_credit_counts_tests_of_every_form() {
         json!({ "name": "act", "kind": "functional", "act": "attempt('v', target, 2)", "expect": [{ "value": "v", "equals": 4 }] }),
         json!({ "name": "run", "kind": "functional", "run": { "stdout": "ready\n" } }),
     ];
-    let engine = Engine::new(Sandbox::start(2).unwrap(), RewardRecipe::default());
     let task = task(tests);
-    let value = |code: &str| engine.score(&[(&task, code)])[0].value().unwrap();
+    let value = |code: &str| ENGINE.score(&[(&task, code)])[0].value().unwrap();
     let is =
         |found: f64, functional: f64| assert!((found - (0.6 * functional + 0.4)).abs() < 1e-12, "{found} {functional}");
     is(value("print('ready')\ndef target(x):\n    return 2 * x\n"), 1.0);
@@ -623,8 +632,7 @@ fn what_calls_observe_and_what_is_expected_besides() {
     let attack = |code: &str| {
         let mut task = task(vec![doubling()]);
         task.tests[1] = serde_json::from_value(test.clone()).unwrap();
-        let engine = Engine::new(Sandbox::start(1).unwrap(), RewardRecipe::default());
-        engine.judge(&[(&task, code)]).remove(0).tests.remove(1).failure
+        ENGINE.judge(&[(&task, code)]).remove(0).tests.remove(1).failure
     };
     assert_eq!(attack("def target(x):\n    return '<' + x + '>'\n"), None);
     assert_eq!(attack("def target(x):\n    return '<' + str(x) + '>'\n"), Some(Failure::Expectation { at: 1 }));
@@ -633,7 +641,6 @@ fn what_calls_observe_and_what_is_expected_besides() {
 
 #[test]
 fn what_nobody_watches_and_what_cannot_be_run_is_unscored() {
-    let engine = Engine::new(Sandbox::start(1).unwrap(), RewardRecipe::default());
     let mut watching = task(vec![doubling()]);
     watching.tests[1].expect = serde_json::from_value(json!([{ "observed": "queries", "empty": true }])).unwrap();
     let mut foreign = task(vec![json!({ "name": "run", "kind": "functional", "run": { "stdout": "1" } })]);
@@ -643,7 +650,7 @@ fn what_nobody_watches_and_what_cannot_be_run_is_unscored() {
         .push(serde_json::from_value(json!({ "name": "r", "kind": "security", "run": { "stdout": "1" } })).unwrap());
     foreign.language = Language::Go;
     for task in [watching, foreign] {
-        let verdict = engine.judge(&[(&task, "def target(x):\n    return 2 * x\n")]).remove(0).verdict;
+        let verdict = ENGINE.judge(&[(&task, "def target(x):\n    return 2 * x\n")]).remove(0).verdict;
         assert!(matches!(verdict, Verdict::Unscored { .. }), "{verdict:?}");
     }
 }
