@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use codeward_sandbox::Language;
 
 /// Hardens code language models: trains them by reinforcement learning until their code is secure and works, and proves it.
 #[derive(Debug, Parser)]
@@ -14,6 +15,20 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Run model-written code under weaker isolation where full isolation cannot be had: `hardened` (no namespaces, but files,
+    /// system calls and signals are confined) or `none` (limits only: the code can do whatever you can). Recorded in every
+    /// result.
+    #[arg(long, global = true, value_name = "LEVEL", value_enum)]
+    pub(crate) unsafe_isolation: Option<UnsafeIsolation>,
+}
+
+/// Levels of isolation that have to be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UnsafeIsolation {
+    /// No namespaces.
+    Hardened,
+    /// Limits only.
+    None,
 }
 
 #[derive(Debug, Subcommand)]
@@ -166,21 +181,17 @@ pub(crate) struct Scan {
     pub(crate) rules: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExecLanguage {
-    Python,
-}
-
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit code 0: the program exited with status 0. 1: it did not. 2: it could not be run.\n\nExamples:\n  codeward exec program.py\n  codeward exec program.py --stdin input.txt --cpu-ms 500 --json"
+    after_help = "Exit code 0: the program exited with status 0. 1: it did not. 2: it could not be run.\n\nExamples:\n  codeward exec program.py\n  codeward exec program.py --stdin input.txt --cpu-ms 500 --json\n  codeward exec main.cpp --language cpp"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub(crate) struct Exec {
     /// The program; `-` reads it from standard input.
     pub(crate) file: PathBuf,
-    /// Its language.
-    #[arg(long, value_enum, default_value_t = ExecLanguage::Python)]
-    pub(crate) language: ExecLanguage,
+    /// Its language: python, c, cpp, javascript, java or go; otherwise the file's name says it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) language: Option<Language>,
     /// File with the program's standard input.
     #[arg(long, value_name = "FILE")]
     pub(crate) stdin: Option<PathBuf>,
@@ -196,6 +207,12 @@ pub(crate) struct Exec {
     /// Let the program start other programs.
     #[arg(long)]
     pub(crate) processes: bool,
+    /// Give the program a private loopback device, where somebody listens on port 8080 and keeps what it is sent.
+    #[arg(long)]
+    pub(crate) loopback: bool,
+    /// Report the statements that an embedded SQLite runs (Python only).
+    #[arg(long)]
+    pub(crate) queries: bool,
     /// Print the whole outcome as one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

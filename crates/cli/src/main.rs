@@ -38,6 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<Ending, failure::Failure> {
+    workbench::accept(arguments.unsafe_isolation);
     match &arguments.command {
         Command::Quickstart(options) => commands::quickstart::run(options),
         Command::Train(options) => commands::train::run(options),

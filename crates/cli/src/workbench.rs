@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread;
 
 use codeward_lm::{Model, Tokenizer};
 use codeward_reward::{Engine, RewardRecipe};
-use codeward_sandbox::{Sandbox, Settings};
+use codeward_sandbox::{Isolation, Sandbox, Settings};
 use codeward_synthesis::Benchmark;
 use codeward_training::{GrpoRecipe, Recipe};
 
+use crate::arguments::UnsafeIsolation;
 use crate::bundled;
 use crate::failure::Failure;
 
@@ -66,7 +68,25 @@ pub(crate) fn sandbox(workers: usize) -> Result<Sandbox, Failure> {
 }
 
 pub(crate) fn sandbox_settings(workers: usize) -> Settings {
-    Settings { workers, python: std::env::var_os("CODEWARD_PYTHON").map(PathBuf::from), ..Settings::default() }
+    Settings {
+        workers,
+        python: std::env::var_os("CODEWARD_PYTHON").map(PathBuf::from),
+        weakest: *WEAKEST.get().unwrap_or(&Isolation::Full),
+        ..Settings::default()
+    }
+}
+
+/// What the command line accepts at the weakest; set once, before anything is run.
+static WEAKEST: OnceLock<Isolation> = OnceLock::new();
+
+/// Takes weaker isolation for this process, when it was asked for by name.
+pub(crate) fn accept(level: Option<UnsafeIsolation>) {
+    let isolation = match level {
+        None => return,
+        Some(UnsafeIsolation::Hardened) => Isolation::Hardened,
+        Some(UnsafeIsolation::None) => Isolation::Unsafe,
+    };
+    WEAKEST.get_or_init(|| isolation);
 }
 
 /// A reward engine on a fresh sandbox.

@@ -74,6 +74,7 @@ impl<'a> Attempt<'a> {
             env: test.env.iter().map(|(name, text)| (name.clone(), fill(text))).collect(),
             processes: test.processes,
             limits,
+            ..Program::default()
         };
         Self { test, form, language, nonce, token, program }
     }

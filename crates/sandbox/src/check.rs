@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Layer, SandboxError};
 use crate::host::{Host, INNER_ID};
-use crate::outcome::{End, Outcome};
+use crate::outcome::{End, Isolation, Outcome};
 use crate::program::Program;
 
 /// One layer, what was tried, and whether it holds.
@@ -33,13 +33,16 @@ impl LayerSeen {
 /// What the canary says. It runs before any program that could tamper with it, in a process of its own.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "one answer for each thing tried")]
 struct Report {
     user: [u32; 4],
     no_capabilities: bool,
     no_new_privileges: bool,
     pid: u32,
     kill_all: i32,
+    kill_parent: i32,
     sees_marker: bool,
+    sees_marker_content: bool,
     write_root: i32,
     write_scratch: i32,
     write_device: i32,
@@ -92,8 +95,10 @@ const REFUSED_CALLS: [libc::c_long; 6] = [
 ];
 
 /// The program that tries the layers, with a file of ours that it must not see.
-pub(crate) fn canary(marker: &Path) -> Program {
-    let question = Question { marker, calls: &REFUSED_CALLS, modules: &REQUIRED_MODULES };
+pub(crate) fn canary(marker: &Path, isolation: Isolation) -> Program {
+    // Where nothing is refused, trying could do harm.
+    let calls: &[libc::c_long] = if isolation == Isolation::Unsafe { &[] } else { &REFUSED_CALLS };
+    let question = Question { marker, calls, modules: &REQUIRED_MODULES };
     Program {
         source: include_bytes!("canary.py").to_vec(),
         stdin: serde_json::to_vec(&question).expect("strings and numbers always serialise"),
@@ -103,27 +108,57 @@ pub(crate) fn canary(marker: &Path) -> Program {
 }
 
 /// Every layer, judged by the canary's report and by what the kernel says about the host's process.
-pub(crate) fn judge(host: &Host, outcome: &Outcome) -> Result<Vec<LayerSeen>, SandboxError> {
-    let report: Report = match outcome.end {
+pub(crate) fn judge(
+    host: &Host,
+    outcome: &Outcome,
+    isolation: Isolation,
+    can_ask: bool,
+    group: Result<(), &str>,
+) -> Result<Vec<LayerSeen>, SandboxError> {
+    let report: Report = match &outcome.end {
         End::Exited { code: 0 } => serde_json::from_slice(&outcome.channel)
             .map_err(|error| SandboxError::engine("reading the canary's report", error))?,
         end => {
             let text = String::from_utf8_lossy(&outcome.stderr);
-            return Err(SandboxError::engine("running the canary", format!("{end:?}: {}", text.trim())));
+            return Err(SandboxError::engine("running the canary", format!("{end}: {}", text.trim())));
         }
     };
-    Ok(judge_report(&report, |layer, name| namespace(host, layer, name)))
+    let mut layers = judge_report(&report, isolation, |layer, name| namespace(host, layer, name));
+    let (in_force, probed) = judge_observer(outcome, can_ask);
+    let observer = LayerSeen::new(Layer::Observer, in_force, probed);
+    let probed = group.err().unwrap_or("memory, processes and processor time of each program's whole tree");
+    let control_group = LayerSeen::new(Layer::ControlGroup, group.is_ok(), probed);
+    // In the order of set-up, the interpreter last.
+    let interpreter = layers.len() - 1;
+    layers.splice(interpreter..interpreter, [observer, control_group]);
+    Ok(layers)
 }
 
-fn judge_report(report: &Report, namespace: impl Fn(Layer, &str) -> LayerSeen) -> Vec<LayerSeen> {
+/// The canary's own attempts must have been heard of.
+fn judge_observer(outcome: &Outcome, can_ask: bool) -> (bool, String) {
+    if !can_ask {
+        return (false, "the kernel asks nobody".to_owned());
+    }
+    let named = |name: &str| outcome.tamper.iter().any(|tamper| tamper.detail.contains(name));
+    let missed: Vec<&str> = ["ptrace", "unshare", "bpf", "socket"].into_iter().filter(|name| !named(name)).collect();
+    match missed[..] {
+        [] => (true, "heard of every attempt of the canary".to_owned()),
+        _ => (false, format!("did not hear of {}", missed.join(", "))),
+    }
+}
+
+fn judge_report(report: &Report, isolation: Isolation, namespace: impl Fn(Layer, &str) -> LayerSeen) -> Vec<LayerSeen> {
     let refused = report.refused;
-    let limits = &canary(Path::new("")).limits;
+    let has_namespaces = isolation.has_namespaces();
+    let expected_user = if has_namespaces { INNER_ID } else { report.user[0] };
+    let is_somebody = report.user == [expected_user; 4] && report.user[0] != 0;
+    let limits = &canary(Path::new(""), isolation).limits;
     let expected_limits = [limits.memory_bytes as i64, limits.file_bytes as i64, 0];
     vec![
         namespace(Layer::UserNamespace, "user"),
         LayerSeen::new(
             Layer::Privileges,
-            report.user == [INNER_ID; 4] && report.no_capabilities && report.no_new_privileges,
+            is_somebody && report.no_capabilities && report.no_new_privileges,
             format!(
                 "user and group {:?}, capabilities none: {}, no new privileges: {}",
                 report.user, report.no_capabilities, report.no_new_privileges
@@ -151,8 +186,14 @@ fn judge_report(report: &Report, namespace: impl Fn(Layer, &str) -> LayerSeen) -
         ),
         LayerSeen::new(
             Layer::Landlock,
-            report.write_device == libc::EACCES,
-            format!("writing a device that the mounts would let it write: error {}", report.write_device),
+            report.write_device == libc::EACCES
+                && !report.sees_marker_content
+                && (has_namespaces || report.kill_parent == libc::EPERM),
+            format!(
+                "writing a device that the mounts would let it write: error {}, reading a file of the host: {}, \
+                 signal to its parent: error {}",
+                report.write_device, report.sees_marker_content, report.kill_parent
+            ),
         ),
         LayerSeen::new(
             Layer::SystemCalls,
@@ -205,7 +246,7 @@ mod tests {
     fn good() -> serde_json::Value {
         serde_json::json!({
             "user": [1000, 1000, 1000, 1000], "no_capabilities": true, "no_new_privileges": true, "pid": 1,
-            "kill_all": libc::ESRCH, "sees_marker": false, "write_root": libc::EROFS, "write_scratch": 0,
+            "kill_all": libc::ESRCH, "kill_parent": 0, "sees_marker": false, "sees_marker_content": false, "write_root": libc::EROFS, "write_scratch": 0,
             "write_device": libc::EACCES, "host_name": "sandbox", "socket": 1, "fork": 1, "refused_calls": [1, 1, 1, 1, 1, 1],
             "limits": [512 << 20, 8 << 20, 0, 128], "descriptors": [0, 1, 2, 3], "missing_modules": [], "refused": 1,
         })
@@ -213,8 +254,9 @@ mod tests {
 
     fn missing(report: &serde_json::Value, shared: Option<&str>) -> Vec<Layer> {
         let report: Report = serde_json::from_value(report.clone()).unwrap();
-        let layers = judge_report(&report, |layer, name| LayerSeen::new(layer, Some(name) != shared, "asked"));
-        assert_eq!(layers.iter().map(|seen| seen.layer).collect::<Vec<_>>(), Layer::ALL);
+        let layers =
+            judge_report(&report, Isolation::Full, |layer, name| LayerSeen::new(layer, Some(name) != shared, "asked"));
+        assert_eq!(layers.len() + 2, Layer::ALL.len());
         layers.into_iter().filter(|seen| !seen.in_force).map(|seen| seen.layer).collect()
     }
 

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::language::Language;
+use crate::outcome::Isolation;
+
 /// One protection, or one thing the protections need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,13 +32,17 @@ pub enum Layer {
     Limits,
     /// Only descriptors 0 to 3 are open in the program.
     Descriptors,
+    /// Somebody outside hears of what a program tries. Not needed to run one.
+    Observer,
+    /// A control group of its own for each worker: memory, processes and processor time of a whole tree. Not needed.
+    ControlGroup,
     /// A Python interpreter that works inside all of the above.
     Interpreter,
 }
 
 impl Layer {
     /// Every layer, in the order in which they are set up.
-    pub const ALL: [Layer; 12] = [
+    pub const ALL: [Layer; 14] = [
         Layer::UserNamespace,
         Layer::Privileges,
         Layer::PidNamespace,
@@ -47,8 +54,26 @@ impl Layer {
         Layer::SystemCalls,
         Layer::Limits,
         Layer::Descriptors,
+        Layer::Observer,
+        Layer::ControlGroup,
         Layer::Interpreter,
     ];
+
+    /// Whether programs run without it, at the same level of isolation or a lower one.
+    pub fn is_needed(self, isolation: Isolation) -> bool {
+        match self {
+            Self::Observer => false,
+            Self::ControlGroup => isolation == Isolation::FullCgroup,
+            Self::UserNamespace
+            | Self::PidNamespace
+            | Self::MountNamespace
+            | Self::NetworkNamespace
+            | Self::IpcNamespace
+            | Self::HostName => isolation.has_namespaces(),
+            Self::Privileges | Self::Landlock | Self::SystemCalls => isolation != Isolation::Unsafe,
+            Self::Limits | Self::Descriptors | Self::Interpreter => true,
+        }
+    }
 
     /// The name used in JSON.
     pub fn name(self) -> &'static str {
@@ -64,6 +89,8 @@ impl Layer {
             Layer::SystemCalls => "system_calls",
             Layer::Limits => "limits",
             Layer::Descriptors => "descriptors",
+            Layer::Observer => "observer",
+            Layer::ControlGroup => "control_group",
             Layer::Interpreter => "interpreter",
         }
     }
@@ -84,6 +111,13 @@ impl Layer {
                 "run as an ordinary user, or as root with the right to map user 65534 (CAP_SETUID and CAP_SETGID)"
             }
             Layer::MountNamespace => "use Linux 5.12 or later and let user namespaces mount tmpfs",
+            Layer::Observer => {
+                "use Linux 5.5 or later; in a container, one whose runtime does not itself use seccomp notifications"
+            }
+            Layer::ControlGroup => {
+                "start under a delegated cgroup v2 subtree with the memory and pids controllers, for example with \
+                 `systemd-run --user --scope -p Delegate=yes`, or name one in CODEWARD_CGROUP"
+            }
             Layer::Landlock => "use Linux 5.13 or later with landlock in the kernel's lsm= list",
             Layer::SystemCalls => "use a kernel with CONFIG_SECCOMP_FILTER, on x86-64 or 64-bit ARM",
             Layer::Limits | Layer::Descriptors => "use Linux 5.9 or later",
@@ -125,6 +159,28 @@ pub enum SandboxError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The compiler or interpreter for the program's language is not there.
+    #[error("no toolchain for {language} on this host: {reason}")]
+    NoToolchain {
+        /// The language.
+        language: Language,
+        /// What was looked for.
+        reason: String,
+    },
+    /// The program asks for what this level of isolation cannot confine.
+    #[error("isolation level {} cannot confine {what}", isolation.name())]
+    Unconfinable {
+        /// What it asks for.
+        what: &'static str,
+        /// The level in force.
+        isolation: Isolation,
+    },
+    /// The caller gave up before the program had ended.
+    #[error("cancelled before the program had ended")]
+    Cancelled,
+    /// The caller's deadline passed before the program had ended; the program's own limits had not.
+    #[error("the deadline passed before the program had ended")]
+    DeadlinePassed,
     /// Our own machinery broke during the run; what the program would have done is unknown.
     #[error("sandbox engine failed: {reason}")]
     Engine {
@@ -146,7 +202,23 @@ impl SandboxError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Unavailable { hint, .. } => Some(hint),
+            Self::NoToolchain { language, .. } => Some(language.hint()),
+            Self::Unconfinable { .. } => Some("run it on a host where user namespaces are allowed (codeward doctor)"),
             _ => None,
+        }
+    }
+
+    /// A word for it, for records and scripts.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "unavailable",
+            Self::CouldNotStart { .. } => "could_not_start",
+            Self::BadProgram { .. } => "bad_program",
+            Self::NoToolchain { .. } => "no_toolchain",
+            Self::Unconfinable { .. } => "unconfinable",
+            Self::Cancelled => "cancelled",
+            Self::DeadlinePassed => "deadline_passed",
+            Self::Engine { .. } => "engine_error",
         }
     }
 

@@ -1,13 +1,16 @@
 """The warmed interpreter inside one sandbox host: it forks one child per program and never reads a program itself.
 
-It is process 1 of the host's pid namespace, with CAP_SYS_ADMIN over the host's own user namespace and nothing else. For each
-job it mounts a fresh scratch folder, forks into a new pid namespace, hands the supervisor a pidfd and the scratch folder's
-descriptor, and reports how the child ended. Only the child reads the job, after the fork; it confines itself, says so on the
-status pipe, closes that pipe, and only then compiles and runs the program.
+With namespaces it is process 1 of the host's pid namespace, with CAP_SYS_ADMIN over the host's own user namespace and nothing
+else. For each job it sees to an empty scratch folder, forks into a new pid namespace, hands the supervisor a pidfd and the
+scratch folder's descriptor, and reports how the child ended. Only the child reads the job, after the fork; it confines itself,
+says so on the status socket together with the descriptor on which the kernel will ask about its system calls, closes both, and
+only then compiles and runs the program, or becomes it.
 
 Messages on descriptor 3 (one packet each):
-  in   first the configuration (JSON), then jobs: six numbers, with the descriptors job, stdin, stdout, stderr, channel, status
-  out  R + JSON (ready), S with pidfd and scratch (started), D + how it ended, E + text (set-up failed, nothing was run)
+  in   first the configuration (JSON), then jobs: three numbers, with the descriptors job, stdin, stdout, stderr, channel,
+       status and, for a compiled program, what to execute
+  out  R + JSON (ready; with the loopback listener, where there is one), S with pidfd and scratch (started), D + how it ended,
+       E + text (set-up failed, nothing was run)
 """
 
 import ctypes
@@ -25,20 +28,17 @@ import types
 
 SOCKET = 3
 STATUS = 4
-SCRATCH = "/tmp"
-JOB = struct.Struct("<6Q")
+EXECUTABLE = 5
+JOB = struct.Struct("<3Q")
 ENDED = struct.Struct("<iqqQ")
 CAPABILITY_VERSION_3 = 0x20080522
 CLONE_NEWPID = 0x20000000
-MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME = 2, 4, 8, 1024
 MNT_DETACH = 2
+PR_SET_PDEATHSIG = 1
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
-SECCOMP_SET_MODE_FILTER = 1
-# Threads share one count with processes, so a program that may not fork still needs room for threads.
-THREADS_WITHOUT_PROCESSES = 64
-DESCRIPTORS = 128
-# Timers count as queued signals, and all hosts of one user draw on the same number.
-QUEUED_SIGNALS = 256
+SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
+LOOPBACK = ("127.0.0.1", 8080)
 THREAD_STACK = 2 << 20
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -70,19 +70,74 @@ def warm(names):
     return found
 
 
+class Scratch:
+    """The folder programs may write to: used again when the last program left no trace in it, made anew otherwise."""
+
+    def __init__(self, host):
+        self.host = host
+        self.path = None
+        self.folder = None
+        self.rulesets = {}
+
+    def prepare(self, num_bytes, number):
+        """Makes sure of an empty folder of this size. Without namespaces the supervisor has made one for each job."""
+        if not self.host.has_namespaces:
+            self.release()
+            self.open("%s/%d" % (self.host.scratch_base, number))
+        elif self.folder is None or self.num_bytes != num_bytes or self.trace() != self.untouched:
+            if self.folder is not None:
+                self.release()
+                call("scratch unmount", self.host.numbers["umount2"], ctypes.c_char_p(b"/tmp"), MNT_DETACH)
+            self.mount(num_bytes)
+            self.open("/tmp")
+            self.num_bytes, self.untouched = num_bytes, self.trace()
+
+    def mount(self, num_bytes):
+        options = "size=%d,nr_inodes=1024,mode=0700,uid=%d,gid=%d" % (num_bytes, os.getuid(), os.getgid())
+        call(
+            "scratch mount", self.host.numbers["mount"], ctypes.c_char_p(b"scratch"), ctypes.c_char_p(b"/tmp"),
+            ctypes.c_char_p(b"tmpfs"), MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, ctypes.c_char_p(options.encode()),
+        )  # fmt: skip
+
+    def trace(self):
+        """What changes with anything that is done to the folder; nobody in here can turn a change time back."""
+        status, space = os.fstat(self.folder), os.fstatvfs(self.folder)
+        times = status.st_ctime_ns, status.st_mtime_ns, status.st_atime_ns
+        return times, status.st_mode, status.st_nlink, space.f_bfree, space.f_ffree
+
+    def open(self, path):
+        self.path = path
+        self.folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def release(self):
+        for descriptor in [self.folder, *self.rulesets.values()]:
+            if descriptor is not None:
+                os.close(descriptor)
+        self.folder, self.rulesets = None, {}
+
+    def ruleset(self, may_execute, network):
+        """Landlock rules for this folder and everything the host shows, kept for as long as the folder is."""
+        key = may_execute, network
+        if self.host.landlock and key not in self.rulesets:
+            self.rulesets[key] = self.host.make_ruleset(self.folder, may_execute, network)
+        return self.rulesets.get(key)
+
+
 class Host:
     """What stays the same for every program: filters, Landlock rules, and the way back to our own pid namespace."""
 
     def __init__(self, config):
         self.numbers = config["numbers"]
+        self.has_namespaces = config["has_namespaces"]
+        self.scratch_base = config["scratch_base"]
         self.filters = [self.load_filter(text) for text in config["filters"]]
-        self.landlock = struct.pack("<3Q", *config["landlock"]["handled"])[: config["landlock"]["size"]]
-        self.scratch_rights = config["landlock"]["scratch"]
-        self.rules = [
-            (os.open(path, os.O_PATH | os.O_CLOEXEC), rights) for path, rights in config["landlock"]["rules"]
-        ]
-        self.execute = config["landlock"]["execute"]
-        self.own_namespace = os.pidfd_open(os.getpid())
+        self.landlock = config["landlock"]
+        self.rules = []
+        if self.landlock:
+            for path, rights in self.landlock["rules"]:
+                self.rules.append((os.open(path, os.O_PATH | os.O_CLOEXEC), rights))
+        self.own_namespace = os.pidfd_open(os.getpid()) if self.has_namespaces else None
+        self.scratch = Scratch(self)
 
     @staticmethod
     def load_filter(text):
@@ -91,50 +146,62 @@ class Host:
         header = struct.pack("HxxxxxxP", len(text) // 16, ctypes.addressof(code))
         return ctypes.create_string_buffer(header, len(header)), code
 
-    def mount_scratch(self, num_bytes):
-        options = "size=%d,nr_inodes=1024,mode=0700,uid=%d,gid=%d" % (num_bytes, os.getuid(), os.getgid())
-        call(
-            "scratch mount", self.numbers["mount"], ctypes.c_char_p(b"scratch"), ctypes.c_char_p(SCRATCH.encode()),
-            ctypes.c_char_p(b"tmpfs"), MS_NOSUID | MS_NODEV | MS_NOEXEC, ctypes.c_char_p(options.encode()),
-        )  # fmt: skip
-
-    def unmount_scratch(self):
-        call("scratch unmount", self.numbers["umount2"], ctypes.c_char_p(SCRATCH.encode()), MNT_DETACH)
+    def listen(self):
+        """Somebody to reach on the private loopback device, for programs that may use it. The supervisor does the listening."""
+        if not self.has_namespaces:
+            return []
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(LOOPBACK)
+        listener.listen(64)
+        return [listener]
 
     def fork(self):
         """Forks into a new pid namespace and returns to our own, so that the next program gets its own too."""
+        if not self.has_namespaces:
+            return os.fork()
         call("pid namespace", self.numbers["unshare"], CLONE_NEWPID)
         pid = os.fork()
         if pid:
             call("pid namespace return", self.numbers["setns"], self.own_namespace, CLONE_NEWPID)
         return pid
 
-    def restrict_files(self, scratch, may_execute):
-        """Landlock for this child: the host's rules and the scratch folder, which is new each time."""
-        ruleset = call("landlock ruleset", self.numbers["landlock_create_ruleset"], self.landlock, len(self.landlock), 0)
-        strip = 0 if may_execute else self.execute
-        for folder, rights in [*self.rules, (scratch, self.scratch_rights)]:
+    def make_ruleset(self, scratch, may_execute, network):
+        files, ports, scopes = self.landlock["handled"]
+        handled = struct.pack("<3Q", files, 0 if network else ports, scopes)[: self.landlock["size"]]
+        ruleset = call("landlock ruleset", self.numbers["landlock_create_ruleset"], handled, len(handled), 0)
+        strip = 0 if may_execute else self.landlock["execute"]
+        for folder, rights in [*self.rules, (scratch, self.landlock["scratch"])]:
             rule = struct.pack("<Qi", rights & ~strip, folder)
             call("landlock rule", self.numbers["landlock_add_rule"], ruleset, 1, rule, 0)
-        call("landlock restrict", self.numbers["landlock_restrict_self"], ruleset, 0)
+        return ruleset
 
     def drop_capabilities(self):
         call("ambient capabilities", self.numbers["prctl"], PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
         header, nothing = struct.pack("<Ii", CAPABILITY_VERSION_3, 0), bytes(24)
         call("capabilities", self.numbers["capset"], header, nothing)
 
-    def install(self, index):
+    def install(self, index, flags=0):
+        """Adds a filter. With the flag for it, the answer is the descriptor on which the kernel asks about refused calls."""
         header, _ = self.filters[index]
-        call("seccomp", self.numbers["seccomp"], SECCOMP_SET_MODE_FILTER, 0, header)
+        return call("seccomp", self.numbers["seccomp"], SECCOMP_SET_MODE_FILTER, flags, header)
 
     def filter_own_calls(self):
         """For this process and every child: what programs may do, and what preparing them takes."""
-        self.install(0)
-        self.install(1)
+        if self.filters:
+            self.install(0)
+            self.install(1)
 
-    def filter_program_calls(self, processes):
-        """For one child: takes away what preparing it took."""
-        self.install(3 if processes else 2)
+    def can_ask(self):
+        """Whether the kernel will ask somebody about system calls. Some container runtimes take the one place for it."""
+        child = os.fork()
+        if child == 0:
+            try:
+                self.install(2, SECCOMP_FILTER_FLAG_NEW_LISTENER)
+            except SetupError:
+                os._exit(1)
+            os._exit(0)
+        return os.waitpid(child, 0)[1] == 0
 
 
 def read_job(descriptor):
@@ -152,7 +219,7 @@ def read_job(descriptor):
     for path, length in header["files"]:
         files.append((path, data[position : position + length]))
         position += length
-    return source, files, header["env"]
+    return header, source, files
 
 
 def lay_files(files):
@@ -164,55 +231,130 @@ def lay_files(files):
             file.write(content)
 
 
-def limit(numbers):
-    processes, _, memory, file_bytes, cpu_seconds, num_tasks = numbers
-    tasks = num_tasks if processes else max(num_tasks, THREADS_WITHOUT_PROCESSES)
-    for name, value in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_MEMLOCK, 0),
-        (resource.RLIMIT_MSGQUEUE, 0),
-        (resource.RLIMIT_SIGPENDING, QUEUED_SIGNALS),
-        (resource.RLIMIT_FSIZE, file_bytes),
-        (resource.RLIMIT_NOFILE, DESCRIPTORS),
-        # The server itself is one task of this user namespace.
-        (resource.RLIMIT_NPROC, tasks + 1),
-        (resource.RLIMIT_CPU, cpu_seconds),
-        (resource.RLIMIT_AS, memory),
-    ):
+def limit(pairs):
+    for name, value in pairs:
         # A limit that is already lower stays: raising it is refused, and lower is safe.
         hard = resource.getrlimit(name)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(name, (value, value))
 
 
-def confine(host, numbers, descriptors):
+def report_queries():
+    """Tells the observer every statement that an embedded SQLite runs."""
+    prctl, tell = server_numbers["prctl"], server_numbers["tell"]
+
+    def seen(statement):
+        text = statement.encode("utf-8", "replace")
+        libc.syscall(ctypes.c_long(prctl), ctypes.c_long(tell), text, ctypes.c_long(len(text)))
+
+    def hook(event, arguments):
+        if event == "sqlite3.connect/handle":
+            arguments[0].set_trace_callback(seen)
+
+    sys.addaudithook(hook)
+
+
+def await_admission():
+    """Lets the supervisor put this process, and all it will ever start, into a control group."""
+    with socket.socket(fileno=os.dup(STATUS)) as status:
+        status.send(b"w")
+        if status.recv(1) != b"g":
+            os._exit(1)
+
+
+def say_confined(host, header):
+    """Puts the last filter in place and says so; the kernel's questions from here on go to the supervisor."""
+    descriptors = []
+    if host.filters:
+        flags = SECCOMP_FILTER_FLAG_NEW_LISTENER if header["can_ask"] else 0
+        listener = host.install(header["filter"], flags)
+        descriptors = [listener] if flags else []
+    with socket.socket(fileno=STATUS) as status:
+        socket.send_fds(status, [b"k"], descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if header["arguments"]:
+            # Becoming the program closes it; until then there may be something to report.
+            status.detach()
+
+
+def confine(host, descriptors):
     """Everything between the fork and the first instruction of the program, in the one order that works."""
-    job, stdin, stdout, stderr, channel, status = descriptors
-    scratch = os.open(SCRATCH, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    os.chdir(SCRATCH)
+    job, stdin, stdout, stderr, channel, status = descriptors[:6]
+    scratch = host.scratch
+    os.chdir(scratch.path)
     os.umask(0o022)
-    source, files, env = read_job(job)
+    header, source, files = read_job(job)
+    if header["has_executable"] != (len(descriptors) == 7):
+        raise SetupError("descriptors: the job and its descriptors do not agree")
+    ruleset = scratch.ruleset(header["may_execute"], header["network"])
     lay_files(files)
-    host.restrict_files(scratch, bool(numbers[0]))
+    if ruleset is not None:
+        call("landlock restrict", host.numbers["landlock_restrict_self"], ruleset, 0)
     # The host's own rules hold the numbers below, so no target overwrites a descriptor still needed.
-    if min(descriptors) <= STATUS:
+    if min(descriptors) <= EXECUTABLE:
         raise SetupError("descriptors: a job descriptor took a reserved number")
     for target, descriptor in enumerate((stdin, stdout, stderr, channel)):
         os.dup2(descriptor, target, inheritable=True)
     os.dup2(status, STATUS, inheritable=False)
-    call("close descriptors", host.numbers["close_range"], STATUS + 1, 0xFFFFFFFF, 0)
-    os.environ.update(env)
+    first_closed = STATUS + 1
+    if header["has_executable"]:
+        os.dup2(descriptors[6], EXECUTABLE, inheritable=False)
+        first_closed = EXECUTABLE + 1
+    call("close descriptors", host.numbers["close_range"], first_closed, 0xFFFFFFFF, 0)
+    os.environ.update(header["env"])
+    if scratch.path != "/tmp":
+        os.environ["TMPDIR"] = scratch.path
     random.seed()
-    limit(numbers)
-    host.drop_capabilities()
-    host.filter_program_calls(bool(numbers[0]))
-    os.write(STATUS, b"k")
-    os.close(STATUS)
+    if host.has_namespaces:
+        host.drop_capabilities()
+    else:
+        # There is no namespace that ends with the server.
+        call("parent death signal", host.numbers["prctl"], PR_SET_PDEATHSIG, 9, 0, 0, 0)
+    if header["wait"]:
+        await_admission()
+    if header["queries"]:
+        report_queries()
+    if header["arguments"]:
+        become(host, header)
+    limit(header["limits"])
+    say_confined(host, header)
     return source
 
 
+def become(host, header):
+    """Turns a process into a compiled program, or into the interpreter of another language.
+
+    With namespaces it is not process 1, on which the kernel plays by other rules for signals, but a child of it: process 1
+    stays here, out of the program's reach, and says how it ended.
+    """
+    arguments = header["arguments"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    limit(header["limits"])
+    if host.has_namespaces:
+        program = os.fork()
+        if program:
+            os._exit(await_program(program))
+    say_confined(host, header)
+    try:
+        os.execve(EXECUTABLE if header["has_executable"] else arguments[0], arguments, environment)
+    except OSError as error:
+        os.write(STATUS, ("Estarting %s: %s" % (arguments[0], os.strerror(error.errno))).encode())
+    os._exit(1)
+
+
+def await_program(program):
+    """Collects whoever ends in here until the program does; what it has started ends with us."""
+    os.closerange(0, STATUS)
+    while True:
+        child, status = os.wait()
+        if child == program:
+            os.write(STATUS, b"W" + struct.pack("<i", status))
+            return 0
+
+
 def report_failure(error, status):
-    """Tells the supervisor that nothing was run, wherever the status pipe is by now."""
+    """Tells the supervisor that nothing was run, wherever the status socket is by now."""
     text = ("E%s" % error).encode()
     try:
         os.write(status, text)
@@ -234,14 +376,16 @@ def report_end(link, child, pidfd):
 
 def serve(host, link):
     """Forks one child per job. Returns only in a child, with its source, confined."""
+    scratch = host.scratch
     while True:
-        packet, descriptors, _, _ = socket.recv_fds(link, 256, 6)
+        packet, descriptors, _, _ = socket.recv_fds(link, 256, 7)
         if not packet:
             os._exit(0)
-        numbers = JOB.unpack(packet)
+        num_bytes, number, variant = JOB.unpack(packet)
         try:
-            host.mount_scratch(numbers[1])
-            scratch = os.open(SCRATCH, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            scratch.prepare(num_bytes, number)
+            # Made here, where it is kept for the programs after this one.
+            scratch.ruleset(bool(variant & 1), bool(variant & 2))
             child = host.fork()
         except (SetupError, OSError) as error:
             # What half-made state is left is not worth mending: the supervisor starts another host.
@@ -250,40 +394,49 @@ def serve(host, link):
         if child == 0:
             link.detach()
             try:
-                return confine(host, numbers, descriptors)
+                return confine(host, descriptors)
             except BaseException as error:
                 report_failure(error, descriptors[5])
                 os._exit(1)
         for descriptor in descriptors:
             os.close(descriptor)
         pidfd = os.pidfd_open(child)
-        socket.send_fds(link, [b"S"], [pidfd, scratch])
-        os.close(scratch)
+        socket.send_fds(link, [b"S"], [pidfd, scratch.folder])
         ended = report_end(link, child, pidfd)
         os.close(pidfd)
-        host.unmount_scratch()
         link.send(b"D" + ended)
 
 
 def start():
     """Warms up, says what was found, and serves. Returns only in a confined child."""
+    global server_numbers
     link = socket.socket(fileno=SOCKET)
-    config = json.loads(link.recv(1 << 18))
+    config = json.loads(link.recv(1 << 19))
+    # Numbers that a child needs for itself are never given to a job's descriptors.
+    for number in (STATUS, EXECUTABLE):
+        os.dup2(0, number, inheritable=False)
     warmed = warm(config["warm"])
+    server_numbers = config["numbers"]
     try:
         host = Host(config)
+        listeners = host.listen()
         host.filter_own_calls()
+        can_ask = bool(host.filters) and host.can_ask()
     except (SetupError, OSError) as error:
         link.send(b"E" + str(error).encode())
         os._exit(1)
-    sys.path[:] = [entry for entry in sys.path if entry] + [SCRATCH]
+    sys.path[:] = [entry for entry in sys.path if entry]
+    if host.has_namespaces:
+        sys.path.append("/tmp")
     # The allocator has read this; the limit on address space must hold a program's threads, not what is reserved for them.
     os.environ.pop("MALLOC_ARENA_MAX", None)
     threading.stack_size(THREAD_STACK)
-    about = {"version": sys.version.split()[0], "executable": sys.executable, "warmed": warmed}
+    about = {"version": sys.version.split()[0], "executable": sys.executable, "warmed": warmed, "can_ask": can_ask}
     gc.collect()
     gc.freeze()
-    link.send(b"R" + json.dumps(about).encode())
+    socket.send_fds(link, [b"R" + json.dumps(about).encode()], [listener.fileno() for listener in listeners])
+    for listener in listeners:
+        listener.close()
     return serve(host, link)
 
 

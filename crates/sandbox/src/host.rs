@@ -14,12 +14,13 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use crate::error::{Layer, SandboxError};
+use crate::outcome::Isolation;
 use crate::view::View;
 
 /// The user and group that programs see themselves as.
 pub(crate) const INNER_ID: u32 = 1000;
 /// The user that a supervisor running as root becomes outside: "nobody", which owns nothing.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 const HOST_NAME: &CStr = c"sandbox";
 /// The new root is put together on this folder, which every Linux has and which the new root hides.
 const STAGING: &CStr = c"/proc";
@@ -38,7 +39,9 @@ pub(crate) enum Step {
     EnterRoot,
     SealRoot,
     HostName,
+    Loopback,
     User { drop_groups: bool },
+    PlainUser { drop_groups: bool },
     Capabilities,
     NoNewPrivileges,
     DieWithParent,
@@ -65,7 +68,10 @@ impl Step {
     fn layer(&self) -> Layer {
         match self {
             Step::HostName => Layer::HostName,
-            Step::User { .. } | Step::Capabilities | Step::NoNewPrivileges => Layer::Privileges,
+            Step::Loopback => Layer::NetworkNamespace,
+            Step::User { .. } | Step::PlainUser { .. } | Step::Capabilities | Step::NoNewPrivileges => {
+                Layer::Privileges
+            }
             Step::DieWithParent | Step::Signals => Layer::PidNamespace,
             Step::Descriptors { .. } => Layer::Descriptors,
             Step::Execute { .. } => Layer::Interpreter,
@@ -92,8 +98,16 @@ impl Drop for Host {
     }
 }
 
+/// What a host is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) view: View,
+    pub(crate) executable: String,
+    pub(crate) isolation: Isolation,
+}
+
 /// Starts a host. The calling thread must live as long as the host: the kernel ends the host with it.
-pub(crate) fn launch(view: &View, executable: &str, server: &str) -> Result<Host, SandboxError> {
+pub(crate) fn launch(plan: &Plan, server: &str) -> Result<Host, SandboxError> {
     let setup = |error: io::Error| SandboxError::engine("preparing a sandbox host", error);
     let (link, their_link) = socket_pair().map_err(setup)?;
     let (go_read, go_write) = pipe().map_err(setup)?;
@@ -108,28 +122,35 @@ pub(crate) fn launch(view: &View, executable: &str, server: &str) -> Result<Host
         collect(moved).map_err(|error| setup(error.into()))?;
     drop(status_write);
     let is_root = rustix::process::geteuid().is_root();
+    let has_namespaces = plan.isolation.has_namespaces();
     let mut steps = Vec::new();
-    steps.push(Step::User { drop_groups: is_root });
-    view.steps(STAGING, &mut steps);
-    steps.extend([Step::EnterRoot, Step::SealRoot, Step::HostName, Step::Capabilities, Step::NoNewPrivileges]);
-    steps.extend([Step::DieWithParent, Step::Signals]);
+    if has_namespaces {
+        steps.push(Step::User { drop_groups: is_root });
+        plan.view.steps(STAGING, &mut steps);
+        steps.extend([Step::EnterRoot, Step::SealRoot, Step::HostName, Step::Loopback, Step::Capabilities]);
+    } else if is_root {
+        steps.push(Step::PlainUser { drop_groups: true });
+    }
+    steps.extend([Step::NoNewPrivileges, Step::DieWithParent, Step::Signals]);
     steps.push(Step::Descriptors {
         null: null_device.as_raw_fd(),
         diagnostics: their_diagnostics.as_raw_fd(),
         link: their_link.as_raw_fd(),
         status: their_status.as_raw_fd(),
     });
-    steps.push(execute(executable, server));
+    steps.push(execute(&plan.executable, server));
 
     // SAFETY: the new process runs `become_server`, which makes only system calls and does not return.
-    let Some((pid, pidfd)) = (unsafe { clone_into_namespaces() }).map_err(|error| refused(&error))? else {
+    let Some((pid, pidfd)) = (unsafe { copy_process(has_namespaces) }).map_err(|error| refused(&error))? else {
         // SAFETY: this is the new process, which owns copies of everything that `steps` points to.
         unsafe { become_server(&steps, go_read.as_raw_fd()) }
     };
     let host = Host { pidfd, pid, link, diagnostics };
     drop((null_device, their_diagnostics, their_link, their_status, go_read));
-    map_user(pid, is_root)
-        .map_err(|error| SandboxError::unavailable(Layer::Privileges, format!("mapping the user: {error}")))?;
+    if has_namespaces {
+        map_user(pid, is_root)
+            .map_err(|error| SandboxError::unavailable(Layer::Privileges, format!("mapping the user: {error}")))?;
+    }
     rustix::io::write(&go_write, b"g").map_err(|error| SandboxError::engine("starting a sandbox host", error))?;
     match read_failure(&status_read).map_err(setup)? {
         None => Ok(host),
@@ -225,21 +246,21 @@ fn map_user(pid: i32, is_root: bool) -> io::Result<()> {
     write("uid_map", &format!("{INNER_ID} {user} 1"))
 }
 
-/// Copies this process into new namespaces. `None` is the copy.
+/// Copies this process, into new namespaces where they are wanted. `None` is the copy.
 ///
 /// # Safety
 ///
 /// The copy has one thread and whatever state the locks of the others were in: it may only make system calls.
-unsafe fn clone_into_namespaces() -> io::Result<Option<(i32, OwnedFd)>> {
+unsafe fn copy_process(into_namespaces: bool) -> io::Result<Option<(i32, OwnedFd)>> {
     let mut pidfd: RawFd = -1;
-    let flags = libc::CLONE_NEWUSER
+    let namespaces = libc::CLONE_NEWUSER
         | libc::CLONE_NEWNS
         | libc::CLONE_NEWPID
         | libc::CLONE_NEWNET
         | libc::CLONE_NEWIPC
         | libc::CLONE_NEWUTS
-        | libc::CLONE_NEWCGROUP
-        | libc::CLONE_PIDFD;
+        | libc::CLONE_NEWCGROUP;
+    let flags = libc::CLONE_PIDFD | if into_namespaces { namespaces } else { 0 };
     // SAFETY: clone_args is plain numbers, for which all zeros is the documented default.
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
     arguments.flags = flags as u64;
@@ -261,7 +282,7 @@ unsafe fn clone_into_namespaces() -> io::Result<Option<(i32, OwnedFd)>> {
 ///
 /// # Safety
 ///
-/// Only in a process just made by `clone_into_namespaces`.
+/// Only in a process just made by `copy_process`.
 unsafe fn become_server(steps: &[Step], go: RawFd) -> ! {
     let mut status = -1;
     for step in steps {
@@ -325,7 +346,9 @@ unsafe fn perform(step: &Step) -> bool {
             }
             Step::SealRoot => set_mount_attributes(c"/", libc::MOUNT_ATTR_RDONLY, 0),
             Step::HostName => libc::sethostname(HOST_NAME.as_ptr(), HOST_NAME.count_bytes()) == 0,
+            Step::Loopback => bring_loopback_up(),
             Step::User { drop_groups } => become_inner_user(*drop_groups),
+            Step::PlainUser { drop_groups } => become_nobody(*drop_groups),
             Step::Capabilities => keep_only_mounting(),
             Step::NoNewPrivileges => libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0,
             Step::DieWithParent => {
@@ -400,6 +423,40 @@ unsafe fn become_inner_user(drop_groups: bool) -> bool {
             && libc::syscall(libc::SYS_setresgid, id, id, id) == 0
             && libc::syscall(libc::SYS_setresuid, id, id, id) == 0
             && raise_all_capabilities()
+    }
+}
+
+/// Leaves root for good, where there is no namespace to leave it in.
+///
+/// # Safety
+///
+/// As `perform`.
+unsafe fn become_nobody(drop_groups: bool) -> bool {
+    let id = NOBODY;
+    // SAFETY: calls with numbers only.
+    unsafe {
+        (!drop_groups || libc::syscall(libc::SYS_setgroups, 0, null_mut::<libc::gid_t>()) == 0)
+            && libc::syscall(libc::SYS_setresgid, id, id, id) == 0
+            && libc::syscall(libc::SYS_setresuid, id, id, id) == 0
+    }
+}
+
+/// Starts the one device of the new network namespace: it leads nowhere but back.
+///
+/// # Safety
+///
+/// As `perform`.
+unsafe fn bring_loopback_up() -> bool {
+    // SAFETY: the request is local, zeroed, and of the kernel's layout; its name is shorter than the field.
+    unsafe {
+        let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
+        let mut request: libc::ifreq = std::mem::zeroed();
+        request.ifr_name[0] = b'l' as libc::c_char;
+        request.ifr_name[1] = b'o' as libc::c_char;
+        request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+        socket >= 0
+            && libc::ioctl(socket, libc::SIOCSIFFLAGS as libc::Ioctl, &raw const request) == 0
+            && libc::close(socket) == 0
     }
 }
 

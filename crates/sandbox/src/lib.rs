@@ -44,9 +44,17 @@
 //!   compares values must do so outside.
 //! - Interpreter teardown: `atexit` runs and threads are waited for, module-level destructors are not called.
 
+mod cancel;
+mod cgroup;
 mod check;
+mod compile;
 mod error;
 mod host;
+mod javac;
+mod job;
+mod language;
+mod loopback;
+mod observe;
 mod outcome;
 mod pool;
 mod probe;
@@ -55,13 +63,18 @@ mod python;
 mod scratch;
 mod seccomp;
 mod streams;
+mod toolchain;
 mod usage;
 mod view;
 mod worker;
 
+pub use cancel::{Cancellation, Patience};
 pub use check::LayerSeen;
 pub use error::{Layer, SandboxError};
-pub use outcome::{End, FileKind, FileSeen, Isolation, Outcome};
+pub use language::{Language, UnknownLanguage};
+pub use outcome::{
+    End, FileKind, FileSeen, Isolation, Observed, Outcome, ProcessTried, SocketTried, Tamper, TamperKind,
+};
 pub use pool::{Sandbox, Settings};
-pub use probe::{Probe, Python, probe, probe_with};
-pub use program::{Limits, Program};
+pub use probe::{LanguageSeen, Probe, Python, probe, probe_with};
+pub use program::{Limits, Network, Program};

@@ -28,12 +28,14 @@ pub struct Outcome {
     pub max_rss_kib: u64,
     /// Under which isolation it ran.
     pub isolation: Isolation,
-    /// Signs that the program meddled with how it is observed; evidence, not a judgement.
-    pub tamper: Vec<String>,
+    /// What it was seen to reach for, from outside its process.
+    pub observed: Observed,
+    /// Signs that it meddled with its surroundings or with how it is observed; evidence, not a judgement.
+    pub tamper: Vec<Tamper>,
 }
 
 /// How a program ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum End {
     /// By itself, with this exit code.
@@ -56,6 +58,27 @@ pub enum End {
     OutputLimit,
     /// Failed with its scratch folder full.
     FileLimit,
+    /// Never ran: the compiler would not have it, or did not finish within its own limits.
+    CompilerRejected {
+        /// What the compiler said, its first 16 KiB.
+        message: String,
+    },
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exited { code: 0 } => write!(formatter, "it ended well"),
+            Self::Exited { code } => write!(formatter, "it ended with exit status {code}"),
+            Self::Signalled { signal } => write!(formatter, "it was ended by signal {signal}"),
+            Self::WallLimit => write!(formatter, "it was still running when its time was over"),
+            Self::CpuLimit => write!(formatter, "it used up its processor time"),
+            Self::MemoryLimit => write!(formatter, "it used more memory than it was allowed"),
+            Self::OutputLimit => write!(formatter, "it wrote more output than is kept"),
+            Self::FileLimit => write!(formatter, "it filled its scratch folder"),
+            Self::CompilerRejected { .. } => write!(formatter, "its compiler rejected it"),
+        }
+    }
 }
 
 /// One entry of the scratch folder after the end.
@@ -85,6 +108,76 @@ pub enum FileKind {
     Other,
 }
 
+/// What a program was seen to reach for. Each list keeps its first 64 entries; `omitted` counts the rest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Whether anybody was looking: some container runtimes leave no way to.
+    pub is_complete: bool,
+    /// Files it tried to open outside the scratch folder and the system's own.
+    pub outside_files: Vec<String>,
+    /// Programs and processes it started or tried to start.
+    pub processes: Vec<ProcessTried>,
+    /// Sockets it tried to make, and addresses it tried to reach.
+    pub sockets: Vec<SocketTried>,
+    /// Statements that an embedded SQLite ran, where the program was run with `queries`.
+    pub queries: Vec<String>,
+    /// What the loopback listener was sent, one entry for each connection, at most 64 KiB of each.
+    pub received: Vec<Vec<u8>>,
+    /// Entries beyond what is kept.
+    pub omitted: u64,
+}
+
+/// A process started, or tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessTried {
+    /// The arguments of a new program, its name first; empty when a process was only to be copied.
+    pub arguments: Vec<String>,
+    /// Whether it was let go on.
+    pub allowed: bool,
+}
+
+/// A socket made or used, or tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketTried {
+    /// Which call: `socket`, `connect` or `bind`.
+    pub call: String,
+    /// The address family's name, such as `inet`.
+    pub family: String,
+    /// The address, where the call has one.
+    pub address: Option<String>,
+    /// Whether it was let go on.
+    pub allowed: bool,
+}
+
+/// One sign of meddling.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tamper {
+    /// What kind.
+    pub kind: TamperKind,
+    /// What was seen, in words.
+    pub detail: String,
+}
+
+/// The kinds of meddling that can be seen from outside a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TamperKind {
+    /// An output was rewound or cut.
+    OutputRewritten,
+    /// It tried to look into another process.
+    Tracing,
+    /// It tried to change mounts, namespaces or filters.
+    Escape,
+    /// It tried to reach a network.
+    Network,
+    /// It tried to start a process without leave.
+    Process,
+    /// It tried to open files outside what it was given.
+    OutsideFile,
+    /// It made another call that no program has a reason to make.
+    ForbiddenCall,
+}
+
 /// How strongly programs are kept apart from the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Isolation {
@@ -94,12 +187,39 @@ pub enum Isolation {
     /// As `Full`, and memory and processes are also counted by a control group.
     #[serde(rename = "full+cgroup")]
     FullCgroup,
-    /// No namespaces: Landlock, system-call filter and limits only.
+    /// No namespaces: Landlock, system-call filter and limits only, and no program may start processes.
     #[serde(rename = "hardened")]
     Hardened,
-    /// Something essential is missing.
+    /// Limits only: the program can read, change and reach whatever the user can.
     #[serde(rename = "unsafe")]
     Unsafe,
+}
+
+impl Isolation {
+    /// How strong it is, for comparing: more is stronger.
+    pub fn strength(self) -> u8 {
+        match self {
+            Self::Unsafe => 0,
+            Self::Hardened => 1,
+            Self::Full => 2,
+            Self::FullCgroup => 3,
+        }
+    }
+
+    /// The name in JSON and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unsafe => "unsafe",
+            Self::Hardened => "hardened",
+            Self::Full => "full",
+            Self::FullCgroup => "full+cgroup",
+        }
+    }
+
+    /// Whether programs live in namespaces of their own.
+    pub(crate) fn has_namespaces(self) -> bool {
+        self.strength() >= Self::Full.strength()
+    }
 }
 
 #[cfg(test)]

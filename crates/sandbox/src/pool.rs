@@ -1,21 +1,29 @@
 //! The sandbox: a pool of warm hosts, one program at a time on each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::cancel::Patience;
+use crate::cgroup::Subtree;
 use crate::check::{LayerSeen, canary, judge};
+use crate::compile::{self, Builder, Hands};
 use crate::error::{Layer, SandboxError};
-use crate::host::{self, Host};
-use crate::outcome::{Isolation, Outcome};
-use crate::program::Program;
+use crate::host::{self, Host, NOBODY, Plan};
+use crate::job::{Job, Terms};
+use crate::language::Language;
+use crate::outcome::{End, Isolation, Observed, Outcome};
+use crate::program::{Network, Program};
 use crate::python::{self, Interpreter};
+use crate::scratch;
 use crate::seccomp;
+use crate::toolchain::{SHARED_FOLDER, Toolchain, Toolchains};
 use crate::view::{FileRules, View};
-use crate::worker::{self, About, Failure};
+use crate::worker::{self, About, Failure, Worker};
 
 const SERVER: &str = include_str!("fork_server.py");
 
@@ -78,6 +86,11 @@ pub struct Settings {
     pub python: Option<PathBuf>,
     /// After how many programs a host is replaced by a fresh one.
     pub programs_per_host: u32,
+    /// The weakest isolation to run under where nothing stronger can be had. Anything below `Full` is for people who know
+    /// what else keeps the program from the host.
+    pub weakest: Isolation,
+    /// The strongest isolation to try.
+    pub strongest: Isolation,
     /// Behave as if this host could not enforce a layer, to test what then happens.
     #[doc(hidden)]
     pub pretend_missing: Option<Layer>,
@@ -85,23 +98,33 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { workers: 1, python: None, programs_per_host: 1000, pretend_missing: None }
+        Self {
+            workers: 1,
+            python: None,
+            programs_per_host: 1000,
+            weakest: Isolation::Full,
+            strongest: Isolation::FullCgroup,
+            pretend_missing: None,
+        }
     }
 }
 
 /// What every host of this sandbox is made from.
 #[derive(Debug, Clone)]
 struct Blueprint {
-    view: View,
-    executable: String,
+    plan: Plan,
     config: Vec<u8>,
+    scratch_base: Option<Arc<scratch::Base>>,
+    subtree: Option<Arc<Subtree>>,
 }
 
 #[derive(Serialize)]
-struct Config {
-    warm: Vec<&'static str>,
+struct Config<'a> {
+    warm: &'a [&'static str],
     filters: Vec<String>,
-    landlock: FileRules,
+    landlock: Option<FileRules>,
+    has_namespaces: bool,
+    scratch_base: String,
     numbers: Numbers,
 }
 
@@ -119,6 +142,8 @@ struct Numbers {
     landlock_create_ruleset: libc::c_long,
     landlock_add_rule: libc::c_long,
     landlock_restrict_self: libc::c_long,
+    /// Not a call: the request by which the observer is told something.
+    tell: u64,
 }
 
 const NUMBERS: Numbers = Numbers {
@@ -133,19 +158,15 @@ const NUMBERS: Numbers = Numbers {
     landlock_create_ruleset: libc::SYS_landlock_create_ruleset,
     landlock_add_rule: libc::SYS_landlock_add_rule,
     landlock_restrict_self: libc::SYS_landlock_restrict_self,
+    tell: seccomp::TELL,
 };
 
-/// A warm host and how much it has done.
-#[derive(Debug)]
-struct Worker {
-    host: Host,
-    num_served: u32,
-}
+/// Landlock learned to keep signals inside with this version; without a pid namespace there is nothing else that does.
+const FIRST_LANDLOCK_WITH_SIGNALS: u32 = 6;
 
 /// Runs programs, each in full isolation, several at a time.
 ///
 /// Dropping it ends every process it started.
-#[derive(Debug)]
 pub struct Sandbox {
     blueprint: Blueprint,
     programs_per_host: u32,
@@ -155,8 +176,16 @@ pub struct Sandbox {
     returned: Condvar,
     about: About,
     layers: Vec<LayerSeen>,
+    builder: Builder,
     /// Last, so that it outlives the hosts in `idle`: the kernel ends a host with the thread that made it.
     launcher: Launcher,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut text = formatter.debug_struct("Sandbox");
+        text.field("isolation", &self.isolation()).field("workers", &self.num_workers).finish_non_exhaustive()
+    }
 }
 
 impl Sandbox {
@@ -170,22 +199,64 @@ impl Sandbox {
         Self::start_with(&Settings { workers, ..Settings::default() })
     }
 
-    /// Starts a sandbox with settings.
+    /// Starts a sandbox with settings: at the strongest level of isolation that this host can enforce.
     ///
     /// # Errors
     ///
-    /// As `start`.
+    /// As `start`, when not even the weakest acceptable level can be enforced; the error is that of the strongest tried.
     pub fn start_with(settings: &Settings) -> Result<Self, SandboxError> {
-        if let Some(layer) = settings.pretend_missing {
+        let mut first_refusal = None;
+        for isolation in [Isolation::Full, Isolation::Hardened, Isolation::Unsafe] {
+            let strength = isolation.strength();
+            // `Full` stands for both levels with namespaces: a control group is an addition to it.
+            let is_wanted = strength >= settings.weakest.strength().min(Isolation::Full.strength())
+                && strength <= settings.strongest.strength();
+            if !is_wanted {
+                continue;
+            }
+            match Self::start_at(settings, isolation) {
+                Err(error @ SandboxError::Unavailable { .. }) => drop(first_refusal.get_or_insert(error)),
+                other => return other,
+            }
+        }
+        Err(first_refusal
+            .unwrap_or_else(|| SandboxError::engine("starting", "the settings accept no level of isolation")))
+    }
+
+    fn start_at(settings: &Settings, isolation: Isolation) -> Result<Self, SandboxError> {
+        if let Some(layer) = settings.pretend_missing.filter(|layer| layer.is_needed(isolation)) {
             return Err(SandboxError::unavailable(layer, "missing, as the settings ask us to pretend"));
         }
         let abi = host::landlock_abi();
-        if abi == 0 {
+        if isolation != Isolation::Unsafe && abi == 0 {
             return Err(SandboxError::unavailable(Layer::Landlock, "the kernel does not offer it"));
         }
-        let filters = seccomp::filters()?.iter().map(seccomp::to_hex).collect::<Vec<_>>();
+        if isolation == Isolation::Hardened && abi < FIRST_LANDLOCK_WITH_SIGNALS {
+            let reason = format!("version {abi} cannot keep signals inside, version {FIRST_LANDLOCK_WITH_SIGNALS} can");
+            return Err(SandboxError::unavailable(Layer::Landlock, reason));
+        }
+        let subtree = match isolation {
+            Isolation::Full if settings.strongest == Isolation::FullCgroup => Subtree::find(),
+            _ => Err("not asked for at this level".to_owned()),
+        };
+        if settings.weakest == Isolation::FullCgroup
+            && let Err(reason) = &subtree
+        {
+            return Err(SandboxError::unavailable(Layer::ControlGroup, reason));
+        }
+        let toolchains = Toolchains::find(std::env::var_os("PATH").as_deref());
+        let shared = isolation.has_namespaces().then(shared_folder).transpose()?;
         let launcher = Launcher::start()?;
-        let (blueprint, about, worker, layers) = find_working_host(settings, &launcher, abi, &filters)?;
+        let start = Start {
+            settings,
+            isolation: if subtree.is_ok() { Isolation::FullCgroup } else { isolation },
+            abi,
+            subtree: subtree.map(Arc::new),
+            folders: toolchains.folders(),
+            shared: shared.as_ref().map(|folder| folder.path().to_owned()),
+            launcher: &launcher,
+        };
+        let (blueprint, about, worker, layers) = start.find_working_host()?;
         let num_workers = settings.workers.max(1);
         let mut idle: Vec<Option<Worker>> = (1..num_workers).map(|_| None).collect();
         idle.push(Some(worker));
@@ -197,13 +268,19 @@ impl Sandbox {
             returned: Condvar::new(),
             about,
             layers,
+            builder: Builder::new(toolchains, shared),
             launcher,
         })
     }
 
     /// Under which isolation programs run.
     pub fn isolation(&self) -> Isolation {
-        Isolation::Full
+        self.blueprint.plan.isolation
+    }
+
+    /// How many programs run at one time.
+    pub fn workers(&self) -> usize {
+        self.num_workers
     }
 
     /// Every layer, as it was tried when the sandbox started.
@@ -216,16 +293,44 @@ impl Sandbox {
         (&self.about.executable, &self.about.version)
     }
 
+    /// Whether programs in this language can be run: the toolchain is there, and this level of isolation can confine it.
+    ///
+    /// # Errors
+    ///
+    /// The error that running one would end with.
+    pub fn can_run(&self, language: Language) -> Result<(), SandboxError> {
+        self.check_confinable(&Program { language, ..Program::default() })?;
+        match language {
+            Language::Python => Ok(()),
+            language => self.builder.toolchain(language).map(|_| ()),
+        }
+    }
+
+    /// Paths of the compiler and the runtime of a language, as far as it has them.
+    pub(crate) fn programs(&self, language: Language) -> Vec<String> {
+        self.builder.toolchain(language).map(Toolchain::programs).unwrap_or_default()
+    }
+
     /// Runs one program, waiting for a free worker first.
     ///
     /// # Errors
     ///
-    /// `BadProgram` when it cannot be laid out as asked; `CouldNotStart` and `Engine` when it was not run, or its outcome was
-    /// lost, for reasons that are not its own.
+    /// `BadProgram` when it cannot be laid out as asked; `NoToolchain` and `Unconfinable` when it cannot be run here;
+    /// `CouldNotStart` and `Engine` when it was not run, or its outcome was lost, for reasons that are not its own.
     pub fn run(&self, program: &Program) -> Result<Outcome, SandboxError> {
+        self.run_with(program, Patience::default())
+    }
+
+    /// Runs one program as long as somebody has patience for it.
+    ///
+    /// # Errors
+    ///
+    /// As `run`, and `Cancelled` or `DeadlinePassed` when the caller gave up first.
+    pub fn run_with(&self, program: &Program, patience: Patience<'_>) -> Result<Outcome, SandboxError> {
         program.check()?;
-        let mut slot = self.take();
-        let result = self.run_on(&mut slot, program);
+        self.check_confinable(program)?;
+        let mut slot = self.take(&patience)?;
+        let result = self.run_on(&mut slot, program, &patience);
         self.put_back(slot);
         result
     }
@@ -249,17 +354,84 @@ impl Sandbox {
         results.into_iter().map(|result| result.into_inner().expect("every index was handed out")).collect()
     }
 
-    fn run_on(&self, slot: &mut Option<Worker>, program: &Program) -> Result<Outcome, SandboxError> {
+    /// Process numbers of the idle hosts, to take some away and see what then happens.
+    #[doc(hidden)]
+    pub fn host_processes(&self) -> Vec<i32> {
+        self.lock().iter().flatten().map(|worker| worker.host.pid).collect()
+    }
+
+    /// Without namespaces, nothing ends a program's processes with it, and nobody but us is on the loopback device.
+    fn check_confinable(&self, program: &Program) -> Result<(), SandboxError> {
+        let isolation = self.isolation();
+        if isolation.has_namespaces() {
+            return Ok(());
+        }
+        let what = if program.processes {
+            "a program that starts processes"
+        } else if program.network != Network::None {
+            "a program that uses the network"
+        } else if !matches!(program.language, Language::Python | Language::JavaScript) {
+            "a compiler"
+        } else {
+            return Ok(());
+        };
+        Err(SandboxError::Unconfinable { what, isolation })
+    }
+
+    fn run_on(
+        &self,
+        slot: &mut Option<Worker>,
+        program: &Program,
+        patience: &Patience<'_>,
+    ) -> Result<Outcome, SandboxError> {
+        if program.language == Language::Python {
+            return self.run_job(slot, &Job::python(program), patience);
+        }
+        let mut hands = Hands { run: &mut |job| self.run_job(slot, job, patience), new_worker: &|| self.new_worker() };
+        let build = self.builder.build(program, &mut hands)?;
+        let toolchain = self.builder.toolchain(program.language)?;
+        match compile::run_job(program, toolchain, &build) {
+            Ok(job) => self.run_job(slot, &job, patience),
+            Err(message) => Ok(self.rejected(message)),
+        }
+    }
+
+    fn rejected(&self, message: &str) -> Outcome {
+        Outcome {
+            end: End::CompilerRejected { message: message.to_owned() },
+            stdout: vec![],
+            stderr: vec![],
+            channel: vec![],
+            truncated: false,
+            files: std::collections::BTreeMap::new(),
+            wall: Duration::ZERO,
+            cpu: Duration::ZERO,
+            max_rss_kib: 0,
+            isolation: self.isolation(),
+            observed: Observed::default(),
+            tamper: vec![],
+        }
+    }
+
+    fn run_job(
+        &self,
+        slot: &mut Option<Worker>,
+        job: &Job<'_>,
+        patience: &Patience<'_>,
+    ) -> Result<Outcome, SandboxError> {
         let mut is_last_try = false;
         loop {
+            if let Some(error) = patience.exhausted() {
+                return Err(error);
+            }
             let worker = match slot {
                 Some(worker) if worker.num_served < self.programs_per_host => worker,
                 _ => slot.insert(self.new_worker()?),
             };
-            worker.num_served += 1;
-            match worker::run(&worker.host, program) {
+            match worker.run(job, patience) {
                 Ok(outcome) => return Ok(outcome),
                 Err(Failure::NotStarted(reason)) => return Err(SandboxError::CouldNotStart { reason }),
+                Err(Failure::GivenUp(error)) => return Err(error),
                 Err(Failure::HostLost(reason)) => {
                     *slot = None;
                     if is_last_try {
@@ -271,20 +443,32 @@ impl Sandbox {
         }
     }
 
+    /// A fresh host, warm, which has shown on a program with a known answer that it works.
     fn new_worker(&self) -> Result<Worker, SandboxError> {
-        let host = self.launcher.launch(&self.blueprint)?;
-        worker::configure(&host, &self.blueprint.config)
-            .map_err(|failure| SandboxError::engine("starting another host", failure))?;
-        Ok(Worker { host, num_served: 0 })
+        let failed = |failure: &dyn std::fmt::Display| SandboxError::engine("starting another host", failure);
+        let (mut worker, _) = self.blueprint.worker(&self.launcher).map_err(|error| failed(&error))?;
+        let known = Program { source: b"print(6 * 7)".to_vec(), ..Program::default() };
+        let outcome = worker.run(&Job::python(&known), &Patience::default()).map_err(|failure| failed(&failure))?;
+        if outcome.end != (End::Exited { code: 0 }) || outcome.stdout != b"42\n" {
+            return Err(failed(&format!("a program with a known answer: {}", outcome.end)));
+        }
+        Ok(worker)
     }
 
-    fn take(&self) -> Option<Worker> {
+    fn take(&self, patience: &Patience<'_>) -> Result<Option<Worker>, SandboxError> {
         let mut idle = self.lock();
         loop {
-            if let Some(slot) = idle.pop() {
-                return slot;
+            if let Some(error) = patience.exhausted() {
+                return Err(error);
             }
-            idle = self.returned.wait(idle).unwrap_or_else(PoisonError::into_inner);
+            if let Some(slot) = idle.pop() {
+                return Ok(slot);
+            }
+            idle = if patience.deadline.is_none() && patience.cancellation.is_none() {
+                self.returned.wait(idle).unwrap_or_else(PoisonError::into_inner)
+            } else {
+                self.returned.wait_timeout(idle, IMPATIENT_LOOK).unwrap_or_else(PoisonError::into_inner).0
+            };
         }
     }
 
@@ -299,58 +483,129 @@ impl Sandbox {
     }
 }
 
-/// Tries the candidates in turn until one runs the canary with every layer in force.
-fn find_working_host(
-    settings: &Settings,
-    launcher: &Launcher,
-    abi: u32,
-    filters: &[String],
-) -> Result<(Blueprint, About, Worker, Vec<LayerSeen>), SandboxError> {
-    let search_path = std::env::var_os("PATH");
-    let mut tried = Vec::new();
-    for candidate in python::candidates(settings.python.as_deref(), search_path.as_deref()) {
-        let attempt = python::resolve(&candidate)
-            .map_err(|reason| SandboxError::unavailable(Layer::Interpreter, reason))
-            .and_then(|interpreter| try_interpreter(&interpreter, launcher, abi, filters));
-        match attempt {
-            Ok(found) => return Ok(found),
-            Err(SandboxError::Unavailable { layer: Layer::Interpreter | Layer::MountNamespace, reason, .. }) => {
-                tried.push(format!("{}: {reason}", candidate.display()));
-            }
-            Err(other) => return Err(other),
-        }
-    }
-    Err(SandboxError::unavailable(Layer::Interpreter, tried.join("; ")))
+/// How often somebody who waits for a worker looks whether it is still worth it.
+const IMPATIENT_LOOK: Duration = Duration::from_millis(20);
+
+/// A folder that every host shows to its programs, and that only we write to.
+fn shared_folder() -> Result<tempfile::TempDir, SandboxError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let permissions = std::fs::Permissions::from_mode(0o755);
+    tempfile::Builder::new()
+        .prefix("codeward-shared-")
+        .permissions(permissions)
+        .tempdir()
+        .map_err(|error| SandboxError::engine("making a folder for compiled headers", error))
 }
 
-fn try_interpreter(
-    interpreter: &Interpreter,
-    launcher: &Launcher,
+impl Blueprint {
+    /// A host, configured and warm.
+    fn worker(&self, launcher: &Launcher) -> Result<(Worker, About), SandboxError> {
+        let host = launcher.launch(&self.plan)?;
+        let (about, loopback) = worker::configure(&host, &self.config).map_err(|failure| match failure {
+            Failure::NotStarted(reason) => SandboxError::unavailable(layer_of_step(&reason), reason),
+            Failure::HostLost(reason) => SandboxError::unavailable(Layer::Interpreter, reason),
+            Failure::GivenUp(error) => error,
+        })?;
+        let group = self.subtree.as_ref().map(|subtree| subtree.group()).transpose();
+        let group = group.map_err(|reason| SandboxError::unavailable(Layer::ControlGroup, reason))?;
+        let worker = Worker {
+            host,
+            num_served: 0,
+            terms: Terms { isolation: self.plan.isolation, can_ask: about.can_ask },
+            loopback,
+            group,
+            own_folders: self.plan.view.own_folders(),
+            scratch_base: self.scratch_base.clone(),
+        };
+        Ok((worker, about))
+    }
+}
+
+/// What is known when the first host is to be found.
+struct Start<'a> {
+    settings: &'a Settings,
+    isolation: Isolation,
     abi: u32,
-    filters: &[String],
-) -> Result<(Blueprint, About, Worker, Vec<LayerSeen>), SandboxError> {
-    let view = View::new(&interpreter.folders);
-    let config =
-        Config { warm: WARM.to_vec(), filters: filters.to_vec(), landlock: view.file_rules(abi), numbers: NUMBERS };
-    let blueprint = Blueprint {
-        executable: interpreter.executable.to_string_lossy().into_owned(),
-        config: serde_json::to_vec(&config).expect("strings and numbers always serialise"),
-        view,
-    };
-    let host = launcher.launch(&blueprint)?;
-    let about = worker::configure(&host, &blueprint.config).map_err(|failure| match failure {
-        Failure::NotStarted(reason) => SandboxError::unavailable(layer_of_step(&reason), reason),
-        Failure::HostLost(reason) => SandboxError::unavailable(Layer::Interpreter, reason),
-    })?;
-    let marker = std::env::current_exe().map_err(|error| SandboxError::engine("finding our own program", error))?;
-    let outcome = worker::run(&host, &canary(&marker)).map_err(|failure| match failure {
-        Failure::NotStarted(reason) => SandboxError::unavailable(layer_of_step(&reason), reason),
-        Failure::HostLost(reason) => SandboxError::engine("running the canary", reason),
-    })?;
-    let layers = judge(&host, &outcome)?;
-    match layers.iter().find(|seen| !seen.in_force) {
-        Some(seen) => Err(SandboxError::unavailable(seen.layer, seen.probed.clone())),
-        None => Ok((blueprint, about, Worker { host, num_served: 1 }, layers)),
+    subtree: Result<Arc<Subtree>, String>,
+    folders: Vec<PathBuf>,
+    shared: Option<PathBuf>,
+    launcher: &'a Launcher,
+}
+
+type Working = (Blueprint, About, Worker, Vec<LayerSeen>);
+
+impl Start<'_> {
+    /// Tries the candidates in turn until one runs the canary with every layer in force.
+    fn find_working_host(&self) -> Result<Working, SandboxError> {
+        let search_path = std::env::var_os("PATH");
+        let mut tried = Vec::new();
+        for candidate in python::candidates(self.settings.python.as_deref(), search_path.as_deref()) {
+            let attempt = python::resolve(&candidate)
+                .map_err(|reason| SandboxError::unavailable(Layer::Interpreter, reason))
+                .and_then(|interpreter| self.try_interpreter(&interpreter));
+            match attempt {
+                Ok(found) => return Ok(found),
+                Err(SandboxError::Unavailable {
+                    layer: Layer::Interpreter | Layer::MountNamespace, reason, ..
+                }) => {
+                    tried.push(format!("{}: {reason}", candidate.display()));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Err(SandboxError::unavailable(Layer::Interpreter, tried.join("; ")))
+    }
+
+    fn try_interpreter(&self, interpreter: &Interpreter) -> Result<Working, SandboxError> {
+        let blueprint = self.blueprint(interpreter)?;
+        let (mut worker, about) = blueprint.worker(self.launcher)?;
+        let marker = std::env::current_exe().map_err(|error| SandboxError::engine("finding our own program", error))?;
+        let program = canary(&marker, self.isolation);
+        let outcome = worker.run(&Job::python(&program), &Patience::default()).map_err(|failure| match failure {
+            Failure::NotStarted(reason) => SandboxError::unavailable(layer_of_step(&reason), reason),
+            Failure::HostLost(reason) => SandboxError::engine("running the canary", reason),
+            Failure::GivenUp(error) => error,
+        })?;
+        let group = self.subtree.as_ref().map(|_| ()).map_err(String::as_str);
+        let layers = judge(&worker.host, &outcome, self.isolation, about.can_ask, group)?;
+        match layers.iter().find(|seen| !seen.in_force && seen.layer.is_needed(self.isolation)) {
+            Some(seen) => Err(SandboxError::unavailable(seen.layer, seen.probed.clone())),
+            None => Ok((blueprint, about, worker, layers)),
+        }
+    }
+
+    fn blueprint(&self, interpreter: &Interpreter) -> Result<Blueprint, SandboxError> {
+        let mut view = View::new(&[interpreter.folders.as_slice(), self.folders.as_slice()].concat());
+        if let Some(shared) = &self.shared {
+            view.show(shared, Path::new(SHARED_FOLDER));
+        }
+        let has_namespaces = self.isolation.has_namespaces();
+        let is_root = rustix::process::geteuid().is_root();
+        let scratch_base = if has_namespaces {
+            None
+        } else {
+            let base = scratch::Base::make(is_root.then_some(NOBODY));
+            Some(Arc::new(base.map_err(|error| SandboxError::engine("making a folder for scratch folders", error))?))
+        };
+        let filters = if self.isolation == Isolation::Unsafe { vec![] } else { seccomp::filters()? };
+        let config = Config {
+            warm: &WARM,
+            filters: filters.iter().map(seccomp::to_hex).collect(),
+            landlock: (self.isolation != Isolation::Unsafe).then(|| view.file_rules(self.abi, has_namespaces)),
+            has_namespaces,
+            scratch_base: scratch_base.as_ref().map_or_else(String::new, |base| base.path().display().to_string()),
+            numbers: NUMBERS,
+        };
+        Ok(Blueprint {
+            config: serde_json::to_vec(&config).expect("strings and numbers always serialise"),
+            plan: Plan {
+                view,
+                executable: interpreter.executable.to_string_lossy().into_owned(),
+                isolation: self.isolation,
+            },
+            scratch_base,
+            subtree: self.subtree.as_ref().ok().cloned(),
+        })
     }
 }
 
@@ -360,15 +615,16 @@ fn layer_of_step(reason: &str) -> Layer {
     match first {
         "landlock" => Layer::Landlock,
         "seccomp" => Layer::SystemCalls,
-        "ambient" | "capabilities" => Layer::Privileges,
+        "ambient" | "capabilities" | "parent" => Layer::Privileges,
         "pid" => Layer::PidNamespace,
         "scratch" => Layer::MountNamespace,
         "close" | "descriptors" => Layer::Descriptors,
+        "control" => Layer::ControlGroup,
         _ => Layer::Limits,
     }
 }
 
-type LaunchRequest = (Blueprint, mpsc::Sender<Result<Host, SandboxError>>);
+type LaunchRequest = (Plan, mpsc::Sender<Result<Host, SandboxError>>);
 
 /// The thread that makes every host. The kernel ends a host with the thread that made it, so this one must not come and go.
 #[derive(Debug)]
@@ -383,19 +639,19 @@ impl Launcher {
         let thread = std::thread::Builder::new()
             .name("sandbox-launcher".to_owned())
             .spawn(move || {
-                for (blueprint, reply) in incoming {
+                for (plan, reply) in incoming {
                     // Whoever asked may be gone; the host then ends with the reply that nobody takes.
-                    let _ = reply.send(host::launch(&blueprint.view, &blueprint.executable, SERVER));
+                    let _ = reply.send(host::launch(&plan, SERVER));
                 }
             })
             .map_err(|error| SandboxError::engine("starting a thread", error))?;
         Ok(Self { requests: Some(Mutex::new(requests)), thread: Some(thread) })
     }
 
-    fn launch(&self, blueprint: &Blueprint) -> Result<Host, SandboxError> {
+    fn launch(&self, plan: &Plan) -> Result<Host, SandboxError> {
         let (reply, answer) = mpsc::channel();
         let requests = self.requests.as_ref().expect("requests are open until the launcher is dropped");
-        let sent = requests.lock().unwrap_or_else(PoisonError::into_inner).send((blueprint.clone(), reply));
+        let sent = requests.lock().unwrap_or_else(PoisonError::into_inner).send((plan.clone(), reply));
         sent.map_err(|error| SandboxError::engine("asking for a host", error))?;
         answer.recv().map_err(|error| SandboxError::engine("waiting for a host", error))?
     }

@@ -7,11 +7,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::SandboxError;
+use crate::language::Language;
 
-/// A Python program with everything it may see.
+/// A program with everything it may see.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Program {
-    /// Python source, run as `__main__`.
+    /// What it is written in.
+    pub language: Language,
+    /// Its source: one Python module run as `__main__`, one C, C++ or Go file, one CommonJS module, or one Java file whose
+    /// main class is the one declared with a `main`.
     pub source: Vec<u8>,
     /// What descriptor 0 yields.
     pub stdin: Vec<u8>,
@@ -21,8 +25,23 @@ pub struct Program {
     pub env: BTreeMap<String, String>,
     /// Whether the program may start processes, such as a shell.
     pub processes: bool,
+    /// What it may reach by network.
+    pub network: Network,
+    /// Whether the statements of an embedded SQLite are reported. For Python only.
+    pub queries: bool,
     /// What it may use up.
     pub limits: Limits,
+}
+
+/// What a program may reach.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// Nothing: it cannot make a socket.
+    #[default]
+    None,
+    /// Its own private loopback device, where somebody listens on port 8080 and keeps what it is sent.
+    Loopback,
 }
 
 /// What one program may use up.
@@ -56,14 +75,6 @@ impl Default for Limits {
     }
 }
 
-#[derive(Serialize)]
-struct JobHeader<'a> {
-    source: usize,
-    files: Vec<(&'a str, usize)>,
-    env: &'a BTreeMap<String, String>,
-}
-
-const PAGE: u64 = 4096;
 const MAX_FILES: usize = 256;
 const MAX_JOB_BYTES: usize = 64 << 20;
 
@@ -99,36 +110,10 @@ impl Program {
         if self.limits.memory_bytes < MIN_MEMORY_BYTES {
             return bad(format!("a memory limit below {MIN_MEMORY_BYTES} bytes, which the interpreter itself needs"));
         }
-        Ok(())
-    }
-
-    /// The job as the fork server's child reads it: header length, header, source, files.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let header = JobHeader {
-            source: self.source.len(),
-            files: self.files.iter().map(|(path, content)| (path.as_str(), content.len())).collect(),
-            env: &self.env,
-        };
-        let header = serde_json::to_vec(&header).expect("strings and numbers always serialise");
-        let mut job = (header.len() as u64).to_le_bytes().to_vec();
-        job.extend(header);
-        job.extend(&self.source);
-        for content in self.files.values() {
-            job.extend(content);
+        if self.queries && self.language != Language::Python {
+            return bad("queries can be reported for Python only".to_owned());
         }
-        job
-    }
-
-    /// The size of the scratch folder: what the program may write, and what is laid out before it starts.
-    pub(crate) fn scratch_bytes(&self) -> u64 {
-        let laid: u64 = self.files.values().map(|content| (content.len() as u64).next_multiple_of(PAGE)).sum();
-        (self.limits.file_bytes + laid).next_multiple_of(PAGE).max(PAGE)
-    }
-
-    /// The largest file the kernel lets the program make. Outputs count as files, and one byte more than is kept tells an
-    /// output that is too long from one that just fits.
-    pub(crate) fn largest_file_bytes(&self) -> u64 {
-        self.limits.file_bytes.max(self.limits.output_bytes + 1)
+        Ok(())
     }
 }
 
@@ -175,21 +160,5 @@ mod tests {
             let env = BTreeMap::from([(name.to_owned(), value.to_owned())]);
             assert!(Program { env, ..Program::default() }.check().is_err(), "{name:?}");
         }
-    }
-
-    #[test]
-    fn the_job_starts_with_the_length_of_its_header() {
-        let job = Program { source: b"pass".to_vec(), ..with_file("f") }.encode();
-        let size = u64::from_le_bytes(job[..8].try_into().unwrap()) as usize;
-        let header: serde_json::Value = serde_json::from_slice(&job[8..8 + size]).unwrap();
-        assert_eq!(header, serde_json::json!({"source": 4, "files": [["f", 1]], "env": {}}));
-        assert_eq!(&job[8 + size..], b"pass\x01");
-    }
-
-    #[test]
-    fn the_scratch_folder_holds_what_is_laid_out_on_top_of_the_limit() {
-        let mut program = with_file("f");
-        program.limits.file_bytes = 10_000;
-        assert_eq!(program.scratch_bytes(), 16_384);
     }
 }

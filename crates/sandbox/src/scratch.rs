@@ -5,7 +5,9 @@ use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 
@@ -14,27 +16,23 @@ use crate::streams::read_start;
 
 const MAX_ENTRIES: usize = 256;
 const MAX_DEPTH: usize = 32;
-const CONTENT_BYTES: u64 = 64 << 10;
 
 /// Everything in the folder, by relative path; the rest after 256 entries is left out.
 ///
 /// Nothing a program leaves there may make this fail, or a program could choose not to be judged: what cannot be read is listed
 /// without content.
-pub(crate) fn list(scratch: &OwnedFd) -> BTreeMap<String, FileSeen> {
+pub(crate) fn list(scratch: &OwnedFd, content_bytes: u64) -> BTreeMap<String, FileSeen> {
     let mut seen = BTreeMap::new();
     let mut waiting = vec![PathBuf::new()];
-    // The program may have taken our right to search its folders: this one here, the others below.
-    let _ = rustix::fs::fchmod(scratch, Mode::RWXU);
     // One folder is open at a time: descriptors are for all workers of this process together.
     while let Some(path) = waiting.pop() {
-        let Ok(folder) = open(scratch, &path, OFlags::DIRECTORY) else { continue };
-        let _ = rustix::fs::fchmod(&folder, Mode::RWXU);
+        let Ok(folder) = open_folder(scratch, &path) else { continue };
         for name in names(&folder).unwrap_or_default() {
             if seen.len() == MAX_ENTRIES {
                 return seen;
             }
             let path = path.join(OsStr::from_bytes(name.to_bytes()));
-            let Ok(file) = look(&folder, &name) else { continue };
+            let Ok(file) = look(&folder, &name, content_bytes) else { continue };
             if file.kind == FileKind::Folder && path.components().count() <= MAX_DEPTH {
                 waiting.push(path.clone());
             }
@@ -44,21 +42,38 @@ pub(crate) fn list(scratch: &OwnedFd) -> BTreeMap<String, FileSeen> {
     seen
 }
 
-fn look(folder: &OwnedFd, name: &CStr) -> io::Result<FileSeen> {
+fn look(folder: &OwnedFd, name: &CStr, content_bytes: u64) -> io::Result<FileSeen> {
     let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
     let kind = kind(FileType::from_raw_mode(stat.st_mode));
     let size = stat.st_size as u64;
     let content = if kind == FileKind::File {
         let path = Path::new(OsStr::from_bytes(name.to_bytes()));
-        open(folder, path, OFlags::empty()).and_then(|file| read_start(&file, size.min(CONTENT_BYTES)))
+        open(folder, path, OFlags::empty()).and_then(|file| read_start(&file, size.min(content_bytes)))
     } else {
         Ok(Vec::new())
     };
     Ok(FileSeen { kind, mode: stat.st_mode & 0o7777, size, content: content.unwrap_or_default() })
 }
 
-/// Whether nothing more fits into the folder.
-pub(crate) fn is_full(scratch: &OwnedFd) -> io::Result<bool> {
+/// A folder below, searchable even where the program has taken our right to. The scratch folder itself is left as it is when
+/// it can be: a folder without a trace is used again.
+fn open_folder(scratch: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
+    let mode = rustix::fs::fstat(scratch)?.st_mode;
+    if mode & Mode::RWXU.as_raw_mode() != Mode::RWXU.as_raw_mode() {
+        rustix::fs::fchmod(scratch, Mode::RWXU)?;
+    }
+    let folder = open(scratch, path, OFlags::DIRECTORY)?;
+    if !path.as_os_str().is_empty() {
+        rustix::fs::fchmod(&folder, Mode::RWXU)?;
+    }
+    Ok(folder)
+}
+
+/// Whether nothing more fits into a folder that is a file system of its own.
+pub(crate) fn is_full(scratch: &OwnedFd, is_mount: bool) -> io::Result<bool> {
+    if !is_mount {
+        return Ok(false);
+    }
     let space = rustix::fs::fstatvfs(scratch)?;
     Ok(space.f_bavail == 0 || space.f_favail == 0)
 }
@@ -100,6 +115,65 @@ fn open(folder: &OwnedFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     Ok(open(OFlags::RDONLY | OFlags::NONBLOCK)?)
 }
 
+/// Where scratch folders are made for hosts that cannot mount their own. Removed with everything in it.
+#[derive(Debug)]
+pub(crate) struct Base {
+    folder: tempfile::TempDir,
+    owner: Option<u32>,
+    num_made: AtomicU64,
+}
+
+/// One scratch folder on the host's own file system, for one program.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    number: u64,
+}
+
+impl Base {
+    /// Makes the base below the host's folder for temporary files, for programs of another user where `owner` is given.
+    pub(crate) fn make(owner: Option<u32>) -> io::Result<Self> {
+        // Others may pass through, and find nothing by searching.
+        let permissions = std::fs::Permissions::from_mode(0o711);
+        let folder = tempfile::Builder::new().prefix("codeward-").permissions(permissions).tempdir()?;
+        Ok(Self { folder, owner, num_made: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A fresh folder, which only its owner can look into.
+    pub(crate) fn folder(&self) -> io::Result<Folder> {
+        let number = self.num_made.fetch_add(1, Ordering::Relaxed);
+        let path = self.path().join(number.to_string());
+        std::fs::create_dir(&path)?;
+        let folder = Folder { path, number };
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700))?;
+        if let Some(owner) = self.owner {
+            std::os::unix::fs::chown(folder.path(), Some(owner), Some(owner))?;
+        }
+        Ok(folder)
+    }
+}
+
+impl Folder {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Folders that were listed have been made searchable; whatever is left goes with the base or is the user's to see.
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,7 +186,7 @@ mod tests {
         std::os::unix::fs::symlink(outside.path(), scratch.path().join("folder")).unwrap();
         std::os::unix::fs::symlink(outside.path().join("secret"), scratch.path().join("file")).unwrap();
         let descriptor = rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap();
-        let seen = list(&descriptor);
+        let seen = list(&descriptor, 64 << 10);
         assert_eq!(seen.keys().collect::<Vec<_>>(), ["file", "folder"]);
         assert!(seen.values().all(|entry| entry.kind == FileKind::Link && entry.content.is_empty()));
     }
@@ -123,7 +197,7 @@ mod tests {
         let path = scratch.path().join("locked");
         std::fs::write(&path, "text").unwrap();
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
-        let seen = list(&rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap());
+        let seen = list(&rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap(), 64 << 10);
         assert_eq!((seen["locked"].mode, seen["locked"].content.as_slice()), (0, &b"text"[..]));
     }
 
@@ -133,7 +207,7 @@ mod tests {
         for index in 0..300 {
             std::fs::write(scratch.path().join(format!("{index}")), "").unwrap();
         }
-        let seen = list(&rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap());
+        let seen = list(&rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap(), 64 << 10);
         assert_eq!(seen.len(), MAX_ENTRIES);
     }
 }

@@ -1,11 +1,15 @@
 //! The system calls a program may make: an allow-list in two filters, both of which must let a call pass.
 //!
-//! The fork server puts itself and all its children under the long one, once: what programs may do, and what the server needs
-//! to prepare them. Each child adds the short one, which takes the server's calls away again. The kernel examines every new
-//! filter for every system call there is, so a long one for each child would cost a seventh of the whole run.
+//! The fork server puts itself and all its children under the long one, once: what any program may do, what the server needs
+//! to prepare them, and what is worth hearing about. Each child adds the short one of its [`Profile`], which takes away again
+//! what this kind of program may not do. The kernel examines every new filter for every system call there is, so a long one
+//! for each child would cost a seventh of the whole run.
 //!
-//! Everything else fails with `EPERM`, except `clone3`, which fails with `ENOSYS` so that the C library falls back to `clone`,
-//! whose flags a filter can read.
+//! What the short filter takes away is not simply refused: the kernel stops the caller and asks the supervisor, which writes
+//! down what was tried and answers (`observe`). Calls that only need to be seen, such as opening a file, are asked about too and
+//! let go on; whether they succeed is up to the mounts and Landlock. A supervisor that is gone cannot answer, and the call
+//! fails. Everything in neither list fails with `EPERM`, except `clone3`, which fails with `ENOSYS` so that the C library falls
+//! back to `clone`, whose flags a filter can read.
 
 use std::collections::BTreeMap;
 
@@ -73,11 +77,26 @@ const ALLOWED_OLDER: &[libc::c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_OLDER: &[libc::c_long] = &[];
 
-/// Calls that only a program that may start processes makes.
+/// Calls that start programs.
+pub(crate) const EXECUTE_CALLS: [libc::c_long; 2] = [libc::SYS_execve, libc::SYS_execveat];
+
+/// Calls other than `clone` that start processes.
 #[cfg(target_arch = "x86_64")]
-const PROCESS_CALLS: &[libc::c_long] = &[libc::SYS_execve, libc::SYS_execveat, libc::SYS_fork, libc::SYS_vfork];
+pub(crate) const FORK_CALLS: &[libc::c_long] = &[libc::SYS_fork, libc::SYS_vfork];
 #[cfg(not(target_arch = "x86_64"))]
-const PROCESS_CALLS: &[libc::c_long] = &[libc::SYS_execve, libc::SYS_execveat];
+pub(crate) const FORK_CALLS: &[libc::c_long] = &[];
+
+/// Calls that open files by name.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const OPEN_CALLS: &[libc::c_long] = &[libc::SYS_openat, libc::SYS_openat2, libc::SYS_open, libc::SYS_creat];
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) const OPEN_CALLS: &[libc::c_long] = &[libc::SYS_openat, libc::SYS_openat2];
+
+/// Calls by which a socket comes to be and reaches somebody.
+const SOCKET_CALLS: [libc::c_long; 3] = [libc::SYS_socket, libc::SYS_connect, libc::SYS_bind];
+
+/// What a program needs besides when it may use the loopback network.
+const SERVICE_CALLS: [libc::c_long; 3] = [libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
 
 /// Calls that only the fork server makes, and its child before the program starts.
 const SERVER_CALLS: &[libc::c_long] = &[
@@ -91,6 +110,58 @@ const SERVER_CALLS: &[libc::c_long] = &[
     libc::SYS_landlock_add_rule,
     libc::SYS_landlock_restrict_self,
 ];
+
+/// Calls that no program has a reason to make: refused in any case, and asked about so that the attempt has a name.
+const FORBIDDEN_CALLS: &[libc::c_long] = &[
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    libc::SYS_memfd_create,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_fsopen,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_mount_setattr,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_kexec_load,
+    libc::SYS_reboot,
+];
+
+/// Which of the short filters a program runs under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// One process with threads. Whether it may become another program, once, is the observer's answer.
+    Single,
+    /// Starts processes, such as a shell; every program it starts is seen.
+    Processes,
+    /// A compiler: starts processes and opens files by the hundred, of which nobody needs to hear.
+    Compiler,
+}
+
+impl Profile {
+    const ALL: [Self; 3] = [Self::Single, Self::Processes, Self::Compiler];
+
+    /// The place of its filter among those the fork server is given.
+    pub(crate) fn index(self, can_ask: bool) -> usize {
+        FIRST_PROGRAM_FILTER + self as usize + if can_ask { 0 } else { Self::ALL.len() }
+    }
+}
+
+/// The filters before it are the server's own.
+const FIRST_PROGRAM_FILTER: usize = 2;
 
 /// The flags of `clone` that make namespaces.
 const NAMESPACE_FLAGS: [i32; 7] = [
@@ -106,16 +177,19 @@ const NAMESPACE_FLAGS: [i32; 7] = [
 /// Requests about a descriptor that ordinary libraries make: terminal settings, window size, close-on-exec, blocking, length.
 const DESCRIPTOR_REQUESTS: &[u64] = &[0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451];
 
-/// `PR_SET_NAME`, `PR_GET_NAME`, `PR_GET_DUMPABLE`, `PR_SET_PDEATHSIG`, `PR_GET_NO_NEW_PRIVS`, and `PR_SET_VMA`, which the
-/// allocator uses.
-const PROCESS_REQUESTS: &[u64] = &[15, 16, 3, 1, 39, 0x5356_4d41];
+/// `PR_SET_NAME`, `PR_GET_NAME`, `PR_GET_DUMPABLE`, `PR_GET_NO_NEW_PRIVS`, and `PR_SET_VMA`, which the allocator uses.
+const PROCESS_REQUESTS: &[u64] = &[15, 16, 3, 39, 0x5356_4d41];
 
-/// The request by which the server's child gives up its ambient capabilities.
-const SERVER_PROCESS_REQUEST: u64 = libc::PR_CAP_AMBIENT as u64;
+/// The requests by which the server's child gives up its ambient capabilities and ties its life to the server's.
+const SERVER_PROCESS_REQUESTS: [u64; 2] = [libc::PR_CAP_AMBIENT as u64, libc::PR_SET_PDEATHSIG as u64];
+
+/// The request by which our own code inside a program tells the observer something: a pointer and a length follow. It is no
+/// request the kernel knows.
+pub(crate) const TELL: u64 = 0x4357_0001;
 
 /// The filters in the order in which the fork server names them: for itself, the answer for `clone3` and the long list; for
-/// its children, what is taken away from programs without and with leave to start processes.
-pub(crate) fn filters() -> Result<[BpfProgram; 4], SandboxError> {
+/// its children, one for each [`Profile`], and the same three again for hosts where nobody can be asked.
+pub(crate) fn filters() -> Result<Vec<BpfProgram>, SandboxError> {
     let failed = |error: &dyn std::fmt::Display| SandboxError::unavailable(Layer::SystemCalls, error.to_string());
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| failed(&error))?;
     let compile = |rules: Result<Rules, _>, otherwise, matched| -> Result<BpfProgram, SandboxError> {
@@ -125,40 +199,91 @@ pub(crate) fn filters() -> Result<[BpfProgram; 4], SandboxError> {
     };
     let denied = SeccompAction::Errno(libc::EPERM as u32);
     let absent = SeccompAction::Errno(libc::ENOSYS as u32);
-    Ok([
+    let mut filters = vec![
         compile(Ok(Rules::from([(libc::SYS_clone3, vec![])])), SeccompAction::Allow, absent)?,
         compile(allowed(), denied.clone(), SeccompAction::Allow)?,
-        compile(taken_away(false), SeccompAction::Allow, denied.clone())?,
-        compile(taken_away(true), SeccompAction::Allow, denied)?,
-    ])
+    ];
+    for profile in Profile::ALL {
+        let rules = taken_away(profile).map(|mut rules| {
+            rules.extend(watched(profile));
+            rules
+        });
+        filters.push(ask_supervisor(compile(rules, SeccompAction::Allow, SeccompAction::Trace(ASK))?));
+    }
+    for profile in Profile::ALL {
+        let rules = taken_away(profile).map(|mut rules| {
+            if profile == Profile::Single {
+                rules.extend(EXECUTE_CALLS.map(|number| (number, vec![])));
+            }
+            rules
+        });
+        filters.push(compile(rules, SeccompAction::Allow, denied.clone())?);
+    }
+    Ok(filters)
 }
+
+/// Marks the answers that are to become questions; any number would do.
+const ASK: u32 = 0x4357;
+
+/// Turns the answer "stop for a tracer" into "ask the supervisor", which the compiler of filters does not know.
+fn ask_supervisor(mut filter: BpfProgram) -> BpfProgram {
+    for instruction in &mut filter {
+        if instruction.code == RETURN_CONSTANT && instruction.k == libc::SECCOMP_RET_TRACE | ASK {
+            instruction.k = libc::SECCOMP_RET_USER_NOTIF;
+        }
+    }
+    filter
+}
+
+/// `BPF_RET | BPF_K`.
+const RETURN_CONSTANT: u16 = 0x06;
 
 /// Rules by system call: the call matches when any of its rules does, or always when it has none.
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// What the server or a program may do.
+/// What the server or any program may do, and what is left to the short filter to ask about.
 fn allowed() -> Result<Rules, seccompiler::BackendError> {
-    let lists = [ALLOWED, ALLOWED_OLDER, PROCESS_CALLS, SERVER_CALLS, &[libc::SYS_clone]];
+    let lists = [
+        ALLOWED,
+        ALLOWED_OLDER,
+        &EXECUTE_CALLS,
+        FORK_CALLS,
+        &SOCKET_CALLS,
+        &SERVICE_CALLS,
+        SERVER_CALLS,
+        FORBIDDEN_CALLS,
+        &[libc::SYS_clone],
+    ];
     let mut rules: Rules = lists.concat().into_iter().map(|number| (number, vec![])).collect();
-    let requests = [PROCESS_REQUESTS, &[SERVER_PROCESS_REQUEST]].concat();
+    let requests = [PROCESS_REQUESTS, &SERVER_PROCESS_REQUESTS, &[TELL]].concat();
     rules.insert(libc::SYS_socketpair, equal_to_any(0, &[libc::AF_UNIX as u64])?);
     rules.insert(libc::SYS_ioctl, equal_to_any(1, DESCRIPTOR_REQUESTS)?);
     rules.insert(libc::SYS_prctl, equal_to_any(0, &requests)?);
     Ok(rules)
 }
 
-/// What of that a program may not do.
-fn taken_away(processes: bool) -> Result<Rules, seccompiler::BackendError> {
-    let mut rules: Rules = SERVER_CALLS.iter().map(|number| (*number, vec![])).collect();
-    rules.insert(libc::SYS_prctl, equal_to_any(0, &[SERVER_PROCESS_REQUEST])?);
+/// What of that a program of this profile may not do.
+fn taken_away(profile: Profile) -> Result<Rules, seccompiler::BackendError> {
+    let never = [SERVER_CALLS, FORBIDDEN_CALLS, &SOCKET_CALLS[..1]].concat();
+    let mut rules: Rules = never.into_iter().map(|number| (number, vec![])).collect();
+    rules.insert(libc::SYS_prctl, equal_to_any(0, &[&SERVER_PROCESS_REQUESTS[..], &[TELL]].concat())?);
     let namespaces = NAMESPACE_FLAGS.map(|flag| masked(0, flag as u64, flag as u64));
     let mut clones = namespaces.into_iter().collect::<Result<Vec<_>, _>>()?;
-    if !processes {
-        rules.extend(PROCESS_CALLS.iter().map(|number| (*number, vec![])));
+    if profile == Profile::Single {
+        rules.extend(FORK_CALLS.iter().map(|number| (*number, vec![])));
         clones.push(masked(0, libc::CLONE_THREAD as u64, 0)?);
     }
     rules.insert(libc::SYS_clone, clones);
     Ok(rules)
+}
+
+/// What of the rest is worth hearing about.
+fn watched(profile: Profile) -> Rules {
+    let lists = match profile {
+        Profile::Single | Profile::Processes => [&EXECUTE_CALLS[..], &SOCKET_CALLS, OPEN_CALLS],
+        Profile::Compiler => [&SOCKET_CALLS[..], &[], &[]],
+    };
+    lists.concat().into_iter().map(|number| (number, vec![])).collect()
 }
 
 fn masked(argument: u8, mask: u64, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
@@ -189,64 +314,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_must_never_be_allowed_is_in_no_list() {
-        let forbidden = [
-            libc::SYS_ptrace,
-            libc::SYS_mount,
-            libc::SYS_umount2,
-            libc::SYS_unshare,
-            libc::SYS_setns,
-            libc::SYS_bpf,
-            libc::SYS_io_uring_setup,
-            libc::SYS_io_uring_enter,
-            libc::SYS_userfaultfd,
-            libc::SYS_keyctl,
-            libc::SYS_add_key,
-            libc::SYS_request_key,
-            libc::SYS_process_vm_readv,
-            libc::SYS_process_vm_writev,
-            libc::SYS_perf_event_open,
-            libc::SYS_kexec_load,
-            libc::SYS_init_module,
-            libc::SYS_finit_module,
-            libc::SYS_personality,
-            libc::SYS_pivot_root,
-            libc::SYS_chroot,
-            libc::SYS_socket,
-            libc::SYS_memfd_create,
-            libc::SYS_pidfd_getfd,
-            libc::SYS_open_by_handle_at,
-            libc::SYS_seccomp,
-            libc::SYS_fsopen,
-            libc::SYS_move_mount,
-            libc::SYS_open_tree,
-        ];
-        for processes in [false, true] {
-            for number in forbidden {
-                assert!(!may_always(number, processes), "system call {number}");
+    fn what_must_never_be_allowed_is_taken_away_from_every_profile() {
+        let forbidden = [SERVER_CALLS, FORBIDDEN_CALLS, &[libc::SYS_socket]].concat();
+        for profile in Profile::ALL {
+            for number in &forbidden {
+                assert!(!may_always(*number, profile), "system call {number}");
             }
         }
-    }
-
-    /// Whether a program may make this call, with any arguments.
-    fn may_always(number: libc::c_long, processes: bool) -> bool {
-        let is_allowed = allowed().unwrap().get(&number).is_some_and(Vec::is_empty);
-        is_allowed && !taken_away(processes).unwrap().contains_key(&number)
-    }
-
-    #[test]
-    fn starting_programs_needs_leave() {
-        assert!(!may_always(libc::SYS_execve, false));
-        assert!(may_always(libc::SYS_execve, true));
-        assert!(may_always(libc::SYS_openat, false));
-    }
-
-    #[test]
-    fn the_server_keeps_nothing_from_its_own_list_for_programs() {
-        for number in SERVER_CALLS {
-            assert!(allowed().unwrap()[number].is_empty());
-            assert!(taken_away(true).unwrap()[number].is_empty() && taken_away(false).unwrap()[number].is_empty());
+        let beyond =
+            [libc::SYS_personality, libc::SYS_kexec_file_load, libc::SYS_swapon, libc::SYS_syslog, libc::SYS_quotactl];
+        for number in beyond {
+            assert!(!allowed().unwrap().contains_key(&number), "system call {number}");
         }
+    }
+
+    /// Whether a program may make this call, with any arguments, without anybody being asked.
+    fn may_always(number: libc::c_long, profile: Profile) -> bool {
+        let is_allowed = allowed().unwrap().get(&number).is_some_and(Vec::is_empty);
+        is_allowed && !taken_away(profile).unwrap().contains_key(&number)
+    }
+
+    #[test]
+    fn starting_processes_needs_leave() {
+        for number in FORK_CALLS {
+            assert!(!may_always(*number, Profile::Single));
+            assert!(may_always(*number, Profile::Processes));
+        }
+        assert!(may_always(libc::SYS_openat, Profile::Single));
+    }
+
+    #[test]
+    fn whoever_can_be_asked_is_asked_and_nobody_else() {
+        let filters = filters().unwrap();
+        let asks = |filter: &BpfProgram| filter.iter().any(|instruction| instruction.k == libc::SECCOMP_RET_USER_NOTIF);
+        let traces = |filter: &BpfProgram| {
+            filter.iter().any(|instruction| {
+                instruction.code == RETURN_CONSTANT && instruction.k == libc::SECCOMP_RET_TRACE | ASK
+            })
+        };
+        assert_eq!(filters.iter().map(asks).collect::<Vec<_>>(), [false, false, true, true, true, false, false, false]);
+        assert!(!filters.iter().any(traces));
     }
 
     #[test]

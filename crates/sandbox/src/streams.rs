@@ -10,7 +10,7 @@ use rustix::net::{
 };
 
 /// The most descriptors one packet carries.
-const MAX_DESCRIPTORS: usize = 6;
+const MAX_DESCRIPTORS: usize = 7;
 
 /// The files behind descriptors 0 to 3 of one program.
 pub(crate) struct Streams {
@@ -77,6 +77,12 @@ pub(crate) fn sealed(content: &[u8]) -> io::Result<OwnedFd> {
     }
     rustix::fs::fcntl_add_seals(&file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
     Ok(file)
+}
+
+/// A program in memory that nobody can change any more.
+pub(crate) fn sealed_executable(content: &[u8]) -> io::Result<OwnedFd> {
+    // A file in memory may be executed unless it was made otherwise.
+    sealed(content)
 }
 
 /// Sends one packet.

@@ -10,7 +10,7 @@ use crate::host::Step;
 /// Folders of the system that programs may read, where the host has them.
 const SYSTEM_FOLDERS: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"];
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
-/// The loader's index of libraries, and the links by which a distribution chooses among programs.
+/// The loader's index of libraries, and the links by which a distribution chooses among programs. Java keeps its own beside.
 const SETTINGS: [&str; 2] = ["/etc/ld.so.cache", "/etc/alternatives"];
 const ACCOUNTS: &str = "root:x:0:0::/nonexistent:/bin/sh\nsandbox:x:1000:1000::/nonexistent:/bin/sh\n";
 const GROUPS: &str = "root:x:0:\nsandbox:x:1000:\n";
@@ -20,6 +20,8 @@ const ADDRESSES: &str = "127.0.0.1 localhost\n";
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     bound: Vec<PathBuf>,
+    /// Folders shown under another name than their own.
+    renamed: Vec<(PathBuf, PathBuf)>,
     links: Vec<(PathBuf, PathBuf)>,
     settings: Vec<PathBuf>,
 }
@@ -41,9 +43,9 @@ const READ_FOLDER: u64 = 1 << 3;
 const MAKE_DEVICE: u64 = (1 << 6) | (1 << 11);
 
 impl View {
-    /// The system folders of this host and the folders that the interpreter needs besides.
+    /// The system folders of this host and the folders that interpreters and compilers need besides.
     pub(crate) fn new(interpreter: &[PathBuf]) -> Self {
-        let mut view = Self { bound: Vec::new(), links: Vec::new(), settings: Vec::new() };
+        let mut view = Self { bound: Vec::new(), renamed: Vec::new(), links: Vec::new(), settings: Vec::new() };
         for folder in SYSTEM_FOLDERS.map(Path::new) {
             if let Ok(target) = std::fs::read_link(folder) {
                 view.links.push((folder.to_owned(), target));
@@ -56,8 +58,23 @@ impl View {
                 view.bound.push(folder.clone());
             }
         }
-        view.settings = SETTINGS.iter().map(PathBuf::from).filter(|path| path.exists()).collect();
+        let java = std::fs::read_dir("/etc").into_iter().flatten().flatten().map(|entry| entry.path());
+        let java = java.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("java-")));
+        view.settings = SETTINGS.iter().map(PathBuf::from).filter(|path| path.exists()).chain(java).collect();
+        view.settings.sort();
         view
+    }
+
+    /// Shows a folder of the host under another name.
+    pub(crate) fn show(&mut self, folder: &Path, name: &Path) {
+        self.renamed.push((folder.to_owned(), name.to_owned()));
+    }
+
+    /// Folders in which a program may open whatever it finds.
+    pub(crate) fn own_folders(&self) -> Vec<PathBuf> {
+        let links = self.links.iter().map(|(path, _)| path.clone());
+        let renamed = self.renamed.iter().map(|(_, name)| name.clone());
+        self.bound.iter().cloned().chain(links).chain(renamed).collect()
     }
 
     /// The steps that put this view together in `staging`.
@@ -72,11 +89,12 @@ impl View {
         for (path, to) in &self.links {
             steps.push(Step::Link { to: text(to), path: at(path) });
         }
-        for folder in &self.bound {
-            let mut above: Vec<&Path> = folder.ancestors().filter(|path| *path != Path::new("/")).collect();
+        let renamed = self.renamed.iter().map(|(folder, name)| (folder, name));
+        for (folder, name) in self.bound.iter().map(|folder| (folder, folder)).chain(renamed) {
+            let mut above: Vec<&Path> = name.ancestors().filter(|path| *path != Path::new("/")).collect();
             above.reverse();
             steps.extend(above.into_iter().map(|path| Step::Folder(at(path))));
-            steps.push(Step::Bind { from: text(folder), onto: at(folder), device: false });
+            steps.push(Step::Bind { from: text(folder), onto: at(name), device: false });
         }
         for (path, content) in [("/etc/passwd", ACCOUNTS), ("/etc/group", GROUPS), ("/etc/hosts", ADDRESSES)] {
             steps.push(Step::File(at(Path::new(path)), content.as_bytes().to_vec()));
@@ -93,7 +111,10 @@ impl View {
     }
 
     /// The same view again as Landlock rules: a mistake in one of the two is caught by the other.
-    pub(crate) fn file_rules(&self, abi: u32) -> FileRules {
+    ///
+    /// Without namespaces it is all there is: then the host's own settings and devices are behind the names, and only those
+    /// that tell nothing about it are let through.
+    pub(crate) fn file_rules(&self, abi: u32, has_namespaces: bool) -> FileRules {
         // Rights were added with interface versions 2 (refer), 3 (truncate) and 5 (device requests).
         let files: u64 = match abi {
             0 | 1 => (1 << 13) - 1,
@@ -109,11 +130,23 @@ impl View {
             _ => 24,
         };
         let read = READ_FILE | READ_FOLDER;
+        let renamed = self.renamed.iter().map(|(_, name)| name);
+        let folders = self.bound.iter().chain(renamed);
         let mut rules: Vec<(String, u64)> =
-            self.bound.iter().map(|folder| (folder.to_string_lossy().into_owned(), read | EXECUTE)).collect();
-        rules.push(("/".to_owned(), READ_FOLDER));
-        rules.push(("/etc".to_owned(), read));
-        rules.push(("/dev".to_owned(), read));
+            folders.map(|folder| (folder.to_string_lossy().into_owned(), read | EXECUTE)).collect();
+        if has_namespaces {
+            rules.push(("/".to_owned(), READ_FOLDER));
+            rules.push(("/etc".to_owned(), read));
+            rules.push(("/dev".to_owned(), read));
+        } else {
+            let links = self.links.iter().filter(|(path, _)| path.is_dir());
+            rules.extend(links.map(|(path, _)| (path.to_string_lossy().into_owned(), read | EXECUTE)));
+            rules.extend(DEVICES.map(|name| (format!("/dev/{name}"), READ_FILE)));
+            for path in &self.settings {
+                let rights = if path.is_dir() { read } else { READ_FILE };
+                rules.push((path.to_string_lossy().into_owned(), rights));
+            }
+        }
         rules.push(("/dev/null".to_owned(), READ_FILE | WRITE_FILE));
         FileRules {
             handled: [files, network, scopes],
@@ -142,16 +175,26 @@ mod tests {
 
     #[test]
     fn only_the_null_device_may_be_written() {
-        let rules = View::new(&[]).file_rules(7).rules;
-        let writable: Vec<&str> =
-            rules.iter().filter(|(_, rights)| rights & WRITE_FILE != 0).map(|(path, _)| path.as_str()).collect();
-        assert_eq!(writable, ["/dev/null"]);
+        for has_namespaces in [false, true] {
+            let rules = View::new(&[]).file_rules(7, has_namespaces).rules;
+            let writable: Vec<&str> =
+                rules.iter().filter(|(_, rights)| rights & WRITE_FILE != 0).map(|(path, _)| path.as_str()).collect();
+            assert_eq!(writable, ["/dev/null"]);
+        }
+    }
+
+    #[test]
+    fn without_namespaces_the_hosts_own_settings_stay_closed() {
+        let rules = View::new(&[]).file_rules(7, false).rules;
+        assert!(
+            !rules.iter().any(|(path, _)| ["/", "/etc", "/dev", "/proc", "/root", "/home"].contains(&path.as_str()))
+        );
     }
 
     #[test]
     fn the_scratch_folder_is_never_executable() {
         for abi in 1..8 {
-            assert_eq!(View::new(&[]).file_rules(abi).scratch & EXECUTE, 0);
+            assert_eq!(View::new(&[]).file_rules(abi, true).scratch & EXECUTE, 0);
         }
     }
 }

@@ -2,16 +2,25 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 use serde::Deserialize;
 
+use crate::cancel::Patience;
+use crate::cgroup::{Group, Mark};
+use crate::error::SandboxError;
 use crate::host::Host;
-use crate::outcome::{End, Isolation, Outcome};
-use crate::program::{Limits, Program};
-use crate::scratch;
+use crate::job::{Job, Terms};
+use crate::loopback::Loopback;
+use crate::observe::{Observer, Policy};
+use crate::outcome::{End, Outcome, Tamper, TamperKind};
+use crate::program::{Limits, Network};
+use crate::scratch::{self, Folder};
+use crate::seccomp::Profile;
 use crate::streams::{Streams, read_output, receive, sealed, send};
 use crate::usage;
 
@@ -29,12 +38,15 @@ pub(crate) enum Failure {
     NotStarted(String),
     /// The host is gone or can no longer be trusted to answer.
     HostLost(String),
+    /// The caller gave up on it; the host is intact.
+    GivenUp(SandboxError),
 }
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotStarted(reason) | Self::HostLost(reason) => formatter.write_str(reason),
+            Self::GivenUp(error) => error.fmt(formatter),
         }
     }
 }
@@ -50,12 +62,13 @@ impl From<io::Error> for Failure {
 pub(crate) struct About {
     pub(crate) version: String,
     pub(crate) executable: String,
+    pub(crate) can_ask: bool,
     #[serde(rename = "warmed")]
     pub(crate) _warmed: Vec<String>,
 }
 
-/// Configures a fresh host and waits until it is warm.
-pub(crate) fn configure(host: &Host, config: &[u8]) -> Result<About, Failure> {
+/// Configures a fresh host and waits until it is warm. The descriptor is what listens on its loopback device.
+pub(crate) fn configure(host: &Host, config: &[u8]) -> Result<(About, Option<OwnedFd>), Failure> {
     let lost = |error: &dyn std::fmt::Display| {
         let diagnostics = crate::streams::read_start(&host.diagnostics, 4096).unwrap_or_default();
         Failure::HostLost(format!("{error}: {}", String::from_utf8_lossy(&diagnostics).trim()))
@@ -64,19 +77,46 @@ pub(crate) fn configure(host: &Host, config: &[u8]) -> Result<About, Failure> {
     if !readable_within(&host.link, 2 * SETUP_DEADLINE).map_err(|error| lost(&error))? {
         return Err(lost(&"no answer"));
     }
-    let (packet, _) = receive(&host.link).map_err(|error| lost(&error))?;
+    let (packet, descriptors) = receive(&host.link).map_err(|error| lost(&error))?;
     match packet.split_first() {
-        Some((b'R', about)) => serde_json::from_slice(about).map_err(|error| lost(&error)),
+        Some((b'R', about)) => {
+            let about = serde_json::from_slice(about).map_err(|error| lost(&error))?;
+            Ok((about, descriptors.into_iter().next()))
+        }
         Some((b'E', text)) => Err(Failure::NotStarted(String::from_utf8_lossy(text).into_owned())),
         _ => Err(lost(&"it ended while warming up")),
     }
+}
+
+/// A warm host and everything that running a program on it takes.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) host: Host,
+    pub(crate) num_served: u32,
+    pub(crate) terms: Terms,
+    pub(crate) loopback: Option<OwnedFd>,
+    pub(crate) group: Option<Group>,
+    /// Folders of the host that programs may open files in.
+    pub(crate) own_folders: Vec<PathBuf>,
+    /// Where scratch folders are made, on hosts that cannot mount their own.
+    pub(crate) scratch_base: Option<Arc<scratch::Base>>,
 }
 
 /// A program that has been started and not yet ended.
 struct Running {
     pidfd: OwnedFd,
     scratch: OwnedFd,
+    status: OwnedFd,
     started: Instant,
+    observer: Option<Observer>,
+    mark: Option<Mark>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // However this run ends for us, the program must not outlive it.
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+    }
 }
 
 /// How the kernel says that a program ended.
@@ -86,121 +126,450 @@ struct Ended {
     max_rss_kib: u64,
 }
 
-/// Runs one program to its end.
-pub(crate) fn run(host: &Host, program: &Program) -> Result<Outcome, Failure> {
-    let streams = Streams::create(&program.stdin)?;
-    let running = start(host, program, &streams)?;
-    let mut overrun = None;
-    let ended = watch(host, program, &streams, &running, &mut overrun)?;
-    let wall = running.started.elapsed();
-    collect(program, &streams, &running.scratch, &ended, overrun, wall)
+/// What made us end it.
+enum Stopped {
+    ByItself,
+    Limit(End),
+    GivenUp(SandboxError),
 }
 
-fn start(host: &Host, program: &Program, streams: &Streams) -> Result<Running, Failure> {
-    let job = sealed(&program.encode())?;
-    let (status, status_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from)?;
-    let [stdout, stderr, channel] = &streams.outputs;
-    let descriptors =
-        [job.as_fd(), streams.stdin.as_fd(), stdout.as_fd(), stderr.as_fd(), channel.as_fd(), status_write.as_fd()];
-    send(&host.link, &numbers(program), &descriptors)?;
-    drop(status_write);
-    if !readable_within(&host.link, SETUP_DEADLINE)? {
-        return Err(Failure::HostLost("no answer to a job".to_owned()));
-    }
-    let (packet, descriptors) = receive(&host.link)?;
-    let [pidfd, scratch] = match (packet.split_first(), <[OwnedFd; 2]>::try_from(descriptors)) {
-        (Some((b'S', _)), Ok(descriptors)) => descriptors,
-        (Some((b'E', text)), _) => return Err(Failure::HostLost(String::from_utf8_lossy(text).into_owned())),
-        _ => return Err(Failure::HostLost("it ended before starting the program".to_owned())),
-    };
-    await_confinement(host, &status, &pidfd)?;
-    Ok(Running { pidfd, scratch, started: Instant::now() })
-}
-
-/// Waits for the child's word that it is confined and about to run the program.
-fn await_confinement(host: &Host, status: &OwnedFd, pidfd: &OwnedFd) -> Result<(), Failure> {
-    let mut word = [0_u8; 512];
-    let length = if readable_within(status, SETUP_DEADLINE)? {
-        rustix::io::retry_on_intr(|| rustix::io::read(status, &mut word)).map_err(io::Error::from)?
-    } else {
-        let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
-        0
-    };
-    if word[..length] == *b"k" {
-        return Ok(());
-    }
-    // Nothing was run. The host itself is intact once it has reported the child's end.
-    let text = String::from_utf8_lossy(word[..length].strip_prefix(b"E").unwrap_or_default()).into_owned();
-    if !readable_within(&host.link, KILL_DEADLINE)? || receive(&host.link)?.0.first() != Some(&b'D') {
-        return Err(Failure::HostLost("it did not survive a failed set-up".to_owned()));
-    }
-    Err(Failure::NotStarted(if text.is_empty() { "the process ended during set-up".to_owned() } else { text }))
-}
-
-/// The six numbers of a job, in the fork server's order.
-fn numbers(program: &Program) -> Vec<u8> {
-    let limits = &program.limits;
-    // The kernel's own limit counts whole seconds and per process: it is the backstop behind ours.
-    let cpu_seconds = limits.cpu.as_secs() + 2;
-    [
-        u64::from(program.processes),
-        program.scratch_bytes(),
-        limits.memory_bytes,
-        program.largest_file_bytes(),
-        cpu_seconds,
-        u64::from(limits.max_processes),
-    ]
-    .iter()
-    .flat_map(|number| number.to_le_bytes())
-    .collect()
-}
-
-/// Waits for the end, and brings it about when a limit is passed.
-fn watch(
-    host: &Host,
-    program: &Program,
-    streams: &Streams,
-    running: &Running,
-    overrun: &mut Option<End>,
-) -> Result<Ended, Failure> {
-    let deadline = running.started + program.limits.wall;
-    let mut look = FIRST_LOOK;
-    let mut process = None;
-    loop {
-        let remaining = deadline.saturating_duration_since(Instant::now());
-        if readable_within(&host.link, remaining.min(look))? {
-            return read_end(host);
+impl Worker {
+    /// Runs one job to its end.
+    pub(crate) fn run(&mut self, job: &Job<'_>, patience: &Patience<'_>) -> Result<Outcome, Failure> {
+        self.num_served += 1;
+        let streams = Streams::create(job.stdin)?;
+        let folder = self.scratch_base.as_ref().map(|base| base.folder()).transpose()?;
+        if let Some(group) = &self.group {
+            group.limit(job).map_err(Failure::NotStarted)?;
         }
-        look = NEXT_LOOK;
-        let process = *process.get_or_insert_with(|| usage::process_number(&running.pidfd));
-        *overrun = if Instant::now() >= deadline {
-            Some(End::WallLimit)
-        } else {
-            over_limit(&program.limits, streams, process)?
+        let mut running = self.start(job, &streams, folder.as_ref())?;
+        let mut loopback = match (job.network, &self.loopback) {
+            (Network::Loopback, Some(listener)) => Some(Loopback::open(listener)?),
+            _ => None,
         };
-        if overrun.is_some() {
-            // An error means that it has just ended by itself.
-            let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
-            if !readable_within(&host.link, KILL_DEADLINE)? {
-                return Err(Failure::HostLost("a killed program did not end".to_owned()));
+        let (ended, stopped) = self.watch(job, patience, &streams, &mut running, &mut loopback)?;
+        let wall = running.started.elapsed();
+        let received = loopback.map(Loopback::finish).unwrap_or_default();
+        self.collect(job, &streams, running, &ended, stopped, wall, received)
+    }
+
+    fn start(&self, job: &Job<'_>, streams: &Streams, folder: Option<&Folder>) -> Result<Running, Failure> {
+        let text = sealed(&job.encode(self.terms))?;
+        let (status, status_theirs) = status_pair()?;
+        let [stdout, stderr, channel] = &streams.outputs;
+        let mut descriptors = vec![
+            text.as_fd(),
+            streams.stdin.as_fd(),
+            stdout.as_fd(),
+            stderr.as_fd(),
+            channel.as_fd(),
+            status_theirs.as_fd(),
+        ];
+        descriptors.extend(job.executable.as_ref().map(|executable| executable.as_fd()));
+        send(&self.host.link, &numbers(job, folder), &descriptors)?;
+        drop(status_theirs);
+        if !readable_within(&self.host.link, SETUP_DEADLINE)? {
+            return Err(Failure::HostLost("no answer to a job".to_owned()));
+        }
+        let (packet, descriptors) = receive(&self.host.link)?;
+        let [pidfd, scratch] = match (packet.split_first(), <[OwnedFd; 2]>::try_from(descriptors)) {
+            (Some((b'S', _)), Ok(descriptors)) => descriptors,
+            (Some((b'E', text)), _) => return Err(Failure::HostLost(String::from_utf8_lossy(text).into_owned())),
+            _ => return Err(Failure::HostLost("it ended before starting the program".to_owned())),
+        };
+        let running = Running { pidfd, scratch, status, started: Instant::now(), observer: None, mark: None };
+        self.await_confinement(job, running, folder)
+    }
+
+    /// Waits for the child's word that it is confined and about to run the program.
+    fn await_confinement(
+        &self,
+        job: &Job<'_>,
+        mut running: Running,
+        folder: Option<&Folder>,
+    ) -> Result<Running, Failure> {
+        if let Some(group) = &self.group {
+            self.await_word(&running, b"w")?;
+            let process = usage::process_number(&running.pidfd);
+            let admitted = process.ok_or_else(|| "it was gone".to_owned()).and_then(|process| group.admit(process));
+            match admitted {
+                Ok(mark) => running.mark = Some(mark),
+                Err(reason) => {
+                    let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
+                    return Err(self.failed_setup(format!("Econtrol group: {reason}").as_bytes()));
+                }
             }
-            return read_end(host);
+            rustix::io::write(&running.status, b"g").map_err(io::Error::from)?;
+        }
+        let listener = self.await_word(&running, b"k")?;
+        running.observer = listener.into_iter().next().map(|listener| {
+            let scratch = folder.map_or_else(|| PathBuf::from("/tmp"), |folder| folder.path().to_owned());
+            let mut own_folders = self.own_folders.clone();
+            own_folders.push(scratch.clone());
+            Observer::new(
+                listener,
+                Policy {
+                    processes: job.profile != Profile::Single,
+                    executions: u32::from(!job.arguments.is_empty()),
+                    network: job.network,
+                    own_folders,
+                    scratch,
+                },
+            )
+        });
+        running.started = Instant::now();
+        Ok(running)
+    }
+
+    /// Waits for one word of the child, and takes the descriptors that come with it.
+    fn await_word(&self, running: &Running, expected: &[u8]) -> Result<Vec<OwnedFd>, Failure> {
+        let (word, descriptors) = if readable_within(&running.status, SETUP_DEADLINE)? {
+            receive(&running.status)?
+        } else {
+            let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
+            (vec![], vec![])
+        };
+        if word == expected { Ok(descriptors) } else { Err(self.failed_setup(&word)) }
+    }
+
+    /// Nothing was run. The host itself is intact once it has reported the child's end.
+    fn failed_setup(&self, word: &[u8]) -> Failure {
+        let text = String::from_utf8_lossy(word.strip_prefix(b"E").unwrap_or_default()).into_owned();
+        let is_over = readable_within(&self.host.link, KILL_DEADLINE).is_ok_and(|is_readable| is_readable)
+            && receive(&self.host.link).is_ok_and(|(packet, _)| packet.first() == Some(&b'D'));
+        if !is_over {
+            return Failure::HostLost("it did not survive a failed set-up".to_owned());
+        }
+        Failure::NotStarted(if text.is_empty() { "the process ended during set-up".to_owned() } else { text })
+    }
+
+    /// Waits for the end, and brings it about when a limit is passed. Answers the kernel's questions meanwhile.
+    fn watch(
+        &self,
+        job: &Job<'_>,
+        patience: &Patience<'_>,
+        streams: &Streams,
+        running: &mut Running,
+        loopback: &mut Option<Loopback<'_>>,
+    ) -> Result<(Ended, Stopped), Failure> {
+        let wall_end = running.started + job.limits.wall;
+        let mut next_look = running.started + FIRST_LOOK;
+        let mut process = None;
+        loop {
+            let until = [Some(wall_end), Some(next_look), patience.deadline].into_iter().flatten().min();
+            let woken = wait(&self.host.link, patience, running.observer.as_ref(), loopback.as_ref(), until)?;
+            if woken.question
+                && let Some(observer) = &mut running.observer
+            {
+                observer.answer()?;
+            }
+            if woken.connection
+                && let Some(loopback) = loopback
+            {
+                loopback.serve();
+            }
+            if woken.end {
+                return Ok((read_end(&self.host)?, Stopped::ByItself));
+            }
+            if woken.observer_gone {
+                // Every process that it could ask for has ended; the end is about to be reported.
+                running.observer = running.observer.take().map(Observer::retire);
+            }
+            let stopped = if let Some(error) = patience.exhausted() {
+                Some(Stopped::GivenUp(error))
+            } else if Instant::now() >= wall_end {
+                Some(Stopped::Limit(End::WallLimit))
+            } else if Instant::now() >= next_look {
+                next_look = Instant::now() + NEXT_LOOK;
+                let process = *process.get_or_insert_with(|| usage::process_number(&running.pidfd));
+                self.over_limit(job, streams, process, running.mark)?.map(Stopped::Limit)
+            } else {
+                None
+            };
+            if let Some(stopped) = stopped {
+                // An error means that it has just ended by itself.
+                let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
+                if let Some(group) = &self.group {
+                    group.kill();
+                }
+                if !readable_within(&self.host.link, KILL_DEADLINE)? {
+                    return Err(Failure::HostLost("a killed program did not end".to_owned()));
+                }
+                return Ok((read_end(&self.host)?, stopped));
+            }
+        }
+    }
+
+    fn over_limit(
+        &self,
+        job: &Job<'_>,
+        streams: &Streams,
+        process: Option<i32>,
+        mark: Option<Mark>,
+    ) -> io::Result<Option<End>> {
+        let limits = &job.limits;
+        if streams.overflows(limits.output_bytes)? {
+            return Ok(Some(End::OutputLimit));
+        }
+        let tree = process.map(usage::of_tree).unwrap_or_default();
+        // The group also knows of the processes that have ended since.
+        let group = self.group.as_ref().zip(mark).map(|(group, mark)| group.usage_since(mark)).unwrap_or_default();
+        Ok(if tree.cpu.max(group.cpu) >= limits.cpu {
+            Some(End::CpuLimit)
+        } else if tree.resident_bytes > limits.memory_bytes {
+            Some(End::MemoryLimit)
+        } else {
+            None
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "everything that one run leaves behind")]
+    fn collect(
+        &self,
+        job: &Job<'_>,
+        streams: &Streams,
+        mut running: Running,
+        ended: &Ended,
+        stopped: Stopped,
+        wall: Duration,
+        received: Vec<Vec<u8>>,
+    ) -> Result<Outcome, Failure> {
+        let overrun = match stopped {
+            Stopped::GivenUp(error) => return Err(Failure::GivenUp(error)),
+            Stopped::Limit(end) => Some(end),
+            Stopped::ByItself => None,
+        };
+        let ended = &Ended { status: last_word(job, &running.status)?.unwrap_or(ended.status), ..*ended };
+        let (mut observed, mut tamper) = running.observer.take().map(Observer::finish).unwrap_or_default();
+        observed.received = received;
+        let limits = &job.limits;
+        let (kept, truncated) = collect_outputs(streams, limits, &mut tamper)?;
+        let [stdout, stderr, channel] = kept;
+        let is_full = scratch::is_full(&running.scratch, self.scratch_base.is_none())?;
+        let files = scratch::list(&running.scratch, job.content_bytes);
+        let is_full = is_full || files.values().any(|file| file.size >= job.largest_file_bytes());
+        let group = self.group.as_ref().zip(running.mark);
+        let cpu = group.map_or(ended.cpu, |(group, mark)| group.usage_since(mark).cpu.max(ended.cpu));
+        let is_out_of_memory = group.is_some_and(|(group, mark)| group.ran_out_of_memory_since(mark));
+        let end = match (overrun, ending(ended, limits)) {
+            (Some(limit), _) => limit,
+            (None, _) if truncated => End::OutputLimit,
+            (None, end) if is_out_of_memory && end != (End::Exited { code: 0 }) => End::MemoryLimit,
+            (None, End::Exited { code }) if code != 0 && is_full => End::FileLimit,
+            (None, end) => end,
+        };
+        let isolation = self.terms.isolation;
+        let max_rss_kib = ended.max_rss_kib;
+        Ok(Outcome {
+            end,
+            stdout,
+            stderr,
+            channel,
+            truncated,
+            files,
+            wall,
+            cpu,
+            max_rss_kib,
+            isolation,
+            observed,
+            tamper,
+        })
+    }
+}
+
+/// A program that stays: requests go in, answers come out, for as long as it is kept.
+pub(crate) struct Resident {
+    worker: Worker,
+    running: Running,
+    /// Its standard input and output.
+    socket: OwnedFd,
+}
+
+impl std::fmt::Debug for Resident {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Resident").field("host", &self.worker.host.pid).finish_non_exhaustive()
+    }
+}
+
+impl Resident {
+    /// Starts it on a host that is its own from now on.
+    pub(crate) fn start(worker: Worker, job: &Job<'_>) -> Result<Self, Failure> {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+        let mut streams = Streams::create(&[])?;
+        let (socket, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).map_err(io::Error::from)?;
+        streams.stdin = theirs.try_clone()?;
+        streams.outputs[0] = theirs;
+        let running = worker.start(job, &streams, None)?;
+        rustix::io::ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
+        Ok(Self { worker, running, socket })
+    }
+
+    /// One request and its answer, which begins with its own length. After an error it is of no further use.
+    pub(crate) fn exchange(&mut self, request: &[u8], deadline: Instant) -> Result<Vec<u8>, Failure> {
+        let mut unsent = request;
+        let mut answer = Vec::new();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            self.await_turn(!unsent.is_empty(), deadline)?;
+            if !unsent.is_empty() {
+                match rustix::net::send(&self.socket, unsent, rustix::net::SendFlags::NOSIGNAL) {
+                    Ok(count) => unsent = &unsent[count..],
+                    Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(io::Error::from(error).into()),
+                }
+            }
+            match rustix::io::read(&self.socket, &mut buffer) {
+                Ok(0) => return Err(Failure::HostLost("it ended instead of answering".to_owned())),
+                Ok(count) => answer.extend(&buffer[..count]),
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
+            if let Some((length, rest)) = answer.split_first_chunk::<4>() {
+                let length = u32::from_be_bytes(*length) as usize;
+                if length > MAX_ANSWER_BYTES {
+                    return Err(Failure::HostLost("its answer is too long".to_owned()));
+                }
+                if rest.len() >= length {
+                    return Ok(rest[..length].to_vec());
+                }
+            }
+        }
+    }
+
+    /// Waits until it can be written to or read from, and answers the kernel's questions meanwhile.
+    fn await_turn(&mut self, is_sending: bool, deadline: Instant) -> Result<(), Failure> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Failure::HostLost("it did not answer in time".to_owned()));
+            }
+            let interest = if is_sending { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+            let mut waiting =
+                vec![PollFd::new(&self.socket, interest), PollFd::new(&self.worker.host.link, PollFlags::IN)];
+            waiting.extend(
+                self.running
+                    .observer
+                    .as_ref()
+                    .and_then(Observer::listener)
+                    .map(|listener| PollFd::new(listener, PollFlags::IN)),
+            );
+            match poll(&mut waiting, Some(&timespec(left))) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
+            let [socket, host] = [0, 1].map(|at: usize| !waiting[at].revents().is_empty());
+            let is_asked = waiting.get(2).is_some_and(|listener| !listener.revents().is_empty());
+            if host {
+                return Err(Failure::HostLost("it ended".to_owned()));
+            }
+            if is_asked && let Some(observer) = &mut self.running.observer {
+                observer.answer()?;
+            }
+            if socket {
+                return Ok(());
+            }
         }
     }
 }
 
-fn over_limit(limits: &Limits, streams: &Streams, process: Option<i32>) -> io::Result<Option<End>> {
-    if streams.overflows(limits.output_bytes)? {
-        return Ok(Some(End::OutputLimit));
+/// The longest answer of a resident program.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+fn collect_outputs(
+    streams: &Streams,
+    limits: &Limits,
+    tamper: &mut Vec<Tamper>,
+) -> Result<([Vec<u8>; 3], bool), Failure> {
+    let mut kept = Vec::new();
+    let mut truncated = false;
+    for (name, output) in ["stdout", "stderr", "channel"].iter().zip(&streams.outputs) {
+        let written = read_output(output, limits.output_bytes)?;
+        truncated |= written.is_longer;
+        if written.was_rewound {
+            let detail = format!("{name} was rewound or cut");
+            tamper.push(Tamper { kind: TamperKind::OutputRewritten, detail });
+        }
+        kept.push(written.kept);
     }
-    let usage = process.map(usage::of_tree).unwrap_or_default();
-    Ok(if usage.cpu >= limits.cpu {
-        Some(End::CpuLimit)
-    } else if usage.resident_bytes > limits.memory_bytes {
-        Some(End::MemoryLimit)
-    } else {
-        None
+    Ok((kept.try_into().expect("one text for each of three outputs"), truncated))
+}
+
+/// What the process that became a program, or its parent, has said since: how it ended, or why there never was one.
+fn last_word(job: &Job<'_>, status: &OwnedFd) -> Result<Option<i32>, Failure> {
+    let mut ended = None;
+    while !job.arguments.is_empty() && readable_within(status, Duration::ZERO)? {
+        let (word, _) = receive(status)?;
+        match word.split_first() {
+            Some((b'E', text)) => return Err(Failure::NotStarted(String::from_utf8_lossy(text).into_owned())),
+            Some((b'W', number)) => ended = <[u8; 4]>::try_from(number).ok().map(i32::from_le_bytes),
+            _ => break,
+        }
+    }
+    Ok(ended)
+}
+
+fn status_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType};
+    Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
+}
+
+/// The numbers that the fork server itself reads: the scratch folder's size, its name, and the variant of its rules.
+fn numbers(job: &Job<'_>, folder: Option<&Folder>) -> Vec<u8> {
+    let may_execute = u64::from(job.profile != Profile::Single || !job.arguments.is_empty());
+    let network = u64::from(job.network != Network::None) << 1;
+    [job.scratch_bytes(), folder.map_or(0, Folder::number), may_execute | network]
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect()
+}
+
+/// What ended a wait.
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "any of them may be true at once")]
+struct Woken {
+    end: bool,
+    question: bool,
+    observer_gone: bool,
+    connection: bool,
+}
+
+/// Waits until anything is to be done, or a time.
+fn wait(
+    link: &OwnedFd,
+    patience: &Patience<'_>,
+    observer: Option<&Observer>,
+    loopback: Option<&Loopback<'_>>,
+    until: Option<Instant>,
+) -> io::Result<Woken> {
+    let mut waiting = vec![PollFd::new(link, PollFlags::IN)];
+    let questions = observer.and_then(Observer::listener).map(|listener| {
+        waiting.push(PollFd::new(listener, PollFlags::IN));
+        waiting.len() - 1
+    });
+    if let Some(cancellation) = patience.cancellation {
+        waiting.push(PollFd::new(cancellation.event(), PollFlags::IN));
+    }
+    let first_connection = waiting.len();
+    if let Some(loopback) = loopback {
+        waiting.extend(loopback.descriptors().map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)));
+    }
+    let left = until.map_or(NEXT_LOOK, |until| until.saturating_duration_since(Instant::now()));
+    match poll(&mut waiting, Some(&timespec(left))) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let returned = |at: usize| waiting[at].revents();
+    Ok(Woken {
+        end: !returned(0).is_empty(),
+        question: questions.is_some_and(|at| returned(at).contains(PollFlags::IN)),
+        observer_gone: questions.is_some_and(|at| returned(at).contains(PollFlags::HUP)),
+        connection: (first_connection..waiting.len()).any(|at| !returned(at).is_empty()),
     })
+}
+
+fn timespec(time: Duration) -> Timespec {
+    Timespec { tv_sec: time.as_secs() as i64, tv_nsec: i64::from(time.subsec_nanos()) }
 }
 
 fn read_end(host: &Host) -> Result<Ended, Failure> {
@@ -217,51 +586,6 @@ fn read_end(host: &Host) -> Result<Ended, Failure> {
     Ok(Ended { status, cpu: Duration::from_micros(microseconds(4) + microseconds(12)), max_rss_kib: microseconds(20) })
 }
 
-fn collect(
-    program: &Program,
-    streams: &Streams,
-    scratch: &OwnedFd,
-    ended: &Ended,
-    overrun: Option<End>,
-    wall: Duration,
-) -> Result<Outcome, Failure> {
-    let limits = &program.limits;
-    let mut tamper = Vec::new();
-    let mut kept = Vec::new();
-    let mut truncated = false;
-    for (name, output) in ["stdout", "stderr", "channel"].iter().zip(&streams.outputs) {
-        let written = read_output(output, limits.output_bytes)?;
-        truncated |= written.is_longer;
-        if written.was_rewound {
-            tamper.push(format!("{name} was rewound or cut"));
-        }
-        kept.push(written.kept);
-    }
-    let [stdout, stderr, channel] = kept.try_into().expect("one text for each of three outputs");
-    let is_full = scratch::is_full(scratch)?;
-    let files = scratch::list(scratch);
-    let is_full = is_full || files.values().any(|file| file.size >= program.largest_file_bytes());
-    let end = match (overrun, ending(ended, limits)) {
-        (Some(limit), _) => limit,
-        (None, _) if truncated => End::OutputLimit,
-        (None, End::Exited { code }) if code != 0 && is_full => End::FileLimit,
-        (None, end) => end,
-    };
-    Ok(Outcome {
-        end,
-        stdout,
-        stderr,
-        channel,
-        truncated,
-        files,
-        wall,
-        cpu: ended.cpu,
-        max_rss_kib: ended.max_rss_kib,
-        isolation: Isolation::Full,
-        tamper,
-    })
-}
-
 /// The kernel's wait status, read with the limits in mind.
 fn ending(ended: &Ended, limits: &Limits) -> End {
     let signal = ended.status & 0x7f;
@@ -272,7 +596,7 @@ fn ending(ended: &Ended, limits: &Limits) -> End {
     match signal {
         libc::SIGXCPU => End::CpuLimit,
         libc::SIGKILL if is_out_of_time => End::CpuLimit,
-        // Process 1 of a pid namespace cannot kill itself and nobody else inside can: this was the kernel, out of memory.
+        // Nobody inside has a reason to, and process 1 of a pid namespace cannot: this was the kernel, out of memory.
         libc::SIGKILL => End::MemoryLimit,
         signal => End::Signalled { signal },
     }
@@ -283,8 +607,7 @@ fn readable_within(descriptor: &OwnedFd, time: Duration) -> io::Result<bool> {
     let deadline = Instant::now() + time;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
-        match poll(&mut [PollFd::new(descriptor, PollFlags::IN)], Some(&timeout)) {
+        match poll(&mut [PollFd::new(descriptor, PollFlags::IN)], Some(&timespec(left))) {
             Ok(count) => return Ok(count > 0),
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),

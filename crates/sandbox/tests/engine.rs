@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use codeward_sandbox::{Isolation, Layer, Limits, Program, Sandbox, SandboxError, Settings, probe, probe_with};
+use codeward_sandbox::{
+    Isolation, Language, Layer, Limits, Network, Program, Sandbox, SandboxError, Settings, probe, probe_with,
+};
 
 fn program(source: &str) -> Program {
     Program { source: source.as_bytes().to_vec(), ..Program::default() }
@@ -11,15 +13,19 @@ fn program(source: &str) -> Program {
 #[test]
 fn every_layer_is_in_force_here() {
     let probe = probe();
-    assert_eq!(probe.isolation, Some(Isolation::Full), "{:?}", probe.problem);
+    let isolation = probe.isolation.unwrap_or_else(|| panic!("{:?}", probe.problem));
+    assert!(isolation.strength() >= Isolation::Full.strength());
     assert_eq!(probe.layers.iter().map(|seen| seen.layer).collect::<Vec<_>>(), Layer::ALL);
-    assert!(probe.layers.iter().all(|seen| seen.in_force && !seen.probed.is_empty() && seen.hint.is_none()));
+    for seen in &probe.layers {
+        assert!(seen.in_force || !seen.layer.is_needed(isolation), "{seen:?}");
+        assert!(!seen.probed.is_empty() && seen.hint.is_none() == seen.in_force, "{seen:?}");
+    }
     assert!(probe.python.unwrap().version.starts_with("3."));
 }
 
 #[test]
 fn a_missing_layer_means_that_nothing_runs() {
-    for layer in Layer::ALL {
+    for layer in Layer::ALL.into_iter().filter(|layer| layer.is_needed(Isolation::Full)) {
         let settings = Settings { pretend_missing: Some(layer), ..Settings::default() };
         let error = Sandbox::start_with(&settings).unwrap_err();
         assert!(matches!(error, SandboxError::Unavailable { layer: missing, .. } if missing == layer));
@@ -103,4 +109,38 @@ fn the_smallest_memory_limit_still_runs_a_program() {
     let sandbox = Sandbox::start(1).unwrap();
     let limits = Limits { memory_bytes: 96 << 20, ..Limits::default() };
     assert_eq!(sandbox.run(&Program { limits, ..program("print(1)") }).unwrap().stdout, b"1\n");
+}
+
+#[test]
+fn a_weaker_level_is_taken_only_by_those_who_accept_it() {
+    for (weakest, layer, taken) in [
+        (Isolation::Hardened, Layer::UserNamespace, Isolation::Hardened),
+        (Isolation::Unsafe, Layer::UserNamespace, Isolation::Hardened),
+        (Isolation::Unsafe, Layer::Landlock, Isolation::Unsafe),
+    ] {
+        let settings = Settings { weakest, pretend_missing: Some(layer), ..Settings::default() };
+        let sandbox = Sandbox::start_with(&settings).unwrap();
+        assert_eq!(sandbox.isolation(), taken);
+        let outcome = sandbox.run(&program("print(6 * 7)")).unwrap();
+        assert_eq!((outcome.stdout.as_slice(), outcome.isolation), (&b"42\n"[..], taken));
+        let strict = Settings { weakest: Isolation::Full, ..settings };
+        assert!(
+            matches!(Sandbox::start_with(&strict), Err(SandboxError::Unavailable { layer: missing, .. }) if missing == layer)
+        );
+    }
+}
+
+#[test]
+fn what_a_weaker_level_cannot_confine_is_refused() {
+    let settings = Settings { strongest: Isolation::Hardened, weakest: Isolation::Hardened, ..Settings::default() };
+    let sandbox = Sandbox::start_with(&settings).unwrap();
+    let refused = [
+        Program { processes: true, ..program("pass") },
+        Program { network: Network::Loopback, ..program("pass") },
+        Program { language: Language::C, ..program("int main(void){return 0;}") },
+    ];
+    for program in &refused {
+        let error = sandbox.run(program).unwrap_err();
+        assert!(matches!(error, SandboxError::Unconfinable { isolation: Isolation::Hardened, .. }), "{error}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use codeward_sandbox::{Probe, probe_with};
+use codeward_sandbox::{Isolation, Probe, probe_with};
 use serde_json::json;
 
 use crate::Ending;
@@ -20,7 +20,7 @@ pub(crate) fn run(options: &Doctor) -> Result<Ending, Failure> {
         output::print_json(&json!({
             "isolation": probe.isolation,
             "sandbox": probe,
-            "toolchains": { "python": probe.python },
+            "toolchains": { "python": probe.python, "languages": probe.languages },
             "analysers": { "codeward": { "rules": rules, "languages": ["python"] } },
             "devices": [{ "kind": "cpu", "threads": threads }],
             "models": { "codeward-tiny": { "bundled": model } },
@@ -42,7 +42,14 @@ fn describe(probe: &Probe) -> String {
     let level = level.as_ref().and_then(|level| level.as_str()).unwrap_or("none: model-written code will not be run");
     let _ = writeln!(text, "isolation     {level}");
     for layer in &probe.layers {
-        let mark = if layer.in_force { "in force" } else { "MISSING" };
+        let is_needed = layer.layer.is_needed(probe.isolation.unwrap_or(Isolation::Full));
+        let mark = if layer.in_force {
+            "in force"
+        } else if is_needed {
+            "MISSING"
+        } else {
+            "absent"
+        };
         let _ = writeln!(text, "  {:<18} {mark:<9} {}", layer.layer.name(), layer.probed);
         if let Some(hint) = &layer.hint {
             let _ = writeln!(text, "  {:<18} hint: {hint}", "");
@@ -53,5 +60,12 @@ fn describe(probe: &Probe) -> String {
     }
     let python = probe.python.as_ref().map(|python| format!("{} ({})", python.path, python.version));
     let _ = writeln!(text, "python        {}", python.as_deref().unwrap_or("none that works inside the sandbox"));
+    for seen in &probe.languages {
+        let state = match &seen.problem {
+            None => format!("works inside ({})", seen.programs.join(", ")),
+            Some(problem) => format!("{problem}; hint: {}", seen.hint),
+        };
+        let _ = writeln!(text, "{:<13} {state}", seen.language.name());
+    }
     text
 }

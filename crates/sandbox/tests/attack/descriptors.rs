@@ -70,7 +70,10 @@ fn rewriting_the_channel_leaves_a_sign() {
     let source = "import os\nos.write(3, b'first line')\nos.lseek(3, 0, 0)\nos.write(3, b'FIRST')";
     let outcome = attack(&program(source));
     assert_eq!(outcome.channel, b"FIRST line");
-    assert_eq!(outcome.tamper, ["channel was rewound or cut"]);
+    assert_eq!(
+        outcome.tamper.iter().map(|one| one.detail.as_str()).collect::<Vec<_>>(),
+        ["channel was rewound or cut"]
+    );
 }
 
 #[test]

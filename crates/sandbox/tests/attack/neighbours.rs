@@ -129,5 +129,5 @@ fn the_reward_harness_runs() {
     assert!(lines.contains(&serde_json::json!({"observe": "sum", "returned": 5})), "{text}");
     assert!(lines.contains(&serde_json::json!({"observe": "bad", "raised": "TypeError"})), "{text}");
     assert_eq!(lines.last(), Some(&serde_json::json!({"done": true})));
-    assert_eq!(outcome.tamper, Vec::<String>::new());
+    assert_eq!(outcome.tamper, []);
 }

@@ -1,0 +1,219 @@
+//! One run as a host carries it out: what the program is, in the form that the fork server's child reads.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::outcome::Isolation;
+use crate::program::{Limits, Network, Program};
+use crate::seccomp::Profile;
+
+/// One run of one process tree: a program, or a compiler on its source.
+#[derive(Debug, Clone)]
+pub(crate) struct Job<'a> {
+    /// Python source; not used when there are `arguments`.
+    pub(crate) source: &'a [u8],
+    pub(crate) stdin: &'a [u8],
+    pub(crate) files: Vec<(&'a str, &'a [u8])>,
+    pub(crate) env: BTreeMap<&'a str, &'a str>,
+    /// The program to become, its name first; empty for Python.
+    pub(crate) arguments: Vec<String>,
+    /// What to execute, in memory; otherwise the first argument is the path.
+    pub(crate) executable: Option<Arc<OwnedFd>>,
+    pub(crate) profile: Profile,
+    pub(crate) network: Network,
+    pub(crate) queries: bool,
+    pub(crate) limits: Limits,
+    pub(crate) memory: MemoryRule,
+    /// The largest file of the scratch folder whose content is handed back whole.
+    pub(crate) content_bytes: u64,
+}
+
+/// How the memory of one process is limited from inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MemoryRule {
+    /// Its whole address space.
+    AddressSpace,
+    /// Only what it can write to: some runtimes reserve far more address space than they use.
+    Data,
+}
+
+/// What is kept of each file that an ordinary program leaves.
+const CONTENT_BYTES: u64 = 64 << 10;
+const PAGE: u64 = 4096;
+/// Threads share one count with processes, so a program that may not fork still needs room for threads.
+const THREADS_WITHOUT_PROCESSES: u32 = 64;
+const DESCRIPTORS: u64 = 128;
+/// Timers count as queued signals, and all hosts of one user draw on the same number.
+const QUEUED_SIGNALS: u64 = 256;
+/// Without a user namespace all hosts of one user draw on one count of processes.
+const SHARED_TASKS: u64 = 4096;
+
+#[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of one child")]
+struct Header<'a> {
+    source: usize,
+    files: Vec<(&'a str, usize)>,
+    env: &'a BTreeMap<&'a str, &'a str>,
+    arguments: &'a [String],
+    has_executable: bool,
+    filter: usize,
+    can_ask: bool,
+    may_execute: bool,
+    network: bool,
+    queries: bool,
+    wait: bool,
+    limits: Vec<(u32, u64)>,
+}
+
+/// What of a host's nature decides how a job is written for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) isolation: Isolation,
+    /// The kernel lets us be asked about system calls.
+    pub(crate) can_ask: bool,
+}
+
+impl<'a> Job<'a> {
+    /// A Python program as it is.
+    pub(crate) fn python(program: &'a Program) -> Self {
+        let profile = if program.processes { Profile::Processes } else { Profile::Single };
+        Self {
+            source: &program.source,
+            stdin: &program.stdin,
+            files: program.files.iter().map(|(path, content)| (path.as_str(), content.as_slice())).collect(),
+            env: program.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            arguments: vec![],
+            executable: None,
+            profile,
+            network: program.network,
+            queries: program.queries,
+            limits: program.limits.clone(),
+            memory: MemoryRule::AddressSpace,
+            content_bytes: CONTENT_BYTES,
+        }
+    }
+
+    /// The job as the fork server's child reads it: header length, header, source, files.
+    pub(crate) fn encode(&self, terms: Terms) -> Vec<u8> {
+        let executes = !self.arguments.is_empty();
+        let profile = match self.profile {
+            // Where nobody can be asked, the filter itself cannot tell the first execution from the second.
+            Profile::Single if executes && !terms.can_ask => Profile::Processes,
+            profile => profile,
+        };
+        let header = Header {
+            source: self.source.len(),
+            files: self.files.iter().map(|(path, content)| (*path, content.len())).collect(),
+            env: &self.env,
+            arguments: &self.arguments,
+            has_executable: self.executable.is_some(),
+            filter: profile.index(terms.can_ask),
+            can_ask: terms.can_ask,
+            may_execute: executes || self.profile != Profile::Single,
+            network: self.network != Network::None,
+            queries: self.queries,
+            wait: terms.isolation == Isolation::FullCgroup,
+            limits: self.kernel_limits(terms.isolation),
+        };
+        let header = serde_json::to_vec(&header).expect("strings and numbers always serialise");
+        let mut job = (header.len() as u64).to_le_bytes().to_vec();
+        job.extend(header);
+        job.extend(self.source);
+        for (_, content) in &self.files {
+            job.extend(*content);
+        }
+        job
+    }
+
+    /// Limits of each process, by the kernel's numbers for them.
+    fn kernel_limits(&self, isolation: Isolation) -> Vec<(u32, u64)> {
+        let limits = &self.limits;
+        // The fork server itself is one task of the user namespace; process 1 is another, where the program is not that itself.
+        let ours = if self.arguments.is_empty() { 1 } else { 2 };
+        let tasks = if isolation.has_namespaces() { u64::from(self.max_tasks()) + ours } else { SHARED_TASKS };
+        let memory = match self.memory {
+            MemoryRule::AddressSpace => libc::RLIMIT_AS,
+            MemoryRule::Data => libc::RLIMIT_DATA,
+        };
+        vec![
+            (libc::RLIMIT_CORE, 0),
+            (libc::RLIMIT_MEMLOCK, 0),
+            (libc::RLIMIT_MSGQUEUE, 0),
+            (libc::RLIMIT_SIGPENDING, QUEUED_SIGNALS),
+            (libc::RLIMIT_FSIZE, self.largest_file_bytes()),
+            (libc::RLIMIT_NOFILE, DESCRIPTORS),
+            (libc::RLIMIT_NPROC, tasks),
+            // The kernel's own limit counts whole seconds and per process: it is the backstop behind ours.
+            (libc::RLIMIT_CPU, limits.cpu.as_secs() + 2),
+            (memory, limits.memory_bytes),
+        ]
+    }
+
+    /// Processes and threads at one time.
+    pub(crate) fn max_tasks(&self) -> u32 {
+        match self.profile {
+            Profile::Single => self.limits.max_processes.max(THREADS_WITHOUT_PROCESSES),
+            Profile::Processes | Profile::Compiler => self.limits.max_processes,
+        }
+    }
+
+    /// The size of the scratch folder: what the program may write, and what is laid out before it starts.
+    pub(crate) fn scratch_bytes(&self) -> u64 {
+        let laid: u64 = self.files.iter().map(|(_, content)| (content.len() as u64).next_multiple_of(PAGE)).sum();
+        (self.limits.file_bytes + laid).next_multiple_of(PAGE).max(PAGE)
+    }
+
+    /// The largest file the kernel lets the program make. Outputs count as files, and one byte more than is kept tells an
+    /// output that is too long from one that just fits.
+    pub(crate) fn largest_file_bytes(&self) -> u64 {
+        self.limits.file_bytes.max(self.limits.output_bytes + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERMS: Terms = Terms { isolation: Isolation::Full, can_ask: true };
+
+    fn with_file(path: &str) -> Program {
+        Program { files: BTreeMap::from([(path.to_owned(), vec![1])]), source: b"pass".to_vec(), ..Program::default() }
+    }
+
+    #[test]
+    fn the_job_starts_with_the_length_of_its_header() {
+        let program = with_file("f");
+        let job = Job::python(&program).encode(TERMS);
+        let size = u64::from_le_bytes(job[..8].try_into().unwrap()) as usize;
+        let header: serde_json::Value = serde_json::from_slice(&job[8..8 + size]).unwrap();
+        assert_eq!(header["source"], 4);
+        assert_eq!(header["files"], serde_json::json!([["f", 1]]));
+        assert_eq!(&job[8 + size..], b"pass\x01");
+    }
+
+    #[test]
+    fn the_scratch_folder_holds_what_is_laid_out_on_top_of_the_limit() {
+        let mut program = with_file("f");
+        program.limits.file_bytes = 10_000;
+        assert_eq!(Job::python(&program).scratch_bytes(), 16_384);
+    }
+
+    #[test]
+    fn becoming_another_program_takes_leave_to_execute() {
+        let program = Program::default();
+        let mut job = Job::python(&program);
+        let header = |job: &Job<'_>, terms| {
+            let bytes = job.encode(terms);
+            let size = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+            serde_json::from_slice::<serde_json::Value>(&bytes[8..8 + size]).unwrap()
+        };
+        assert_eq!(header(&job, TERMS)["may_execute"], false);
+        job.arguments = vec!["program".to_owned()];
+        assert_eq!(header(&job, TERMS)["may_execute"], true);
+        let unasked = Terms { can_ask: false, ..TERMS };
+        assert_eq!(header(&job, unasked)["filter"], Profile::Processes.index(false));
+    }
+}
