@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use codeward_records::{Call, Expectation, Language, Predicate, ProgramRun, Subject, TestCase, TestForm};
-use codeward_sandbox::{End, Limits, Outcome, Program};
+use codeward_records::{
+    Call, Expectation, Language, ObservedSubject, Predicate, ProgramRun, Subject, TestCase, TestForm,
+};
+use codeward_sandbox::{End, Limits, Network, Outcome, Program};
 use serde_json::{Value, json};
 
 use crate::call::{self, CALL_HARNESS, CHANNEL_BYTES, CHANNEL_LOST, CallOutcome, CallReport};
@@ -13,12 +15,13 @@ use crate::found::Found;
 use crate::observation::{Report, Seen};
 use crate::observed::{NotWatched, Observed};
 use crate::output::first_difference;
-use crate::result::{Failure, Tamper, TamperKind, TestResult, ending};
+use crate::result::{Failure, Tamper, TamperKind, TestResult};
 
 const HARNESS: &str = include_str!("harness.py");
 const MARKER: &str = "$NONCE";
-/// What the sandbox calls the file of a Python program.
-const PROGRAM_FILE: &str = "main.py";
+/// What the sandbox calls the files of programs that are not compiled first.
+const PYTHON_FILE: &str = "main.py";
+const JAVASCRIPT_FILE: &str = "main.js";
 
 /// A test bound to a completion.
 pub(crate) struct Attempt<'a> {
@@ -67,14 +70,17 @@ impl<'a> Attempt<'a> {
                 (CALL_HARNESS, call::payload(test, adapter, code, &token, &fill))
             }
         };
+        let looks_at = |subject| test.expect.iter().any(|raw| raw.observed == Some(subject));
         let program = Program {
+            language: in_sandbox(language),
             source: source.as_bytes().to_vec(),
             stdin,
             files: test.files.iter().map(|(path, text)| (path.clone(), fill(text).into_bytes())).collect(),
             env: test.env.iter().map(|(name, text)| (name.clone(), fill(text))).collect(),
             processes: test.processes,
+            network: if looks_at(ObservedSubject::Received) { Network::Loopback } else { Network::None },
+            queries: looks_at(ObservedSubject::Queries) && language == Language::Python,
             limits,
-            ..Program::default()
         };
         Self { test, form, language, nonce, token, program }
     }
@@ -86,7 +92,7 @@ impl<'a> Attempt<'a> {
 
     /// Judges what the sandbox saw.
     pub(crate) fn judge(&self, outcome: &Outcome) -> Result<TestResult, NotWatched> {
-        let observed = Observed::of(outcome);
+        let observed = Observed::of(&self.program, outcome);
         for expectation in self.expectations() {
             if let Subject::Observed(subject) = expectation.subject
                 && !observed.watches(subject)
@@ -106,7 +112,7 @@ impl<'a> Attempt<'a> {
             ran: shown.ran,
             produced: shown.produced || !outcome.stdout.is_empty() || self.left_files(&outcome.files),
             failure,
-            tamper: shown.tamper,
+            tamper: shown.tamper.into_iter().chain(outcome.tamper.iter().map(Tamper::from)).collect(),
         })
     }
 
@@ -120,8 +126,8 @@ impl<'a> Attempt<'a> {
             Some(error) if !report.loaded => Some(Failure::NotLoaded { error: error.clone() }),
             _ if ended_well => None,
             _ if is_early_exit(report.done, outcome) => Some(Failure::StoppedEarly { answered: 0, of: 1 }),
-            Some(error) if report.done => Some(Failure::Ended { how: format!("stopped acting at {error}") }),
-            _ => Some(Failure::Ended { how: ending(outcome) }),
+            Some(error) if report.done => Some(Failure::Ended { how: format!("the test's statements raised {error}") }),
+            _ => Some(Failure::Ended { how: outcome.end.to_string() }),
         };
         Shown {
             failure,
@@ -143,28 +149,26 @@ impl<'a> Attempt<'a> {
         let parsed = syntax_error.is_none();
         let failure = match syntax_error {
             Some(error) => Some(Failure::NotParsed { error }),
-            None if !ended_well => Some(Failure::Ended { how: ending(outcome) }),
+            None if !ended_well => Some(Failure::Ended { how: outcome.end.to_string() }),
             None => difference().map(|line| Failure::Output { line }),
         };
         Shown { failure, parsed, ran: ended_well, produced: false, tamper: Vec::new(), seen: BTreeMap::new() }
     }
 
-    /// What the interpreter says when it refuses a program: a message without the list of calls that any other has. A program
-    /// that prints the like and fails only takes away from itself.
+    /// What the compiler or the interpreter says when it refuses the program.
     fn syntax_error(&self, outcome: &Outcome) -> Option<String> {
-        if self.language != Language::Python || outcome.end != (End::Exited { code: 1 }) {
-            return None;
+        match &outcome.end {
+            End::CompilerRejected { message } => Some(message.lines().next().unwrap_or_default().to_owned()),
+            End::Exited { code: 1 } => {
+                let stderr = String::from_utf8_lossy(&outcome.stderr);
+                match self.language {
+                    Language::Python => python_refusal(&stderr),
+                    Language::JavaScript => javascript_refusal(&stderr),
+                    Language::C | Language::Cpp | Language::Java | Language::Go => None,
+                }
+            }
+            _ => None,
         }
-        let text = String::from_utf8_lossy(&outcome.stderr);
-        let last = text.lines().last()?.to_owned();
-        let kind = last.split(':').next().unwrap_or_default();
-        let is_located = text.contains(&format!("  File \"{PROGRAM_FILE}\", line "));
-        let is_refusal = match kind {
-            "SyntaxError" | "IndentationError" | "TabError" => is_located,
-            "ValueError" | "MemoryError" | "RecursionError" | "OverflowError" => text.lines().count() == 1,
-            _ => false,
-        };
-        (is_refusal && !text.contains("Traceback (most recent call last)")).then_some(last)
     }
 
     fn judge_calls(&self, calls: &[Call], outcome: &Outcome) -> Shown {
@@ -185,10 +189,10 @@ impl<'a> Attempt<'a> {
             None => match report.fault {
                 Some(fault) => Some(Failure::Records { fault }),
                 None if is_complete => {
-                    wrong().or_else(|| (!ended_well).then(|| Failure::Ended { how: ending(outcome) }))
+                    wrong().or_else(|| (!ended_well).then(|| Failure::Ended { how: outcome.end.to_string() }))
                 }
                 None if matches!(outcome.end, End::Exited { .. }) => Some(stopped),
-                None => Some(Failure::Ended { how: ending(outcome) }),
+                None => Some(Failure::Ended { how: outcome.end.to_string() }),
             },
         };
         let raised = calls.iter().zip(&report.calls).any(|(about, record)| call::raised_unexpectedly(about, record));
@@ -246,10 +250,45 @@ impl<'a> Attempt<'a> {
         Expectation { subject: expectation.subject.clone(), predicate }
     }
 
+    /// Whether there is a file that was not laid out. The sandbox lays out the source of a program in JavaScript.
     fn left_files<T>(&self, files: &BTreeMap<String, T>) -> bool {
-        files
-            .keys()
-            .any(|path| !self.test.files.keys().any(|given| given == path || given.starts_with(&format!("{path}/"))))
+        let is_source = |path: &str| self.language == Language::JavaScript && path == JAVASCRIPT_FILE;
+        let is_given =
+            |path: &str| self.test.files.keys().any(|given| given == path || given.starts_with(&format!("{path}/")));
+        files.keys().any(|path| !is_source(path) && !is_given(path))
+    }
+}
+
+/// Python refuses a program with a message that lacks the list of calls that any other has. A program that prints the like and
+/// fails only takes away from itself.
+fn python_refusal(stderr: &str) -> Option<String> {
+    let last = stderr.lines().last()?;
+    let kind = last.split(':').next().unwrap_or_default();
+    let is_refusal = match kind {
+        "SyntaxError" | "IndentationError" | "TabError" => stderr.contains(&format!("  File \"{PYTHON_FILE}\", line ")),
+        "ValueError" | "MemoryError" | "RecursionError" | "OverflowError" => stderr.lines().count() == 1,
+        _ => false,
+    };
+    (is_refusal && !stderr.contains("Traceback (most recent call last)")).then(|| last.to_owned())
+}
+
+/// Node refuses a program with a syntax error whose list of calls has none of the program's.
+fn javascript_refusal(stderr: &str) -> Option<String> {
+    let mut calls = stderr.lines().filter(|line| line.starts_with("    at "));
+    if calls.any(|call| call.contains(JAVASCRIPT_FILE)) {
+        return None;
+    }
+    stderr.lines().find(|line| line.starts_with("SyntaxError")).map(str::to_owned)
+}
+
+fn in_sandbox(language: Language) -> codeward_sandbox::Language {
+    match language {
+        Language::Python => codeward_sandbox::Language::Python,
+        Language::C => codeward_sandbox::Language::C,
+        Language::Cpp => codeward_sandbox::Language::Cpp,
+        Language::JavaScript => codeward_sandbox::Language::JavaScript,
+        Language::Java => codeward_sandbox::Language::Java,
+        Language::Go => codeward_sandbox::Language::Go,
     }
 }
 
@@ -272,7 +311,7 @@ fn early_exit(is_done: bool, outcome: &Outcome) -> Option<Tamper> {
     if outcome.end == (End::Exited { code: CHANNEL_LOST }) && !is_done {
         return Some(Tamper { kind: TamperKind::Channel, detail: "it was closed or replaced".to_owned() });
     }
-    is_early_exit(is_done, outcome).then(|| Tamper { kind: TamperKind::EarlyExit, detail: ending(outcome) })
+    is_early_exit(is_done, outcome).then(|| Tamper { kind: TamperKind::EarlyExit, detail: outcome.end.to_string() })
 }
 
 /// What the calls with a name for it gave, for the test's expectations.

@@ -134,7 +134,7 @@ impl Engine {
         let mut ranges = Vec::with_capacity(items.len());
         for (task, completion) in items {
             let start = attempts.len();
-            if runnable(task).is_ok() {
+            if task.check().is_ok() {
                 let code = &completion[code_span(completion)];
                 let tests =
                     task.tests.iter().filter(|test| wanted(test)).filter_map(|test| Some((test, test.form().ok()?)));
@@ -151,7 +151,7 @@ impl Engine {
             .into_iter()
             .zip(items)
             .map(|(range, (task, _))| {
-                runnable(task)?;
+                task.check().map_err(|error| (UnscoredReason::NoTests, error.to_string(), false))?;
                 attempts[range.clone()]
                     .iter()
                     .zip(&outcomes[range])
@@ -194,15 +194,6 @@ impl Engine {
             .collect();
         Ok(Reward::Scored { value, parts, spans })
     }
-}
-
-/// Whether the task's tests can be run at all.
-fn runnable(task: &Task) -> Result<(), Unscored> {
-    task.check().map_err(|error| (UnscoredReason::NoTests, error.to_string(), false))?;
-    if task.language != Language::Python {
-        return Err((UnscoredReason::SandboxFailed, format!("the sandbox does not run {}", task.language), false));
-    }
-    Ok(())
 }
 
 fn verdict(task: &Task, results: &[TestResult]) -> Verdict {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use codeward_records::{ObservedSubject, Predicate};
-use codeward_sandbox::Outcome;
+use codeward_sandbox::{Isolation, Network, Outcome, Program, SocketTried};
 use regex::Regex;
 
 /// What was seen from outside. None is what nobody watched for, which is not the same as nothing seen.
@@ -17,10 +17,12 @@ pub(crate) struct Observed {
     pub(crate) outside_files: Option<Vec<String>>,
     /// Statements sent to a database.
     pub(crate) queries: Option<Vec<String>>,
-    /// Bytes received by the loopback listener.
-    pub(crate) received: Option<Vec<u8>>,
+    /// Bytes received by the loopback listener, one entry for each connection.
+    pub(crate) received: Option<Vec<Vec<u8>>>,
     /// Time by the clock.
     pub(crate) wall: Duration,
+    /// How much more was seen than is listed, in all lists together.
+    pub(crate) num_omitted: u64,
 }
 
 /// A test looks at something that nobody watched: it cannot be judged.
@@ -32,9 +34,21 @@ pub(crate) struct NotWatched {
 }
 
 impl Observed {
-    /// What the sandbox says was seen.
-    pub(crate) fn of(outcome: &Outcome) -> Self {
-        Self { wall: outcome.wall, ..Self::default() }
+    /// What the sandbox says was seen of this program.
+    pub(crate) fn of(program: &Program, outcome: &Outcome) -> Self {
+        let seen = &outcome.observed;
+        let watched = |entries: Vec<String>| seen.is_complete.then_some(entries);
+        let has_listener =
+            program.network == Network::Loopback && outcome.isolation.strength() >= Isolation::Full.strength();
+        Self {
+            processes: watched(seen.processes.iter().map(|tried| tried.arguments.join(" ")).collect()),
+            network: watched(seen.sockets.iter().map(socket_text).collect()),
+            outside_files: watched(seen.outside_files.clone()),
+            queries: watched(seen.queries.clone()).filter(|_| program.queries),
+            received: has_listener.then(|| seen.received.clone()),
+            wall: outcome.wall,
+            num_omitted: seen.omitted,
+        }
     }
 
     /// Whether somebody watched.
@@ -49,16 +63,22 @@ impl Observed {
     /// True when the expectation holds. What nobody watched fulfils nothing.
     pub(crate) fn fulfils(&self, subject: ObservedSubject, predicate: &Predicate) -> bool {
         let milliseconds = self.wall.as_secs_f64() * 1000.0;
-        let received = || self.received.as_ref();
+        let listed = |entries: &[String]| {
+            // Nobody knows what is in the entries that are not kept.
+            let is_certain = self.num_omitted == 0 || !is_about_all(predicate);
+            is_certain && listed(entries, predicate)
+        };
         match subject {
             ObservedSubject::WallMs => counted(milliseconds, predicate).unwrap_or(false),
-            ObservedSubject::Received => received().is_some_and(|bytes| {
-                let text = String::from_utf8_lossy(bytes).into_owned();
-                let entries = if bytes.is_empty() { vec![] } else { vec![text] };
-                counted(bytes.len() as f64, predicate).unwrap_or_else(|| listed(&entries, predicate))
+            ObservedSubject::Received => self.received.as_ref().is_some_and(|connections| {
+                let num_bytes: usize = connections.iter().map(Vec::len).sum();
+                let sent = connections.iter().filter(|bytes| !bytes.is_empty());
+                let entries: Vec<String> = sent.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect();
+                counted(num_bytes as f64, predicate).unwrap_or_else(|| listed(&entries))
             }),
             subject => self.entries(subject).is_some_and(|entries| {
-                counted(entries.len() as f64, predicate).unwrap_or_else(|| listed(entries, predicate))
+                let count = entries.len() as u64 + self.num_omitted;
+                counted(count as f64, predicate).unwrap_or_else(|| listed(entries))
             }),
         }
     }
@@ -73,6 +93,17 @@ impl Observed {
         };
         entries.as_deref()
     }
+}
+
+/// Predicates that hold only when no entry is otherwise.
+fn is_about_all(predicate: &Predicate) -> bool {
+    matches!(predicate, Predicate::Empty(true) | Predicate::NotContains(_) | Predicate::NotMatches(_))
+}
+
+/// A socket in words, such as `connect inet 10.0.0.1:80`.
+fn socket_text(tried: &SocketTried) -> String {
+    let address = tried.address.as_ref().map(|address| format!(" {address}")).unwrap_or_default();
+    format!("{} {}{address}", tried.call, tried.family)
 }
 
 /// The predicates on a count; None for the others.
@@ -159,8 +190,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_kept_is_counted_and_fulfils_nothing_about_all() {
+        let observed = Observed { queries: Some(vec!["select 1".to_owned()]), num_omitted: 5, ..Observed::default() };
+        for (expectation, wanted) in [
+            (json!({"observed": "queries", "contains": "select"}), true),
+            (json!({"observed": "queries", "not_contains": "drop"}), false),
+            (json!({"observed": "queries", "not_matches": "drop"}), false),
+            (json!({"observed": "queries", "at_most": 5}), false),
+            (json!({"observed": "queries", "at_least": 6}), true),
+        ] {
+            assert_eq!(fulfils(&observed, expectation.clone()), wanted, "{expectation}");
+        }
+    }
+
+    #[test]
     fn received_bytes_are_text_and_counted_one_by_one() {
-        let observed = |bytes: &[u8]| Observed { received: Some(bytes.to_vec()), ..Observed::default() };
+        let observed = |bytes: &[u8]| Observed { received: Some(vec![bytes.to_vec()]), ..Observed::default() };
         assert!(fulfils(&observed(b"GET /\xff"), json!({"observed": "received", "contains": "GET /"})));
         assert!(fulfils(&observed(b"GET /\xff"), json!({"observed": "received", "at_least": 6})));
         assert!(!fulfils(&observed(b"GET /\xff"), json!({"observed": "received", "at_most": 5})));

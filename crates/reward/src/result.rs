@@ -1,6 +1,5 @@
 //! What one test showed about a completion, why it did not pass, and what looked like cheating.
 
-use codeward_sandbox::{End, Outcome};
 use serde::{Deserialize, Serialize};
 
 /// What one test showed about a completion. Machinery failures are not here: they are the sandbox's errors.
@@ -38,7 +37,7 @@ pub enum Failure {
         error: String,
     },
     /// The process did not end by itself with exit status 0.
-    #[error("the process {how}")]
+    #[error("{how}")]
     Ended {
         /// How it ended instead.
         how: String,
@@ -174,12 +173,41 @@ pub enum TamperKind {
     FrameWalk,
     /// The completion searched the heap through the garbage collector.
     HeapSearch,
-    /// The completion set a trace, a profile or an audit function.
+    /// The completion set a trace, a profile or an audit function, or looked into another process.
     Tracing,
     /// The channel was closed or replaced, or somebody else wrote into it.
     Channel,
     /// Records were doubled, out of order, unasked for, late or unreadable.
     ForgedRecord,
+    /// An output was rewound or cut.
+    OutputRewritten,
+    /// The program tried to change mounts, namespaces or filters.
+    Escape,
+    /// It tried to reach a network without leave.
+    Network,
+    /// It tried to start a process without leave.
+    Process,
+    /// It tried to open files outside what it was given.
+    OutsideFile,
+    /// It made another call that no program has a reason to make.
+    ForbiddenCall,
+}
+
+impl From<&codeward_sandbox::Tamper> for Tamper {
+    /// What the sandbox saw from outside.
+    fn from(seen: &codeward_sandbox::Tamper) -> Self {
+        use codeward_sandbox::TamperKind as Outside;
+        let kind = match seen.kind {
+            Outside::OutputRewritten => TamperKind::OutputRewritten,
+            Outside::Tracing => TamperKind::Tracing,
+            Outside::Escape => TamperKind::Escape,
+            Outside::Network => TamperKind::Network,
+            Outside::Process => TamperKind::Process,
+            Outside::OutsideFile => TamperKind::OutsideFile,
+            Outside::ForbiddenCall => TamperKind::ForbiddenCall,
+        };
+        Self { kind, detail: seen.detail.clone() }
+    }
 }
 
 impl TamperKind {
@@ -192,18 +220,6 @@ impl TamperKind {
             "heap_search" => Some(Self::HeapSearch),
             "tracing" => Some(Self::Tracing),
             _ => None,
-        }
-    }
-}
-
-/// How a process ended, in words.
-pub(crate) fn ending(outcome: &Outcome) -> String {
-    match &outcome.end {
-        End::Exited { code } => format!("exited with status {code}"),
-        End::Signalled { signal } => format!("was ended by signal {signal}"),
-        other => {
-            let kind = serde_json::to_value(other).ok().and_then(|value| Some(value.get("kind")?.as_str()?.to_owned()));
-            format!("was ended: {}", kind.unwrap_or_else(|| "unknown".to_owned()))
         }
     }
 }

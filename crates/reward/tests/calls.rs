@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use codeward_records::{Language, Task, TestKind, Verdict};
+use codeward_records::{Task, Verdict};
 use codeward_reward::{Engine, Failure, RecordFault, RewardRecipe, TamperKind, TestResult, Wrong};
 use codeward_sandbox::Sandbox;
 use serde_json::{Value, json};
@@ -376,13 +376,13 @@ fn leaving_early_is_not_passing() {
         },
         Cheat {
             code: "def target(x):\n    while True:\n        pass\n",
-            failure: Failure::Ended { how: "was ended: cpu_limit".to_owned() },
+            failure: Failure::Ended { how: "it used up its processor time".to_owned() },
             signs: &[],
         },
         // Everything was right, and then the process did not end well.
         Cheat {
             code: "import atexit, os\natexit.register(lambda: os._exit(3))\ndef target(x):\n    return 2 * x\n",
-            failure: Failure::Ended { how: "exited with status 3".to_owned() },
+            failure: Failure::Ended { how: "it ended with exit status 3".to_owned() },
             signs: &[],
         },
         // Ends the process from a thread while the harness is at work.
@@ -637,20 +637,4 @@ fn what_calls_observe_and_what_is_expected_besides() {
     assert_eq!(attack("def target(x):\n    return '<' + x + '>'\n"), None);
     assert_eq!(attack("def target(x):\n    return '<' + str(x) + '>'\n"), Some(Failure::Expectation { at: 1 }));
     assert_eq!(attack("def target(x):\n    return x + ''\n"), Some(Failure::Expectation { at: 0 }));
-}
-
-#[test]
-fn what_nobody_watches_and_what_cannot_be_run_is_unscored() {
-    let mut watching = task(vec![doubling()]);
-    watching.tests[1].expect = serde_json::from_value(json!([{ "observed": "queries", "empty": true }])).unwrap();
-    let mut foreign = task(vec![json!({ "name": "run", "kind": "functional", "run": { "stdout": "1" } })]);
-    foreign.tests.retain(|test| test.kind == TestKind::Functional);
-    foreign
-        .tests
-        .push(serde_json::from_value(json!({ "name": "r", "kind": "security", "run": { "stdout": "1" } })).unwrap());
-    foreign.language = Language::Go;
-    for task in [watching, foreign] {
-        let verdict = ENGINE.judge(&[(&task, "def target(x):\n    return 2 * x\n")]).remove(0).verdict;
-        assert!(matches!(verdict, Verdict::Unscored { .. }), "{verdict:?}");
-    }
 }

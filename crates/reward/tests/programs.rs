@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use codeward_records::{Task, Verdict};
+use codeward_records::{Task, UnscoredReason, Verdict};
 use codeward_reward::{Engine, Failure, RewardRecipe, TestResult};
 use codeward_sandbox::Sandbox;
 use serde_json::{Value, json};
@@ -11,23 +11,28 @@ use serde_json::{Value, json};
 /// One for all tests: starting it takes longer than most of them.
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(Sandbox::start(2).unwrap(), RewardRecipe::default()));
 
-/// What this one test shows about each completion.
+/// What this one test shows about each completion in Python.
 fn judge(fields: &Value, completions: &[&str]) -> Vec<TestResult> {
+    let judged = judge_in("python", fields, completions);
+    judged.into_iter().map(|result| result.unwrap_or_else(|verdict| panic!("{verdict:?}"))).collect()
+}
+
+fn judge_in(language: &str, fields: &Value, completions: &[&str]) -> Vec<Result<TestResult, Verdict>> {
     let mut test = json!({ "name": "run", "kind": "functional", "cpu_ms": 500 });
     test.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     let attack =
         json!({ "name": "attack", "kind": "security", "run": {}, "expect": [{ "file": "pwned", "exists": false }] });
     let task: Task = serde_json::from_value(json!({
-        "id": "task", "family": "task", "language": "python", "cwe": "CWE-95", "prompt": "", "tests": [test, attack],
+        "id": "task", "family": "task", "language": language, "cwe": "CWE-95", "prompt": "", "tests": [test, attack],
     }))
     .unwrap();
     let items: Vec<(&Task, &str)> = completions.iter().map(|completion| (&task, *completion)).collect();
     let judged = ENGINE.judge(&items);
     judged
         .into_iter()
-        .map(|mut judged| {
-            assert!(matches!(judged.verdict, Verdict::Scored { .. }), "{judged:?}");
-            judged.tests.remove(0)
+        .map(|mut judged| match judged.verdict {
+            Verdict::Scored { .. } => Ok(judged.tests.remove(0)),
+            verdict @ Verdict::Unscored { .. } => Err(verdict),
         })
         .collect()
 }
@@ -67,12 +72,12 @@ fn how_outputs_are_compared_is_the_tests_choice() {
 fn a_pass_needs_exit_status_zero() {
     let six = json!({ "run": { "stdout": "6" } });
     let ended = |how: &str| Some(Failure::Ended { how: how.to_owned() });
-    assert_eq!(failure(&six, "print(6)\nraise SystemExit(3)\n"), ended("exited with status 3"));
-    assert_eq!(failure(&six, "print(6, flush=True)\nimport os\nos._exit(1)\n"), ended("exited with status 1"));
-    assert_eq!(failure(&six, "print(6)\n1 / 0\n"), ended("exited with status 1"));
-    assert_eq!(failure(&six, "print(6, flush=True)\nwhile True:\n    pass\n"), ended("was ended: cpu_limit"));
+    assert_eq!(failure(&six, "print(6)\nraise SystemExit(3)\n"), ended("it ended with exit status 3"));
+    assert_eq!(failure(&six, "print(6, flush=True)\nimport os\nos._exit(1)\n"), ended("it ended with exit status 1"));
+    assert_eq!(failure(&six, "print(6)\n1 / 0\n"), ended("it ended with exit status 1"));
+    assert_eq!(failure(&six, "print(6, flush=True)\nwhile True:\n    pass\n"), ended("it used up its processor time"));
     assert_eq!(failure(&six, "import sys\nprint(6)\nsys.exit(0)\n"), None);
-    assert_eq!(failure(&six, "print('6' * (2 << 20))\n"), ended("was ended: output_limit"));
+    assert_eq!(failure(&six, "print('6' * (2 << 20))\n"), ended("it wrote more output than is kept"));
 }
 
 #[test]
@@ -118,5 +123,81 @@ fn the_stages_of_programs() {
     for ((code, wanted), result) in stages.iter().zip(judge(&json!({ "run": { "stdout": "6" } }), &codes)) {
         assert_eq!((result.parsed, result.ran, result.produced), *wanted, "{code}\n{result:?}");
         assert!(!result.passed, "{code}");
+    }
+}
+
+/// Reads a number and prints it doubled; prints another number; is refused; ends with an exit status; fails at run time in a way
+/// that could be taken for being refused.
+const LANGUAGES: [(&str, [&str; 5]); 5] = [
+    (
+        "c",
+        [
+            "#include <stdio.h>\nint main(void) { int x; scanf(\"%d\", &x); printf(\"%d\\n\", 2 * x); return 0; }",
+            "#include <stdio.h>\nint main(void) { printf(\"7\\n\"); return 0; }",
+            "int main(void) { return x; }",
+            "#include <stdio.h>\nint main(void) { printf(\"42\\n\"); return 3; }",
+            "#include <stdio.h>\nint main(void) { fprintf(stderr, \"error: expected ;\\n\"); return 1; }",
+        ],
+    ),
+    (
+        "cpp",
+        [
+            "#include <iostream>\nint main() { int x; std::cin >> x; std::cout << 2 * x << std::endl; }",
+            "#include <iostream>\nint main() { std::cout << 7; }",
+            "int main() { return x; }",
+            "#include <iostream>\nint main() { std::cout << 42; return 3; }",
+            "#include <iostream>\nint main() { std::cerr << \"error: x\"; return 1; }",
+        ],
+    ),
+    (
+        "javascript",
+        [
+            "console.log(2 * Number(require('fs').readFileSync(0, 'utf8')));",
+            "console.log(7);",
+            "console.log(7;",
+            "console.log(42); process.exit(3);",
+            "JSON.parse('{');",
+        ],
+    ),
+    (
+        "java",
+        [
+            "import java.util.Scanner; class A { public static void main(String[] a) { System.out.println(2 * new Scanner(System.in).nextInt()); } }",
+            "class A { public static void main(String[] a) { System.out.println(7); } }",
+            "class A { public static void main(String[] a) { x } }",
+            "class A { public static void main(String[] a) { System.out.println(42); System.exit(3); } }",
+            "class A { public static void main(String[] a) { throw new RuntimeException(\"error: x\"); } }",
+        ],
+    ),
+    (
+        "go",
+        [
+            "package main\nimport \"fmt\"\nfunc main() { var x int; fmt.Scan(&x); fmt.Println(2 * x) }",
+            "package main\nimport \"fmt\"\nfunc main() { fmt.Println(7) }",
+            "package main\nfunc main() { x }",
+            "package main\nimport (\"fmt\"; \"os\")\nfunc main() { fmt.Println(42); os.Exit(3) }",
+            "package main\nimport \"os\"\nfunc main() { os.Stderr.WriteString(\"error: x\\n\"); os.Exit(1) }",
+        ],
+    ),
+];
+
+#[test]
+fn programs_in_every_language_are_judged_alike() {
+    let fields = json!({ "run": { "stdin": "21\n", "stdout": "42\n" }, "cpu_ms": 5000 });
+    for (language, programs) in LANGUAGES {
+        let results = judge_in(language, &fields, &programs);
+        // A host without the toolchain gives no verdict, and no fail either.
+        if let Err(verdict) = &results[0] {
+            assert!(matches!(verdict, Verdict::Unscored { reason: UnscoredReason::SandboxFailed, .. }), "{verdict:?}");
+            continue;
+        }
+        let results: Vec<TestResult> = results.into_iter().map(Result::unwrap).collect();
+        let stages: Vec<_> =
+            results.iter().map(|result| (result.passed, result.parsed, result.ran, result.produced)).collect();
+        assert_eq!(stages[0], (true, true, true, true), "{language} {:?}", results[0]);
+        assert_eq!(stages[1], (false, true, true, true), "{language} {:?}", results[1]);
+        assert_eq!(stages[2], (false, false, false, false), "{language} {:?}", results[2]);
+        assert_eq!(stages[3], (false, true, false, true), "{language} {:?}", results[3]);
+        assert_eq!(stages[4], (false, true, false, false), "{language} {:?}", results[4]);
     }
 }
