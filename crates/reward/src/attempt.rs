@@ -1,6 +1,7 @@
 //! One test on one completion: the program that runs it, and what came of it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use codeward_records::{
@@ -250,12 +251,17 @@ impl<'a> Attempt<'a> {
         Expectation { subject: expectation.subject.clone(), predicate }
     }
 
-    /// Whether there is a file that was not laid out. The sandbox lays out the source of a program in JavaScript.
+    /// Whether there is a file that was not laid out. The sandbox itself lays out the source of a program in JavaScript and the
+    /// classes of one in Java.
     fn left_files<T>(&self, files: &BTreeMap<String, T>) -> bool {
-        let is_source = |path: &str| self.language == Language::JavaScript && path == JAVASCRIPT_FILE;
+        let is_the_program = |path: &str| match self.language {
+            Language::JavaScript => path == JAVASCRIPT_FILE,
+            Language::Java => Path::new(path).extension().is_some_and(|extension| extension == "class"),
+            Language::Python | Language::C | Language::Cpp | Language::Go => false,
+        };
         let is_given =
             |path: &str| self.test.files.keys().any(|given| given == path || given.starts_with(&format!("{path}/")));
-        files.keys().any(|path| !is_source(path) && !is_given(path))
+        files.keys().any(|path| !is_the_program(path) && !is_given(path))
     }
 }
 
