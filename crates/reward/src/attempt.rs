@@ -5,24 +5,35 @@ use std::path::Path;
 use std::time::Duration;
 
 use codeward_records::{
-    Call, Expectation, Language, ObservedSubject, Predicate, ProgramRun, Subject, TestCase, TestForm,
+    Call, Expectation, Language, ObservedSubject, Predicate, ProgramRun, Subject, Task, TestCase, TestForm,
 };
-use codeward_sandbox::{End, Limits, Network, Outcome, Program};
+use codeward_sandbox::{End, Limits, Network, Outcome, Program, Sandbox};
 use serde_json::{Value, json};
 
-use crate::call::{self, CALL_HARNESS, CHANNEL_BYTES, CHANNEL_LOST, CallOutcome, CallReport};
+use crate::call::{self, CHANNEL_BYTES, CHANNEL_LOST, CallOutcome, CallReport};
 use crate::check::Evidence;
 use crate::found::Found;
+use crate::harness::{Harness, Loaded};
 use crate::observation::{Report, Seen};
 use crate::observed::{NotWatched, Observed};
 use crate::output::first_difference;
 use crate::result::{Failure, Tamper, TamperKind, TestResult};
 
-const HARNESS: &str = include_str!("harness.py");
 const MARKER: &str = "$NONCE";
 /// What the sandbox calls the files of programs that are not compiled first.
 const PYTHON_FILE: &str = "main.py";
 const JAVASCRIPT_FILE: &str = "main.js";
+
+/// What every attempt is prepared with.
+pub(crate) struct Runner<'a> {
+    pub(crate) sandbox: &'a Sandbox,
+    /// The harness of tests that act.
+    pub(crate) act: &'a Harness,
+    /// The harness of tests that call functions.
+    pub(crate) calls: &'a Harness,
+    /// Keys the nonces and tokens.
+    pub(crate) secret: &'a [u8; 32],
+}
 
 /// A test bound to a completion.
 pub(crate) struct Attempt<'a> {
@@ -37,16 +48,10 @@ pub(crate) struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     /// Prepares the program. The nonce and the channel's token come from the content, mixed with a secret of this process,
     /// so that the program cannot know them beforehand and two runs of a seed still judge alike.
-    pub(crate) fn new(
-        test: &'a TestCase,
-        form: TestForm<'a>,
-        language: Language,
-        adapter: &str,
-        code: &str,
-        secret: &[u8; 32],
-    ) -> Self {
+    pub(crate) fn new(test: &'a TestCase, form: TestForm<'a>, task: &Task, code: &str, runner: &Runner<'_>) -> Self {
+        let (language, adapter) = (task.language, task.adapter.as_str());
         let word = |purpose: &str| {
-            let mut hasher = blake3::Hasher::new_keyed(secret);
+            let mut hasher = blake3::Hasher::new_keyed(runner.secret);
             for part in [purpose, &test.name, adapter, code] {
                 hasher.update(&(part.len() as u64).to_le_bytes());
                 hasher.update(part.as_bytes());
@@ -59,22 +64,22 @@ impl<'a> Attempt<'a> {
         if let Some(milliseconds) = test.cpu_ms {
             limits.cpu = Duration::from_millis(milliseconds);
         }
-        let (source, stdin) = match form {
+        let Loaded { source, stdin } = match form {
             TestForm::Act(act) => {
                 let payload =
                     json!({"candidate": code, "adapter": adapter, "act": act, "nonce": nonce, "token": token});
-                (HARNESS, payload.to_string().into_bytes())
+                runner.act.load(runner.sandbox, payload.to_string().as_bytes())
             }
-            TestForm::Run(run) => (code, fill(&run.stdin).into_bytes()),
+            TestForm::Run(run) => Loaded { source: code.into(), stdin: fill(&run.stdin).into_bytes() },
             TestForm::Calls(_) => {
                 limits.output_bytes = CHANNEL_BYTES;
-                (CALL_HARNESS, call::payload(test, adapter, code, &token, &fill))
+                runner.calls.load(runner.sandbox, &call::payload(test, adapter, code, &token, &fill))
             }
         };
         let looks_at = |subject| test.expect.iter().any(|raw| raw.observed == Some(subject));
         let program = Program {
             language: in_sandbox(language),
-            source: source.as_bytes().to_vec(),
+            source,
             stdin,
             files: test.files.iter().map(|(path, text)| (path.clone(), fill(text).into_bytes())).collect(),
             env: test.env.iter().map(|(name, text)| (name.clone(), fill(text))).collect(),

@@ -8,8 +8,11 @@ use codeward_analysis::analyse_python;
 use codeward_records::{Finding, Language, Reward, SpanReward, Task, TestCase, TestKind, UnscoredReason, Verdict};
 use codeward_sandbox::{Isolation, Sandbox, SandboxError};
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Runner};
+use crate::call::CALL_HARNESS;
 use crate::code::code_span;
+use crate::harness::Harness;
+use crate::observation::ACT_HARNESS;
 use crate::partial_credit::Stage;
 use crate::recipe::RewardRecipe;
 use crate::result::TestResult;
@@ -19,6 +22,8 @@ use crate::security::{penalty, security};
 pub struct Engine {
     sandbox: Sandbox,
     recipe: RewardRecipe,
+    act_harness: Harness,
+    call_harness: Harness,
     /// Keys the nonces, so that a program cannot compute them.
     secret: [u8; 32],
     scored: Mutex<HashMap<[u8; 32], Reward>>,
@@ -48,7 +53,14 @@ impl Engine {
             hasher.update(&entropy.hash_one(word).to_le_bytes());
         }
         let secret = *hasher.finalize().as_bytes();
-        Self { sandbox, recipe, secret, scored: Mutex::default() }
+        Self {
+            sandbox,
+            recipe,
+            act_harness: Harness::new(ACT_HARNESS),
+            call_harness: Harness::new(CALL_HARNESS),
+            secret,
+            scored: Mutex::default(),
+        }
     }
 
     /// The recipe.
@@ -130,6 +142,8 @@ impl Engine {
         items: &[(&Task, &str)],
         wanted: impl Fn(&TestCase) -> bool,
     ) -> Vec<Result<Vec<TestResult>, Unscored>> {
+        let runner =
+            Runner { sandbox: &self.sandbox, act: &self.act_harness, calls: &self.call_harness, secret: &self.secret };
         let mut attempts: Vec<Attempt<'_>> = Vec::new();
         let mut ranges = Vec::with_capacity(items.len());
         for (task, completion) in items {
@@ -138,10 +152,7 @@ impl Engine {
                 let code = &completion[code_span(completion)];
                 let tests =
                     task.tests.iter().filter(|test| wanted(test)).filter_map(|test| Some((test, test.form().ok()?)));
-                attempts
-                    .extend(tests.map(|(test, form)| {
-                        Attempt::new(test, form, task.language, &task.adapter, code, &self.secret)
-                    }));
+                attempts.extend(tests.map(|(test, form)| Attempt::new(test, form, task, code, &runner)));
             }
             ranges.push(start..attempts.len());
         }

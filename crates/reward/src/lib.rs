@@ -100,6 +100,7 @@ mod code;
 mod engine;
 mod equality;
 mod found;
+mod harness;
 mod marshal;
 mod observation;
 mod observed;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub(crate) const ACT_HARNESS: &str = include_str!("harness.py");
+
 /// What a call was seen to do.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Seen {
