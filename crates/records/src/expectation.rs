@@ -5,7 +5,8 @@ use serde_json::Value;
 
 /// An expectation as written in a task file: one subject, exactly one predicate.
 ///
-/// A subject is a named observation that the test made inside the sandbox, or a file in its scratch folder afterwards.
+/// A subject is a named observation that the test made inside the sandbox, a file in its scratch folder afterwards, or what an
+/// observer outside saw the program do.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawExpectation {
@@ -15,31 +16,35 @@ pub struct RawExpectation {
     /// Path of a file below the scratch folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// What an observer outside saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<ObservedSubject>,
     /// The observation returned exactly this.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub equals: Option<Value>,
     /// The observation raised, or returned something else.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub not_equals: Option<Value>,
-    /// The text of the returned value, or of the file, contains this.
+    /// The text of the returned value, of the file, or of something that was observed contains this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
-    /// The observation raised, or its text does not contain this; the file is absent or does not contain it.
+    /// The observation raised, or its text does not contain this; the file is absent or does not contain it;
+    /// nothing that was observed contains it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_contains: Option<String>,
-    /// The text of the returned value matches this regular expression.
+    /// The text of the returned value, or of something that was observed, matches this regular expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matches: Option<String>,
-    /// The observation raised, or its text does not match.
+    /// The observation raised, or its text does not match; nothing that was observed matches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_matches: Option<String>,
     /// Whether the call raised an exception.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raised: Option<bool>,
-    /// The returned number is at least this.
+    /// The returned number, or the count of what was observed, is at least this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_least: Option<f64>,
-    /// The returned number is at most this.
+    /// The returned number, or the count of what was observed, is at most this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<f64>,
     /// Both observations returned, and the values differ.
@@ -54,11 +59,32 @@ pub struct RawExpectation {
     /// The file exists and neither group nor others have any permission on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private: Option<bool>,
+    /// Whether nothing was observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty: Option<bool>,
 }
 
 /// Keeps a JSON `null`, which is Python's `None`, apart from an absent key.
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
+}
+
+/// What an observer outside the program sees of it: lists of what was tried, whether or not it was let happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObservedSubject {
+    /// Programs that it started, each as its command line.
+    Processes,
+    /// Sockets that it made and addresses that it went to.
+    Network,
+    /// Files outside its scratch folder that it tried to open, each as its path.
+    OutsideFiles,
+    /// Statements that it sent to a database.
+    Queries,
+    /// The bytes that a listener on the loopback device received. They are counted one by one.
+    Received,
+    /// How long it ran by the clock, in milliseconds.
+    WallMs,
 }
 
 /// What an expectation looks at.
@@ -68,6 +94,8 @@ pub enum Subject {
     Observation(String),
     /// A file below the scratch folder.
     File(String),
+    /// What an observer outside saw.
+    Observed(ObservedSubject),
 }
 
 /// What must hold of the subject. The fields of [`RawExpectation`] say what each means.
@@ -87,6 +115,7 @@ pub enum Predicate {
     SameAs(String),
     Exists(bool),
     Private,
+    Empty(bool),
 }
 
 /// A checked expectation.
@@ -101,8 +130,8 @@ pub struct Expectation {
 /// An expectation that says nothing, or more than one thing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExpectationError {
-    /// Neither or both of `value` and `file`.
-    #[error("an expectation names either `value` or `file`")]
+    /// None or several of `value`, `file` and `observed`.
+    #[error("an expectation names one of `value`, `file` and `observed`")]
     Subject,
     /// No predicate or several.
     #[error("an expectation has exactly one predicate, found {found}")]
@@ -115,7 +144,7 @@ pub enum ExpectationError {
     Mismatch {
         /// The predicate's key.
         predicate: &'static str,
-        /// `value` or `file`.
+        /// `value`, `file`, `observed` or `wall_ms`.
         subject: &'static str,
     },
 }
@@ -126,9 +155,10 @@ impl RawExpectation {
     /// # Errors
     /// When the subject or the predicate is missing, doubled or mismatched.
     pub fn resolve(&self) -> Result<Expectation, ExpectationError> {
-        let subject = match (&self.value, &self.file) {
-            (Some(name), None) => Subject::Observation(name.clone()),
-            (None, Some(path)) => Subject::File(path.clone()),
+        let subject = match (&self.value, &self.file, self.observed) {
+            (Some(name), None, None) => Subject::Observation(name.clone()),
+            (None, Some(path), None) => Subject::File(path.clone()),
+            (None, None, Some(observed)) => Subject::Observed(observed),
             _ => return Err(ExpectationError::Subject),
         };
         let mut found: Vec<(&'static str, Predicate)> = Vec::new();
@@ -146,18 +176,26 @@ impl RawExpectation {
         add("same_as", self.same_as.clone().map(Predicate::SameAs));
         add("exists", self.exists.map(Predicate::Exists));
         add("private", self.private.filter(|wanted| *wanted).map(|_| Predicate::Private));
+        add("empty", self.empty.map(Predicate::Empty));
         let [(key, predicate)] = found.as_slice() else {
             return Err(ExpectationError::Predicates { found: found.len() });
         };
-        let fits_file = matches!(*key, "contains" | "not_contains" | "exists" | "private");
-        let fits_value = !matches!(*key, "exists" | "private");
-        match subject {
-            Subject::File(_) if !fits_file => Err(ExpectationError::Mismatch { predicate: key, subject: "file" }),
-            Subject::Observation(_) if !fits_value => {
-                Err(ExpectationError::Mismatch { predicate: key, subject: "value" })
-            }
-            subject => Ok(Expectation { subject, predicate: predicate.clone() }),
+        let (name, fits) = match subject {
+            Subject::Observation(_) => ("value", !matches!(*key, "exists" | "private" | "empty")),
+            Subject::File(_) => ("file", matches!(*key, "contains" | "not_contains" | "exists" | "private")),
+            Subject::Observed(ObservedSubject::WallMs) => ("wall_ms", matches!(*key, "at_least" | "at_most")),
+            Subject::Observed(_) => (
+                "observed",
+                matches!(
+                    *key,
+                    "empty" | "contains" | "not_contains" | "matches" | "not_matches" | "at_least" | "at_most"
+                ),
+            ),
+        };
+        if !fits {
+            return Err(ExpectationError::Mismatch { predicate: key, subject: name });
         }
+        Ok(Expectation { subject, predicate: predicate.clone() })
     }
 }
 
@@ -199,5 +237,19 @@ mod tests {
             parse(r#"{"value": "a", "private": true}"#),
             Err(ExpectationError::Mismatch { predicate: "private", subject: "value" })
         );
+    }
+    #[test]
+    fn what_was_observed_is_searched_and_counted_and_time_is_only_measured() {
+        let network = |predicate| Expectation { subject: Subject::Observed(ObservedSubject::Network), predicate };
+        assert_eq!(parse(r#"{"observed": "network", "empty": true}"#), Ok(network(Predicate::Empty(true))));
+        assert_eq!(parse(r#"{"observed": "network", "at_most": 2}"#), Ok(network(Predicate::AtMost(2.0))));
+        for (text, predicate, subject) in [
+            (r#"{"observed": "queries", "equals": []}"#, "equals", "observed"),
+            (r#"{"observed": "wall_ms", "contains": "1"}"#, "contains", "wall_ms"),
+            (r#"{"value": "a", "empty": true}"#, "empty", "value"),
+        ] {
+            assert_eq!(parse(text), Err(ExpectationError::Mismatch { predicate, subject }));
+        }
+        assert_eq!(parse(r#"{"observed": "network", "file": "a", "empty": true}"#), Err(ExpectationError::Subject));
     }
 }

@@ -14,20 +14,28 @@
 mod cwe;
 mod expectation;
 mod finding;
+mod integer;
 pub mod jsonl;
 mod judged;
 mod manifest;
 mod metrics;
+mod plain;
 mod reward;
 mod rollout;
 mod task;
+mod test_case;
 
 pub use cwe::{Cwe, ParseCweError};
-pub use expectation::{Expectation, ExpectationError, Predicate, RawExpectation, Subject};
+pub use expectation::{Expectation, ExpectationError, ObservedSubject, Predicate, RawExpectation, Subject};
 pub use finding::{Finding, Level, Severity};
+pub use integer::{Integer, ParseIntegerError};
 pub use judged::{Judged, Verdict};
 pub use manifest::Manifest;
 pub use metrics::{Interval, StepMetrics};
+pub use plain::{Plain, Text};
 pub use reward::{Reward, SpanReward, UnscoredReason};
 pub use rollout::{FinishReason, Rollout, RolloutGroup};
-pub use task::{Language, Reference, ReferenceKind, Task, TaskError, TestCase, TestKind};
+pub use task::{Language, Reference, ReferenceKind, Task, TaskError};
+pub use test_case::{
+    Call, Comparison, Equality, FormError, MAX_DEPTH, ProgramRun, TestCase, TestForm, TestKind, TextPolicy, Tolerance,
+};

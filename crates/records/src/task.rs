@@ -1,10 +1,8 @@
 //! A prompt with its tests and references.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{Cwe, ExpectationError, RawExpectation};
+use crate::{Cwe, FormError, TestCase, TestKind};
 
 /// The language that a task asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -12,50 +10,36 @@ use crate::{Cwe, ExpectationError, RawExpectation};
 pub enum Language {
     /// Python 3.
     Python,
+    /// C.
+    C,
+    /// C++.
+    Cpp,
+    /// JavaScript.
+    JavaScript,
+    /// Java.
+    Java,
+    /// Go.
+    Go,
 }
 
-/// What a test looks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TestKind {
-    /// The code does what the prompt asks.
-    Functional,
-    /// The code withstands an attack.
-    Security,
+impl Language {
+    /// The name in task files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::C => "c",
+            Self::Cpp => "cpp",
+            Self::JavaScript => "javascript",
+            Self::Java => "java",
+            Self::Go => "go",
+        }
+    }
 }
 
-/// One test: what to do inside the sandbox, and what must be seen from outside.
-///
-/// `act` runs after the completion was loaded, in a process of its own with an empty scratch folder as working directory.
-/// It makes observations; `expect` never enters the sandbox.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TestCase {
-    /// Unique within the task.
-    pub name: String,
-    /// What it looks for.
-    pub kind: TestKind,
-    /// Files put into the scratch folder beforehand, by relative path.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub files: BTreeMap<String, String>,
-    /// Environment variables set before the completion is loaded.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub env: BTreeMap<String, String>,
-    /// True when the code may start other programs, such as a shell.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub processes: bool,
-    /// Processor time allowed, in milliseconds, when the default does not fit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu_ms: Option<u64>,
-    /// Python statements that call the completion and make observations.
-    pub act: String,
-    /// What must hold; all of it.
-    pub expect: Vec<RawExpectation>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
-fn is_false(flag: &bool) -> bool {
-    !flag
+impl std::fmt::Display for Language {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
 }
 
 /// Whether a reference shows the careful or the careless way.
@@ -94,7 +78,9 @@ pub struct Task {
     pub cwe: Cwe,
     /// The text that the model sees.
     pub prompt: String,
-    /// Python statements, run after the completion, that bind `target` to a callable with the tests' argument order.
+    /// Python statements, run after the completion, that bind `target` to a callable with the tests' argument order. Tests of
+    /// whole programs need none.
+    #[serde(default)]
     pub adapter: String,
     /// The tests.
     pub tests: Vec<TestCase>,
@@ -114,14 +100,6 @@ pub enum TaskError {
         /// `functional` or `security`.
         kind: &'static str,
     },
-    /// A test without expectations would pass whatever happens.
-    #[error("task {task}, test {test}: no expectations")]
-    NoExpectations {
-        /// The task's id.
-        task: String,
-        /// The test's name.
-        test: String,
-    },
     /// Two tests of one name.
     #[error("task {task}: two tests are named {test}")]
     DoubledTest {
@@ -130,15 +108,15 @@ pub enum TaskError {
         /// The name.
         test: String,
     },
-    /// An expectation is malformed.
+    /// A test is malformed.
     #[error("task {task}, test {test}: {source}")]
-    Expectation {
+    Test {
         /// The task's id.
         task: String,
         /// The test's name.
         test: String,
         /// What is wrong.
-        source: ExpectationError,
+        source: FormError,
     },
 }
 
@@ -155,20 +133,14 @@ impl Task {
         }
         for (at, test) in self.tests.iter().enumerate() {
             let place = || (self.id.clone(), test.name.clone());
-            if test.expect.is_empty() {
-                let (task, test) = place();
-                return Err(TaskError::NoExpectations { task, test });
-            }
             if self.tests[..at].iter().any(|earlier| earlier.name == test.name) {
                 let (task, test) = place();
                 return Err(TaskError::DoubledTest { task, test });
             }
-            for expectation in &test.expect {
-                expectation.resolve().map_err(|source| {
-                    let (task, test) = place();
-                    TaskError::Expectation { task, test, source }
-                })?;
-            }
+            test.check(self.language).map_err(|source| {
+                let (task, test) = place();
+                TaskError::Test { task, test, source }
+            })?;
         }
         Ok(())
     }
@@ -182,5 +154,19 @@ impl Task {
     /// The tests of one kind.
     pub fn tests_of(&self, kind: TestKind) -> impl Iterator<Item = &TestCase> {
         self.tests.iter().filter(move |test| test.kind == kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_language_is_its_written_form() {
+        for language in
+            [Language::Python, Language::C, Language::Cpp, Language::JavaScript, Language::Java, Language::Go]
+        {
+            assert_eq!(serde_json::to_value(language).unwrap(), language.name());
+        }
     }
 }

@@ -1,35 +1,45 @@
 //! One test on one completion: the program that runs it, and what came of it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
-use codeward_records::{RawExpectation, TestCase};
-use codeward_sandbox::{End, Limits, Outcome, Program};
+use codeward_records::{
+    Call, Expectation, Language, ObservedSubject, Predicate, ProgramRun, Subject, Task, TestCase, TestForm,
+};
+use codeward_sandbox::{End, Limits, Network, Outcome, Program, Sandbox};
 use serde_json::{Value, json};
 
+use crate::call::{self, CHANNEL_BYTES, CHANNEL_LOST, CallOutcome, CallReport};
 use crate::check::Evidence;
+use crate::found::Found;
+use crate::harness::{Harness, Loaded};
 use crate::observation::{Report, Seen};
+use crate::observed::{NotWatched, Observed};
+use crate::output::first_difference;
+use crate::result::{Failure, Tamper, TamperKind, TestResult};
 
-const HARNESS: &str = include_str!("harness.py");
 const MARKER: &str = "$NONCE";
+/// What the sandbox calls the files of programs that are not compiled first.
+const PYTHON_FILE: &str = "main.py";
+const JAVASCRIPT_FILE: &str = "main.js";
 
-/// What one test showed about a completion. Machinery failures are not here: they are the sandbox's errors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent observations of one run")]
-pub(crate) struct TestResult {
-    /// Every expectation held and the process ended well.
-    pub(crate) passed: bool,
-    /// The completion compiled.
-    pub(crate) parsed: bool,
-    /// It loaded and the calls came back without an exception, in a process that ended well.
-    pub(crate) ran: bool,
-    /// A call returned something, printed something or left a file.
-    pub(crate) produced: bool,
+/// What every attempt is prepared with.
+pub(crate) struct Runner<'a> {
+    pub(crate) sandbox: &'a Sandbox,
+    /// The harness of tests that act.
+    pub(crate) act: &'a Harness,
+    /// The harness of tests that call functions.
+    pub(crate) calls: &'a Harness,
+    /// Keys the nonces and tokens.
+    pub(crate) secret: &'a [u8; 32],
 }
 
 /// A test bound to a completion.
 pub(crate) struct Attempt<'a> {
     test: &'a TestCase,
+    form: TestForm<'a>,
+    language: Language,
     nonce: String,
     token: String,
     program: Program,
@@ -38,9 +48,10 @@ pub(crate) struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     /// Prepares the program. The nonce and the channel's token come from the content, mixed with a secret of this process,
     /// so that the program cannot know them beforehand and two runs of a seed still judge alike.
-    pub(crate) fn new(test: &'a TestCase, adapter: &str, code: &str, secret: &[u8; 32]) -> Self {
+    pub(crate) fn new(test: &'a TestCase, form: TestForm<'a>, task: &Task, code: &str, runner: &Runner<'_>) -> Self {
+        let (language, adapter) = (task.language, task.adapter.as_str());
         let word = |purpose: &str| {
-            let mut hasher = blake3::Hasher::new_keyed(secret);
+            let mut hasher = blake3::Hasher::new_keyed(runner.secret);
             for part in [purpose, &test.name, adapter, code] {
                 hasher.update(&(part.len() as u64).to_le_bytes());
                 hasher.update(part.as_bytes());
@@ -48,24 +59,36 @@ impl<'a> Attempt<'a> {
             hasher.finalize().to_hex()[..16].to_owned()
         };
         let (nonce, token) = (format!("n{}", word("nonce")), word("token"));
-        let fill = |text: &String| text.replace(MARKER, &nonce);
-        let payload = json!({
-            "candidate": code, "adapter": adapter, "act": test.act, "nonce": nonce, "token": token,
-        });
+        let fill = |text: &str| text.replace(MARKER, &nonce);
         let mut limits = Limits::default();
         if let Some(milliseconds) = test.cpu_ms {
             limits.cpu = Duration::from_millis(milliseconds);
         }
+        let Loaded { source, stdin } = match form {
+            TestForm::Act(act) => {
+                let payload =
+                    json!({"candidate": code, "adapter": adapter, "act": act, "nonce": nonce, "token": token});
+                runner.act.load(runner.sandbox, payload.to_string().as_bytes())
+            }
+            TestForm::Run(run) => Loaded { source: code.into(), stdin: fill(&run.stdin).into_bytes() },
+            TestForm::Calls(_) => {
+                limits.output_bytes = CHANNEL_BYTES;
+                runner.calls.load(runner.sandbox, &call::payload(test, adapter, code, &token, &fill))
+            }
+        };
+        let looks_at = |subject| test.expect.iter().any(|raw| raw.observed == Some(subject));
         let program = Program {
-            source: HARNESS.as_bytes().to_vec(),
-            stdin: payload.to_string().into_bytes(),
+            language: in_sandbox(language),
+            source,
+            stdin,
             files: test.files.iter().map(|(path, text)| (path.clone(), fill(text).into_bytes())).collect(),
             env: test.env.iter().map(|(name, text)| (name.clone(), fill(text))).collect(),
             processes: test.processes,
+            network: if looks_at(ObservedSubject::Received) { Network::Loopback } else { Network::None },
+            queries: looks_at(ObservedSubject::Queries) && language == Language::Python,
             limits,
-            ..Program::default()
         };
-        Self { test, nonce, token, program }
+        Self { test, form, language, nonce, token, program }
     }
 
     /// What the sandbox is to run.
@@ -74,49 +97,250 @@ impl<'a> Attempt<'a> {
     }
 
     /// Judges what the sandbox saw.
-    pub(crate) fn judge(&self, outcome: &Outcome) -> TestResult {
+    pub(crate) fn judge(&self, outcome: &Outcome) -> Result<TestResult, NotWatched> {
+        let observed = Observed::of(&self.program, outcome);
+        for expectation in self.expectations() {
+            if let Subject::Observed(subject) = expectation.subject
+                && !observed.watches(subject)
+            {
+                return Err(NotWatched { subject, test: self.test.name.clone() });
+            }
+        }
+        let shown = match self.form {
+            TestForm::Act(_) => self.judge_act(outcome),
+            TestForm::Run(run) => self.judge_run(run, outcome),
+            TestForm::Calls(calls) => self.judge_calls(calls, outcome),
+        };
+        let failure = shown.failure.or_else(|| self.first_unfulfilled(&shown.seen, &observed, outcome));
+        Ok(TestResult {
+            passed: failure.is_none(),
+            parsed: shown.parsed,
+            ran: shown.ran,
+            produced: shown.produced || !outcome.stdout.is_empty() || self.left_files(&outcome.files),
+            failure,
+            tamper: shown.tamper.into_iter().chain(outcome.tamper.iter().map(Tamper::from)).collect(),
+        })
+    }
+
+    fn judge_act(&self, outcome: &Outcome) -> Shown {
         let report = Report::read(&outcome.channel, &self.token);
         let ended_well = outcome.end == End::Exited { code: 0 } && report.done && report.acted;
-        let mut seen = report.seen.clone();
-        let stream = |bytes: &[u8]| Seen::Returned(Value::from(String::from_utf8_lossy(bytes).into_owned()));
-        seen.insert("stdout".to_owned(), stream(&outcome.stdout));
-        seen.insert("stderr".to_owned(), stream(&outcome.stderr));
-        let evidence = Evidence { seen: &seen, files: &outcome.files };
-        let holds = |raw: &RawExpectation| {
-            raw.resolve().is_ok_and(|expectation| evidence.fulfils(&fill_nonce(&expectation, &self.nonce)))
-        };
         let raised = report.seen.values().any(|seen| matches!(seen, Seen::Raised(_)));
         let returned = report.seen.values().any(|seen| matches!(seen, Seen::Returned(value) if !value.is_null()));
-        TestResult {
-            passed: ended_well && !self.test.expect.is_empty() && self.test.expect.iter().all(holds),
+        let failure = match &report.stage_error {
+            Some(error) if !report.parsed => Some(Failure::NotParsed { error: error.clone() }),
+            Some(error) if !report.loaded => Some(Failure::NotLoaded { error: error.clone() }),
+            _ if ended_well => None,
+            _ if is_early_exit(report.done, outcome) => Some(Failure::StoppedEarly { answered: 0, of: 1 }),
+            Some(error) if report.done => Some(Failure::Ended { how: format!("the test's statements raised {error}") }),
+            _ => Some(Failure::Ended { how: outcome.end.to_string() }),
+        };
+        Shown {
+            failure,
             parsed: report.parsed,
             ran: ended_well && report.loaded && !raised,
-            produced: returned || !outcome.stdout.is_empty() || self.left_files(&outcome.files),
+            produced: returned,
+            tamper: early_exit(report.done, outcome).into_iter().collect(),
+            seen: report.seen,
         }
     }
 
+    fn judge_run(&self, run: &ProgramRun, outcome: &Outcome) -> Shown {
+        let ended_well = outcome.end == End::Exited { code: 0 };
+        let syntax_error = self.syntax_error(outcome);
+        let difference = || {
+            let expected = run.stdout.as_ref()?.replace(MARKER, &self.nonce);
+            first_difference(&outcome.stdout, &expected, &self.test.compare)
+        };
+        let parsed = syntax_error.is_none();
+        let failure = match syntax_error {
+            Some(error) => Some(Failure::NotParsed { error }),
+            None if !ended_well => Some(Failure::Ended { how: outcome.end.to_string() }),
+            None => difference().map(|line| Failure::Output { line }),
+        };
+        Shown { failure, parsed, ran: ended_well, produced: false, tamper: Vec::new(), seen: BTreeMap::new() }
+    }
+
+    /// What the compiler or the interpreter says when it refuses the program.
+    fn syntax_error(&self, outcome: &Outcome) -> Option<String> {
+        match &outcome.end {
+            End::CompilerRejected { message } => Some(message.lines().next().unwrap_or_default().to_owned()),
+            End::Exited { code: 1 } => {
+                let stderr = String::from_utf8_lossy(&outcome.stderr);
+                match self.language {
+                    Language::Python => python_refusal(&stderr),
+                    Language::JavaScript => javascript_refusal(&stderr),
+                    Language::C | Language::Cpp | Language::Java | Language::Go => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn judge_calls(&self, calls: &[Call], outcome: &Outcome) -> Shown {
+        let report = CallReport::read(&outcome.channel, &self.token, calls.len());
+        let fill = |text: &str| text.replace(MARKER, &self.nonce);
+        let wrong = || {
+            calls.iter().zip(&report.calls).enumerate().find_map(|(call, (about, record))| {
+                let wrong = call::judge(about, record, &self.test.compare, &outcome.stdout, &fill)?;
+                Some(Failure::Call { call, wrong })
+            })
+        };
+        let is_complete = report.done && report.fault.is_none() && report.calls.len() == calls.len();
+        let ended_well = outcome.end == End::Exited { code: 0 } && is_complete;
+        let stopped = Failure::StoppedEarly { answered: report.calls.len(), of: calls.len() };
+        let failure = match &report.stage_error {
+            Some(error) if !report.parsed => Some(Failure::NotParsed { error: error.clone() }),
+            Some(error) => Some(Failure::NotLoaded { error: error.clone() }),
+            None => match report.fault {
+                Some(fault) => Some(Failure::Records { fault }),
+                None if is_complete => {
+                    wrong().or_else(|| (!ended_well).then(|| Failure::Ended { how: outcome.end.to_string() }))
+                }
+                None if matches!(outcome.end, End::Exited { .. }) => Some(stopped),
+                None => Some(Failure::Ended { how: outcome.end.to_string() }),
+            },
+        };
+        let raised = calls.iter().zip(&report.calls).any(|(about, record)| call::raised_unexpectedly(about, record));
+        let gave = |outcome: &CallOutcome| match outcome {
+            CallOutcome::Returned(found) => *found != Found::None,
+            CallOutcome::TooLarge | CallOutcome::TooDeep => true,
+            CallOutcome::Raised(_) | CallOutcome::Unreadable(_) | CallOutcome::Missing => false,
+        };
+        let mut tamper = report.tamper;
+        tamper.extend(early_exit(report.done, outcome));
+        Shown {
+            failure,
+            parsed: report.parsed,
+            ran: ended_well && report.loaded && !raised,
+            produced: report.calls.iter().any(|record| gave(&record.outcome)),
+            tamper,
+            seen: seen_by_name(calls, &report.calls),
+        }
+    }
+
+    fn expectations(&self) -> impl Iterator<Item = Expectation> {
+        self.test.expect.iter().filter_map(|raw| raw.resolve().ok()).map(|expectation| self.filled(&expectation))
+    }
+
+    /// The first expectation of the test's list that does not hold.
+    fn first_unfulfilled(
+        &self,
+        made: &BTreeMap<String, Seen>,
+        observed: &Observed,
+        outcome: &Outcome,
+    ) -> Option<Failure> {
+        let mut seen = made.clone();
+        let stream = |bytes: &[u8]| Seen::Returned(Value::from(String::from_utf8_lossy(bytes).into_owned()));
+        seen.insert("stdout".to_owned(), stream(&outcome.stdout));
+        seen.insert("stderr".to_owned(), stream(&outcome.stderr));
+        let evidence = Evidence { seen: &seen, files: &outcome.files, observed };
+        let holds = |expectation: &Expectation| evidence.fulfils(expectation);
+        let at = self.expectations().position(|expectation| !holds(&expectation))?;
+        Some(Failure::Expectation { at })
+    }
+
+    /// The expectation with the nonce in its texts.
+    fn filled(&self, expectation: &Expectation) -> Expectation {
+        let text = |text: &String| text.replace(MARKER, &self.nonce);
+        let value = |value: &Value| with_nonce(value, &self.nonce);
+        let predicate = match &expectation.predicate {
+            Predicate::Equals(wanted) => Predicate::Equals(value(wanted)),
+            Predicate::NotEquals(unwanted) => Predicate::NotEquals(value(unwanted)),
+            Predicate::Contains(part) => Predicate::Contains(text(part)),
+            Predicate::NotContains(part) => Predicate::NotContains(text(part)),
+            Predicate::Matches(pattern) => Predicate::Matches(text(pattern)),
+            Predicate::NotMatches(pattern) => Predicate::NotMatches(text(pattern)),
+            other => other.clone(),
+        };
+        Expectation { subject: expectation.subject.clone(), predicate }
+    }
+
+    /// Whether there is a file that was not laid out. The sandbox itself lays out the source of a program in JavaScript and the
+    /// classes of one in Java.
     fn left_files<T>(&self, files: &BTreeMap<String, T>) -> bool {
-        files
-            .keys()
-            .any(|path| !self.test.files.keys().any(|given| given == path || given.starts_with(&format!("{path}/"))))
+        let is_the_program = |path: &str| match self.language {
+            Language::JavaScript => path == JAVASCRIPT_FILE,
+            Language::Java => Path::new(path).extension().is_some_and(|extension| extension == "class"),
+            Language::Python | Language::C | Language::Cpp | Language::Go => false,
+        };
+        let is_given =
+            |path: &str| self.test.files.keys().any(|given| given == path || given.starts_with(&format!("{path}/")));
+        files.keys().any(|path| !is_the_program(path) && !is_given(path))
     }
 }
 
-/// Puts the nonce into the texts of an expectation.
-fn fill_nonce(expectation: &codeward_records::Expectation, nonce: &str) -> codeward_records::Expectation {
-    use codeward_records::Predicate;
-    let text = |text: &String| text.replace(MARKER, nonce);
-    let value = |value: &Value| with_nonce(value, nonce);
-    let predicate = match &expectation.predicate {
-        Predicate::Equals(wanted) => Predicate::Equals(value(wanted)),
-        Predicate::NotEquals(unwanted) => Predicate::NotEquals(value(unwanted)),
-        Predicate::Contains(part) => Predicate::Contains(text(part)),
-        Predicate::NotContains(part) => Predicate::NotContains(text(part)),
-        Predicate::Matches(pattern) => Predicate::Matches(text(pattern)),
-        Predicate::NotMatches(pattern) => Predicate::NotMatches(text(pattern)),
-        other => other.clone(),
+/// Python refuses a program with a message that lacks the list of calls that any other has. A program that prints the like and
+/// fails only takes away from itself.
+fn python_refusal(stderr: &str) -> Option<String> {
+    let last = stderr.lines().last()?;
+    let kind = last.split(':').next().unwrap_or_default();
+    let is_refusal = match kind {
+        "SyntaxError" | "IndentationError" | "TabError" => stderr.contains(&format!("  File \"{PYTHON_FILE}\", line ")),
+        "ValueError" | "MemoryError" | "RecursionError" | "OverflowError" => stderr.lines().count() == 1,
+        _ => false,
     };
-    codeward_records::Expectation { subject: expectation.subject.clone(), predicate }
+    (is_refusal && !stderr.contains("Traceback (most recent call last)")).then(|| last.to_owned())
+}
+
+/// Node refuses a program with a syntax error whose list of calls has none of the program's.
+fn javascript_refusal(stderr: &str) -> Option<String> {
+    let mut calls = stderr.lines().filter(|line| line.starts_with("    at "));
+    if calls.any(|call| call.contains(JAVASCRIPT_FILE)) {
+        return None;
+    }
+    stderr.lines().find(|line| line.starts_with("SyntaxError")).map(str::to_owned)
+}
+
+fn in_sandbox(language: Language) -> codeward_sandbox::Language {
+    match language {
+        Language::Python => codeward_sandbox::Language::Python,
+        Language::C => codeward_sandbox::Language::C,
+        Language::Cpp => codeward_sandbox::Language::Cpp,
+        Language::JavaScript => codeward_sandbox::Language::JavaScript,
+        Language::Java => codeward_sandbox::Language::Java,
+        Language::Go => codeward_sandbox::Language::Go,
+    }
+}
+
+/// What the form of a test has to say before its list of expectations is looked at.
+struct Shown {
+    failure: Option<Failure>,
+    parsed: bool,
+    ran: bool,
+    produced: bool,
+    tamper: Vec<Tamper>,
+    seen: BTreeMap<String, Seen>,
+}
+
+fn is_early_exit(is_done: bool, outcome: &Outcome) -> bool {
+    !is_done && matches!(outcome.end, End::Exited { .. })
+}
+
+/// A process that ended by itself while the harness still had something to say.
+fn early_exit(is_done: bool, outcome: &Outcome) -> Option<Tamper> {
+    if outcome.end == (End::Exited { code: CHANNEL_LOST }) && !is_done {
+        return Some(Tamper { kind: TamperKind::Channel, detail: "it was closed or replaced".to_owned() });
+    }
+    is_early_exit(is_done, outcome).then(|| Tamper { kind: TamperKind::EarlyExit, detail: outcome.end.to_string() })
+}
+
+/// What the calls with a name for it gave, for the test's expectations.
+fn seen_by_name(calls: &[Call], records: &[call::CallRecord]) -> BTreeMap<String, Seen> {
+    let mut seen = BTreeMap::new();
+    for (about, record) in calls.iter().zip(records) {
+        let Some(name) = &about.observe else { continue };
+        let made = match &record.outcome {
+            CallOutcome::Returned(found) => Some(Seen::Returned(found.to_json())),
+            CallOutcome::Raised(_) => Some(Seen::Raised(record.outcome.exception_name())),
+            // What could not be read was not observed.
+            CallOutcome::TooLarge | CallOutcome::TooDeep | CallOutcome::Unreadable(_) | CallOutcome::Missing => None,
+        };
+        if let Some(made) = made {
+            seen.entry(name.clone()).or_insert(made);
+        }
+    }
+    seen
 }
 
 /// A value with the nonce in place of every marker, however deep.

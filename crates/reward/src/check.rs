@@ -8,6 +8,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::observation::Seen;
+use crate::observed::Observed;
 
 /// The permission bits of everyone but the owner.
 const GROUP_AND_OTHERS: u32 = 0o077;
@@ -16,6 +17,7 @@ const GROUP_AND_OTHERS: u32 = 0o077;
 pub(crate) struct Evidence<'a> {
     pub(crate) seen: &'a BTreeMap<String, Seen>,
     pub(crate) files: &'a BTreeMap<String, FileSeen>,
+    pub(crate) observed: &'a Observed,
 }
 
 impl Evidence<'_> {
@@ -26,6 +28,7 @@ impl Evidence<'_> {
                 self.seen.get(name).is_some_and(|seen| self.observation_fulfils(seen, &expectation.predicate))
             }
             Subject::File(path) => file_fulfils(self.files.get(path), &expectation.predicate),
+            Subject::Observed(subject) => self.observed.fulfils(*subject, &expectation.predicate),
         }
     }
 
@@ -38,21 +41,22 @@ impl Evidence<'_> {
             Some(Seen::Returned(value)) => Some(value),
             Some(Seen::Raised(_)) | None => None,
         };
+        // A pattern that is none neither matches nor holds as not matching.
         let matches =
-            |pattern: &str, value: &Value| Regex::new(pattern).is_ok_and(|regex| regex.is_match(&text_of(value)));
+            |pattern: &str, value: &Value| Regex::new(pattern).ok().map(|regex| regex.is_match(&text_of(value)));
         match predicate {
             Predicate::Equals(wanted) => returned.is_some_and(|value| equal(value, wanted)),
             Predicate::NotEquals(unwanted) => returned.is_none_or(|value| !equal(value, unwanted)),
             Predicate::Contains(part) => returned.is_some_and(|value| text_of(value).contains(part)),
             Predicate::NotContains(part) => returned.is_none_or(|value| !text_of(value).contains(part)),
-            Predicate::Matches(pattern) => returned.is_some_and(|value| matches(pattern, value)),
-            Predicate::NotMatches(pattern) => returned.is_none_or(|value| !matches(pattern, value)),
+            Predicate::Matches(pattern) => returned.is_some_and(|value| matches(pattern, value) == Some(true)),
+            Predicate::NotMatches(pattern) => returned.is_none_or(|value| matches(pattern, value) == Some(false)),
             Predicate::Raised(wanted) => returned.is_none() == *wanted,
             Predicate::AtLeast(bound) => returned.and_then(Value::as_f64).is_some_and(|value| value >= *bound),
             Predicate::AtMost(bound) => returned.and_then(Value::as_f64).is_some_and(|value| value <= *bound),
             Predicate::SameAs(name) => returned.zip(other(name)).is_some_and(|(left, right)| equal(left, right)),
             Predicate::DiffersFrom(name) => returned.zip(other(name)).is_some_and(|(left, right)| !equal(left, right)),
-            Predicate::Exists(_) | Predicate::Private => false,
+            Predicate::Exists(_) | Predicate::Private | Predicate::Empty(_) => false,
         }
     }
 }
@@ -131,7 +135,7 @@ mod tests {
 
     fn fulfils(seen: &[(&str, Seen)], expectation: Value) -> bool {
         let seen = seen.iter().map(|(name, seen)| ((*name).to_owned(), seen.clone())).collect();
-        let evidence = Evidence { seen: &seen, files: &BTreeMap::new() };
+        let evidence = Evidence { seen: &seen, files: &BTreeMap::new(), observed: &Observed::default() };
         evidence.fulfils(&serde_json::from_value::<RawExpectation>(expectation).unwrap().resolve().unwrap())
     }
 
@@ -160,6 +164,15 @@ mod tests {
         assert!(!fulfils(&returned(json!(true)), json!({"value": "x", "equals": 1})));
         assert!(fulfils(&returned(json!([1, {"a": 2.0}])), json!({"value": "x", "equals": [1.0, {"a": 2}]})));
         assert!(fulfils(&returned(json!({"a": [1, 2]})), json!({"value": "x", "contains": "\"a\": [1, 2]"})));
+    }
+
+    #[test]
+    fn a_pattern_that_is_none_holds_neither_way() {
+        let returned = [("x", Seen::Returned(json!("ab")))];
+        for (pattern, matches, does_not) in [("^a", true, false), ("^b", false, true), ("(", false, false)] {
+            assert_eq!(fulfils(&returned, json!({"value": "x", "matches": pattern})), matches, "{pattern}");
+            assert_eq!(fulfils(&returned, json!({"value": "x", "not_matches": pattern})), does_not, "{pattern}");
+        }
     }
 
     #[test]

@@ -5,19 +5,25 @@ use std::hash::BuildHasher as _;
 use std::sync::Mutex;
 
 use codeward_analysis::analyse_python;
-use codeward_records::{Finding, Reward, SpanReward, Task, TestCase, TestKind, UnscoredReason, Verdict};
+use codeward_records::{Finding, Language, Reward, SpanReward, Task, TestCase, TestKind, UnscoredReason, Verdict};
 use codeward_sandbox::{Isolation, Sandbox, SandboxError};
 
-use crate::attempt::{Attempt, TestResult};
+use crate::attempt::{Attempt, Runner};
+use crate::call::CALL_HARNESS;
 use crate::code::code_span;
+use crate::harness::Harness;
+use crate::observation::ACT_HARNESS;
 use crate::partial_credit::Stage;
 use crate::recipe::RewardRecipe;
+use crate::result::TestResult;
 use crate::security::{penalty, security};
 
 /// Scores completions with one recipe. Identical completions of identical tasks are judged once.
 pub struct Engine {
     sandbox: Sandbox,
     recipe: RewardRecipe,
+    act_harness: Harness,
+    call_harness: Harness,
     /// Keys the nonces, so that a program cannot compute them.
     secret: [u8; 32],
     scored: Mutex<HashMap<[u8; 32], Reward>>,
@@ -28,6 +34,8 @@ pub struct Engine {
 pub struct JudgedParts {
     /// What the tests showed.
     pub verdict: Verdict,
+    /// What each test of the task showed, in the task's order; empty when there is no verdict.
+    pub tests: Vec<TestResult>,
     /// What the analyser says; spans count from the start of the completion.
     pub findings: Vec<Finding>,
 }
@@ -45,7 +53,14 @@ impl Engine {
             hasher.update(&entropy.hash_one(word).to_le_bytes());
         }
         let secret = *hasher.finalize().as_bytes();
-        Self { sandbox, recipe, secret, scored: Mutex::default() }
+        Self {
+            sandbox,
+            recipe,
+            act_harness: Harness::new(ACT_HARNESS),
+            call_harness: Harness::new(CALL_HARNESS),
+            secret,
+            scored: Mutex::default(),
+        }
     }
 
     /// The recipe.
@@ -79,8 +94,8 @@ impl Engine {
         let picked: Vec<(&Task, &str)> = fresh.iter().map(|at| items[*at]).collect();
         let results = self.run_tests(&picked, |test| test.kind == TestKind::Functional);
         let mut scored = self.scored.lock().expect("no holder of the lock panics");
-        for ((at, (_, completion)), results) in fresh.iter().zip(&picked).zip(results) {
-            let reward = match results.and_then(|results| self.weigh(completion, &results)) {
+        for ((at, (task, completion)), results) in fresh.iter().zip(&picked).zip(results) {
+            let reward = match results.and_then(|results| self.weigh(task.language, completion, &results)) {
                 Ok(reward) => reward,
                 Err((reason, detail, retryable)) => Reward::Unscored { reason, detail, retryable },
             };
@@ -109,12 +124,13 @@ impl Engine {
             .run_tests(&picked, |_| true)
             .into_iter()
             .zip(&picked)
-            .map(|(results, (task, completion))| JudgedParts {
-                verdict: match results {
-                    Ok(results) => verdict(task, &results),
-                    Err((reason, detail, _)) => Verdict::Unscored { reason, detail },
-                },
-                findings: findings(completion).map(|(findings, _)| findings).unwrap_or_default(),
+            .map(|(results, (task, completion))| {
+                let (verdict, tests) = match results {
+                    Ok(results) => (verdict(task, &results), results),
+                    Err((reason, detail, _)) => (Verdict::Unscored { reason, detail }, Vec::new()),
+                };
+                let findings = findings(task.language, completion).map(|(findings, _)| findings).unwrap_or_default();
+                JudgedParts { verdict, tests, findings }
             })
             .collect();
         keys.iter().map(|key| judged[first[key]].clone()).collect()
@@ -126,14 +142,17 @@ impl Engine {
         items: &[(&Task, &str)],
         wanted: impl Fn(&TestCase) -> bool,
     ) -> Vec<Result<Vec<TestResult>, Unscored>> {
+        let runner =
+            Runner { sandbox: &self.sandbox, act: &self.act_harness, calls: &self.call_harness, secret: &self.secret };
         let mut attempts: Vec<Attempt<'_>> = Vec::new();
         let mut ranges = Vec::with_capacity(items.len());
         for (task, completion) in items {
             let start = attempts.len();
             if task.check().is_ok() {
                 let code = &completion[code_span(completion)];
-                let tests = task.tests.iter().filter(|test| wanted(test));
-                attempts.extend(tests.map(|test| Attempt::new(test, &task.adapter, code, &self.secret)));
+                let tests =
+                    task.tests.iter().filter(|test| wanted(test)).filter_map(|test| Some((test, test.form().ok()?)));
+                attempts.extend(tests.map(|(test, form)| Attempt::new(test, form, task, code, &runner)));
             }
             ranges.push(start..attempts.len());
         }
@@ -143,14 +162,14 @@ impl Engine {
             .into_iter()
             .zip(items)
             .map(|(range, (task, _))| {
-                if let Err(error) = task.check() {
-                    return Err((UnscoredReason::NoTests, error.to_string(), false));
-                }
+                task.check().map_err(|error| (UnscoredReason::NoTests, error.to_string(), false))?;
                 attempts[range.clone()]
                     .iter()
                     .zip(&outcomes[range])
                     .map(|(attempt, outcome)| match outcome {
-                        Ok(outcome) => Ok(attempt.judge(outcome)),
+                        Ok(outcome) => attempt
+                            .judge(outcome)
+                            .map_err(|error| (UnscoredReason::SandboxFailed, error.to_string(), false)),
                         Err(error) => Err(sandbox_failed(error)),
                     })
                     .collect()
@@ -158,10 +177,10 @@ impl Engine {
             .collect()
     }
 
-    fn weigh(&self, completion: &str, results: &[TestResult]) -> Result<Reward, Unscored> {
+    fn weigh(&self, language: Language, completion: &str, results: &[TestResult]) -> Result<Reward, Unscored> {
         let stage = Stage::of(results);
         let functional = stage.value(self.recipe.partial_credit);
-        let (findings, syntax_error) = findings(completion)?;
+        let (findings, syntax_error) = findings(language, completion)?;
         let parses = stage > Stage::Unparseable && !syntax_error;
         let gate = parses && self.recipe.security_gate.is_open(stage);
         let security = if gate { security(&findings) } else { 0.0 };
@@ -203,7 +222,10 @@ fn verdict(task: &Task, results: &[TestResult]) -> Verdict {
 }
 
 /// The analyser's findings, moved to positions in the completion, and whether the code has a syntax error.
-fn findings(completion: &str) -> Result<(Vec<Finding>, bool), Unscored> {
+fn findings(language: Language, completion: &str) -> Result<(Vec<Finding>, bool), Unscored> {
+    if language != Language::Python {
+        return Err((UnscoredReason::AnalysisFailed, format!("no analyser reads {language}"), false));
+    }
     let span = code_span(completion);
     let before = &completion[..span.start];
     let lines_before = before.matches('\n').count();

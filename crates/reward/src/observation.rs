@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub(crate) const ACT_HARNESS: &str = include_str!("harness.py");
+
 /// What a call was seen to do.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Seen {
@@ -26,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) acted: bool,
     /// The harness reached its last line.
     pub(crate) done: bool,
+    /// What the first stage that was not passed failed with.
+    pub(crate) stage_error: Option<String>,
     /// Observations by name; the first of a name counts.
     pub(crate) seen: BTreeMap<String, Seen>,
 }
@@ -67,6 +71,9 @@ impl Report {
                 "act" => self.acted = true,
                 _ => {}
             }
+        }
+        if line.stage.is_some() {
+            self.stage_error = self.stage_error.take().or(line.failed);
         }
         if let Some(name) = line.observe {
             let seen = match (line.returned, line.raised) {

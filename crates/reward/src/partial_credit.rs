@@ -11,8 +11,8 @@
 //! Departures from the published code: the stages are reached in order (printing and then crashing earns nothing for the print),
 //! a pass needs exit status 0, tests call functions instead of comparing standard output, and all tests count instead of five.
 
-use crate::attempt::TestResult;
 use crate::recipe::PartialCredit;
+use crate::result::TestResult;
 
 /// How far a completion got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,23 +72,30 @@ impl Stage {
 mod tests {
     use super::*;
 
-    const NOTHING: TestResult = TestResult { passed: false, parsed: false, ran: false, produced: false };
+    /// A result that got this far: 0 not even parsed, 1 parsed, 2 ran, 3 ran and produced, 4 passed.
+    fn reached(far: u8) -> TestResult {
+        TestResult {
+            passed: far >= 4,
+            parsed: far >= 1,
+            ran: far >= 2,
+            produced: far >= 3,
+            failure: None,
+            tamper: Vec::new(),
+        }
+    }
 
     #[test]
     fn the_published_stage_values() {
-        let parsed = TestResult { parsed: true, ..NOTHING };
-        let printed_then_crashed = TestResult { produced: true, ..parsed };
-        let ran = TestResult { ran: true, ..parsed };
-        let produced = TestResult { produced: true, ..ran };
-        let passed = TestResult { passed: true, ..produced };
+        let printed_then_crashed = TestResult { produced: true, ..reached(1) };
         let value = |results: &[TestResult]| Stage::of(results).value(PartialCredit::Staged);
-        assert_eq!(value(&[NOTHING, NOTHING]), 0.0);
-        assert_eq!(value(&[parsed, parsed]), 0.2);
+        let values = |far: &[u8]| value(&far.iter().map(|far| reached(*far)).collect::<Vec<_>>());
+        assert_eq!(values(&[0, 0]), 0.0);
+        assert_eq!(values(&[1, 1]), 0.2);
         assert_eq!(value(&[printed_then_crashed]), 0.2);
-        assert_eq!(value(&[ran, parsed]), 0.4);
-        assert_eq!(value(&[produced, ran]), 0.6);
-        assert_eq!(value(&[passed, passed, parsed, parsed, parsed]), 0.6 + 0.4 * 2.0 / 5.0);
-        assert_eq!(value(&[passed]), 1.0);
+        assert_eq!(values(&[2, 1]), 0.4);
+        assert_eq!(values(&[3, 2]), 0.6);
+        assert_eq!(values(&[4, 4, 1, 1, 1]), 0.6 + 0.4 * 2.0 / 5.0);
+        assert_eq!(values(&[4]), 1.0);
     }
 
     #[test]
