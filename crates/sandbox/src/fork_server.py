@@ -13,6 +13,7 @@ Messages on descriptor 3 (one packet each):
        E + text (set-up failed, nothing was run)
 """
 
+import atexit
 import ctypes
 import gc
 import json
@@ -30,9 +31,12 @@ SOCKET = 3
 STATUS = 4
 EXECUTABLE = 5
 JOB = struct.Struct("<3Q")
+# What the child reads of every job: lengths of source and of the rest, filter, switches, and the limits that differ.
+HEADER = struct.Struct("<2Q2I6Q")
+CAN_ASK, MAY_EXECUTE, NETWORK, QUERIES, WAIT, HAS_EXECUTABLE = (1 << bit for bit in range(6))
 ENDED = struct.Struct("<iqqQ")
 CAPABILITY_VERSION_3 = 0x20080522
-CLONE_NEWPID = 0x20000000
+CLONE_NEWPID, CLONE_PIDFD, SIGCHLD = 0x20000000, 0x1000, 17
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME = 2, 4, 8, 1024
 MNT_DETACH = 2
 PR_SET_PDEATHSIG = 1
@@ -43,6 +47,9 @@ THREAD_STACK = 2 << 20
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
+# Keeps the interpreter's lock across the call, as a copy of this process needs it.
+locked_libc = ctypes.PyDLL(None)
+locked_libc.syscall.restype = ctypes.c_long
 
 
 class SetupError(Exception):
@@ -136,7 +143,6 @@ class Host:
         if self.landlock:
             for path, rights in self.landlock["rules"]:
                 self.rules.append((os.open(path, os.O_PATH | os.O_CLOEXEC), rights))
-        self.own_namespace = os.pidfd_open(os.getpid()) if self.has_namespaces else None
         self.scratch = Scratch(self)
 
     @staticmethod
@@ -157,14 +163,22 @@ class Host:
         return [listener]
 
     def fork(self):
-        """Forks into a new pid namespace and returns to our own, so that the next program gets its own too."""
+        """Copies this process into a new pid namespace: the copy's number, 0 in the copy, and a pidfd.
+
+        With one thread there is nothing that the interpreter's own way to fork would have to put in order: the copy is
+        process 1 of its namespace as this one is of its own, so not even the numbers that libraries remember change.
+        """
         if not self.has_namespaces:
-            return os.fork()
-        call("pid namespace", self.numbers["unshare"], CLONE_NEWPID)
-        pid = os.fork()
-        if pid:
-            call("pid namespace return", self.numbers["setns"], self.own_namespace, CLONE_NEWPID)
-        return pid
+            pid = os.fork()
+            return pid, os.pidfd_open(pid) if pid else None
+        pidfd = ctypes.c_int(-1)
+        flags = CLONE_NEWPID | CLONE_PIDFD | SIGCHLD
+        zero = ctypes.c_long(0)
+        number = ctypes.c_long(self.numbers["clone"])
+        pid = locked_libc.syscall(number, ctypes.c_long(flags), zero, ctypes.byref(pidfd), zero, zero)
+        if pid < 0:
+            raise SetupError("pid namespace: the system has no room for another process")
+        return pid, pidfd.value
 
     def make_ruleset(self, scratch, may_execute, network):
         files, ports, scopes = self.landlock["handled"]
@@ -204,22 +218,25 @@ class Host:
         return os.waitpid(child, 0)[1] == 0
 
 
-def read_job(descriptor):
-    """The job is a length, a JSON header, then the source and the files one after the other."""
-    size = os.fstat(descriptor).st_size
-    data = os.pread(descriptor, size, 0)
-    while len(data) < size:
-        data += os.pread(descriptor, size - len(data), len(data))
-    (header_size,) = struct.unpack_from("<Q", data)
-    header = json.loads(data[8 : 8 + header_size])
-    position = 8 + header_size
-    source = data[position : position + header["source"]]
-    position += header["source"]
-    files = []
-    for path, length in header["files"]:
-        files.append((path, data[position : position + length]))
-        position += length
-    return header, source, files
+class Job:
+    """One job: numbers, the source, and what few programs have besides: files, variables, arguments."""
+
+    def __init__(self, descriptor):
+        size = os.fstat(descriptor).st_size
+        data = os.pread(descriptor, size, 0)
+        while len(data) < size:
+            data += os.pread(descriptor, size - len(data), len(data))
+        source, rest, self.filter, self.switches, *self.limits = HEADER.unpack_from(data)
+        position = HEADER.size + source
+        self.source = data[HEADER.size : position]
+        self.files, self.env, self.arguments = [], {}, []
+        if rest:
+            described = json.loads(data[position : position + rest])
+            self.env, self.arguments = described["env"], described["arguments"]
+            position += rest
+            for path, length in described["files"]:
+                self.files.append((path, data[position : position + length]))
+                position += length
 
 
 def lay_files(files):
@@ -237,6 +254,14 @@ def limit(pairs):
         hard = resource.getrlimit(name)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(name, (value, value))
+
+
+def limit_program(job):
+    tasks, seconds, file_bytes, memory_kind, memory, _ = job.limits
+    limit((
+        (resource.RLIMIT_FSIZE, file_bytes), (resource.RLIMIT_NPROC, tasks), (resource.RLIMIT_CPU, seconds),
+        (memory_kind, memory),
+    ))  # fmt: skip
 
 
 def report_queries():
@@ -262,20 +287,26 @@ def await_admission():
             os._exit(1)
 
 
-def say_confined(host, header):
+def say_confined(host, job):
     """Puts the last filter in place and says so; the kernel's questions from here on go to the supervisor."""
     descriptors = []
     if host.filters:
-        flags = SECCOMP_FILTER_FLAG_NEW_LISTENER if header["can_ask"] else 0
-        listener = host.install(header["filter"], flags)
+        flags = SECCOMP_FILTER_FLAG_NEW_LISTENER if job.switches & CAN_ASK else 0
+        listener = host.install(job.filter, flags)
         descriptors = [listener] if flags else []
-    with socket.socket(fileno=STATUS) as status:
-        socket.send_fds(status, [b"k"], descriptors)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, STATUS) as status:
+        send_packet(status, b"k", descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
-        if header["arguments"]:
+        if job.arguments:
             # Becoming the program closes it; until then there may be something to report.
             status.detach()
+
+
+def send_packet(link, packet, descriptors):
+    """One packet with descriptors."""
+    rights = struct.pack("%di" % len(descriptors), *descriptors)
+    link.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if descriptors else [])
 
 
 def confine(host, descriptors):
@@ -283,12 +314,12 @@ def confine(host, descriptors):
     job, stdin, stdout, stderr, channel, status = descriptors[:6]
     scratch = host.scratch
     os.chdir(scratch.path)
-    os.umask(0o022)
-    header, source, files = read_job(job)
-    if header["has_executable"] != (len(descriptors) == 7):
+    job = Job(job)
+    has_executable = bool(job.switches & HAS_EXECUTABLE)
+    if has_executable != (len(descriptors) == 7):
         raise SetupError("descriptors: the job and its descriptors do not agree")
-    ruleset = scratch.ruleset(header["may_execute"], header["network"])
-    lay_files(files)
+    ruleset = scratch.ruleset(bool(job.switches & MAY_EXECUTE), bool(job.switches & NETWORK))
+    lay_files(job.files)
     if ruleset is not None:
         call("landlock restrict", host.numbers["landlock_restrict_self"], ruleset, 0)
     # The host's own rules hold the numbers below, so no target overwrites a descriptor still needed.
@@ -298,11 +329,12 @@ def confine(host, descriptors):
         os.dup2(descriptor, target, inheritable=True)
     os.dup2(status, STATUS, inheritable=False)
     first_closed = STATUS + 1
-    if header["has_executable"]:
+    if has_executable:
         os.dup2(descriptors[6], EXECUTABLE, inheritable=False)
         first_closed = EXECUTABLE + 1
     call("close descriptors", host.numbers["close_range"], first_closed, 0xFFFFFFFF, 0)
-    os.environ.update(header["env"])
+    if job.env:
+        os.environ.update(job.env)
     if scratch.path != "/tmp":
         os.environ["TMPDIR"] = scratch.path
     random.seed()
@@ -311,33 +343,33 @@ def confine(host, descriptors):
     else:
         # There is no namespace that ends with the server.
         call("parent death signal", host.numbers["prctl"], PR_SET_PDEATHSIG, 9, 0, 0, 0)
-    if header["wait"]:
+    if job.switches & WAIT:
         await_admission()
-    if header["queries"]:
+    if job.switches & QUERIES:
         report_queries()
-    if header["arguments"]:
-        become(host, header)
-    limit(header["limits"])
-    say_confined(host, header)
-    return source
+    if job.arguments:
+        become(host, job)
+    limit_program(job)
+    say_confined(host, job)
+    return job.source
 
 
-def become(host, header):
+def become(host, job):
     """Turns a process into a compiled program, or into the interpreter of another language.
 
     With namespaces it is not process 1, on which the kernel plays by other rules for signals, but a child of it: process 1
     stays here, out of the program's reach, and says how it ended.
     """
-    arguments = header["arguments"]
+    arguments = job.arguments
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    limit(header["limits"])
+    limit_program(job)
     if host.has_namespaces:
         program = os.fork()
         if program:
             os._exit(await_program(program))
-    say_confined(host, header)
+    say_confined(host, job)
     try:
-        os.execve(EXECUTABLE if header["has_executable"] else arguments[0], arguments, environment)
+        os.execve(EXECUTABLE if job.switches & HAS_EXECUTABLE else arguments[0], arguments, environment)
     except OSError as error:
         os.write(STATUS, ("Estarting %s: %s" % (arguments[0], os.strerror(error.errno))).encode())
     os._exit(1)
@@ -362,14 +394,13 @@ def report_failure(error, status):
         os.write(STATUS, text)
 
 
-def report_end(link, child, pidfd):
+def report_end(poll, child, pidfd):
     """Waits for the child; a supervisor that is gone means nobody may go on running here."""
-    poll = select.poll()
     poll.register(pidfd, select.POLLIN)
-    poll.register(link, select.POLLHUP)
     if pidfd not in [descriptor for descriptor, _ in poll.poll()]:
         os._exit(0)
     _, status, usage = os.wait4(child, 0)
+    poll.unregister(pidfd)
     microseconds = [int(seconds * 1e6) for seconds in (usage.ru_utime, usage.ru_stime)]
     return ENDED.pack(status, *microseconds, usage.ru_maxrss)
 
@@ -377,16 +408,21 @@ def report_end(link, child, pidfd):
 def serve(host, link):
     """Forks one child per job. Returns only in a child, with its source, confined."""
     scratch = host.scratch
+    poll = select.poll()
+    poll.register(link, select.POLLHUP)
+    os.umask(0o022)
+    room = socket.CMSG_SPACE(7 * 4)
     while True:
-        packet, descriptors, _, _ = socket.recv_fds(link, 256, 7)
+        packet, messages, _, _ = link.recvmsg(64, room)
         if not packet:
             os._exit(0)
+        descriptors = [number for _, _, rights in messages for (number,) in struct.iter_unpack("i", rights)]
         num_bytes, number, variant = JOB.unpack(packet)
         try:
             scratch.prepare(num_bytes, number)
             # Made here, where it is kept for the programs after this one.
             scratch.ruleset(bool(variant & 1), bool(variant & 2))
-            child = host.fork()
+            child, pidfd = host.fork()
         except (SetupError, OSError) as error:
             # What half-made state is left is not worth mending: the supervisor starts another host.
             link.send(b"E" + str(error).encode())
@@ -400,9 +436,8 @@ def serve(host, link):
                 os._exit(1)
         for descriptor in descriptors:
             os.close(descriptor)
-        pidfd = os.pidfd_open(child)
-        socket.send_fds(link, [b"S"], [pidfd, scratch.folder])
-        ended = report_end(link, child, pidfd)
+        send_packet(link, b"S", (pidfd, scratch.folder))
+        ended = report_end(poll, child, pidfd)
         os.close(pidfd)
         link.send(b"D" + ended)
 
@@ -431,6 +466,8 @@ def start():
     # The allocator has read this; the limit on address space must hold a program's threads, not what is reserved for them.
     os.environ.pop("MALLOC_ARENA_MAX", None)
     threading.stack_size(THREAD_STACK)
+    # What is the same for every program is limited here, once.
+    limit(config["limits"])
     about = {"version": sys.version.split()[0], "executable": sys.executable, "warmed": warmed, "can_ask": can_ask}
     gc.collect()
     gc.freeze()
@@ -442,8 +479,6 @@ def start():
 
 def finish(code):
     """Ends as the interpreter would, without the cost of tearing a warmed interpreter down."""
-    import atexit
-
     try:
         threading._shutdown()
         atexit._run_exitfuncs()
@@ -472,10 +507,10 @@ def exit_code(error):
     return 1
 
 
-program = start()
 main = types.ModuleType("__main__")
 main.__dict__.update(__builtins__=__builtins__, __file__="main.py")
 server, sys.modules["__main__"], sys.argv = sys.modules["__main__"], main, ["main.py"]
+program = start()
 try:
     exec(compile(program, "main.py", "exec", dont_inherit=True), main.__dict__)
 except BaseException as error:

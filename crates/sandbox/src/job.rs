@@ -43,6 +43,7 @@ pub(crate) enum MemoryRule {
 /// What is kept of each file that an ordinary program leaves.
 const CONTENT_BYTES: u64 = 64 << 10;
 const PAGE: u64 = 4096;
+const HEADER_BYTES: usize = 72;
 /// Threads share one count with processes, so a program that may not fork still needs room for threads.
 const THREADS_WITHOUT_PROCESSES: u32 = 64;
 const DESCRIPTORS: u64 = 128;
@@ -51,22 +52,22 @@ const QUEUED_SIGNALS: u64 = 256;
 /// Without a user namespace all hosts of one user draw on one count of processes.
 const SHARED_TASKS: u64 = 4096;
 
+/// What few programs have; left out for the others.
 #[derive(Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "independent switches of one child")]
-struct Header<'a> {
-    source: usize,
+struct Described<'a> {
     files: Vec<(&'a str, usize)>,
     env: &'a BTreeMap<&'a str, &'a str>,
     arguments: &'a [String],
-    has_executable: bool,
-    filter: usize,
-    can_ask: bool,
-    may_execute: bool,
-    network: bool,
-    queries: bool,
-    wait: bool,
-    limits: Vec<(u32, u64)>,
 }
+
+/// Limits that are the same for every program of every host, by the kernel's numbers for them.
+pub(crate) const COMMON_LIMITS: [(u32, u64); 5] = [
+    (libc::RLIMIT_CORE, 0),
+    (libc::RLIMIT_MEMLOCK, 0),
+    (libc::RLIMIT_MSGQUEUE, 0),
+    (libc::RLIMIT_SIGPENDING, QUEUED_SIGNALS),
+    (libc::RLIMIT_NOFILE, DESCRIPTORS),
+];
 
 /// What of a host's nature decides how a job is written for it.
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +97,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// The job as the fork server's child reads it: header length, header, source, files.
+    /// The job as the fork server's child reads it: numbers, source, what few programs have, files.
     pub(crate) fn encode(&self, terms: Terms) -> Vec<u8> {
         let executes = !self.arguments.is_empty();
         let profile = match self.profile {
@@ -104,32 +105,42 @@ impl<'a> Job<'a> {
             Profile::Single if executes && !terms.can_ask => Profile::Processes,
             profile => profile,
         };
-        let header = Header {
-            source: self.source.len(),
+        let described = Described {
             files: self.files.iter().map(|(path, content)| (*path, content.len())).collect(),
             env: &self.env,
             arguments: &self.arguments,
-            has_executable: self.executable.is_some(),
-            filter: profile.index(terms.can_ask),
-            can_ask: terms.can_ask,
-            may_execute: executes || self.profile != Profile::Single,
-            network: self.network != Network::None,
-            queries: self.queries,
-            wait: terms.isolation == Isolation::FullCgroup,
-            limits: self.kernel_limits(terms.isolation),
         };
-        let header = serde_json::to_vec(&header).expect("strings and numbers always serialise");
-        let mut job = (header.len() as u64).to_le_bytes().to_vec();
-        job.extend(header);
+        let is_plain = self.files.is_empty() && self.env.is_empty() && self.arguments.is_empty();
+        let described = if is_plain {
+            Vec::new()
+        } else {
+            serde_json::to_vec(&described).expect("strings and numbers always serialise")
+        };
+        let switches = [
+            terms.can_ask,
+            executes || self.profile != Profile::Single,
+            self.network != Network::None,
+            self.queries,
+            terms.isolation == Isolation::FullCgroup,
+            self.executable.is_some(),
+        ];
+        let switches = switches.iter().rev().fold(0, |bits: u32, is_on| bits << 1 | u32::from(*is_on));
+        let mut job = Vec::with_capacity(HEADER_BYTES + self.source.len() + described.len());
+        job.extend((self.source.len() as u64).to_le_bytes());
+        job.extend((described.len() as u64).to_le_bytes());
+        job.extend((profile.index(terms.can_ask) as u32).to_le_bytes());
+        job.extend(switches.to_le_bytes());
+        job.extend(self.own_limits(terms.isolation).iter().flat_map(|number| number.to_le_bytes()));
         job.extend(self.source);
+        job.extend(described);
         for (_, content) in &self.files {
             job.extend(*content);
         }
         job
     }
 
-    /// Limits of each process, by the kernel's numbers for them.
-    fn kernel_limits(&self, isolation: Isolation) -> Vec<(u32, u64)> {
+    /// The limits of this job: tasks, seconds of processor time, bytes of a file, which limit on memory, its bytes, nothing.
+    fn own_limits(&self, isolation: Isolation) -> [u64; 6] {
         let limits = &self.limits;
         // The fork server itself is one task of the user namespace; process 1 is another, where the program is not that itself.
         let ours = if self.arguments.is_empty() { 1 } else { 2 };
@@ -138,18 +149,9 @@ impl<'a> Job<'a> {
             MemoryRule::AddressSpace => libc::RLIMIT_AS,
             MemoryRule::Data => libc::RLIMIT_DATA,
         };
-        vec![
-            (libc::RLIMIT_CORE, 0),
-            (libc::RLIMIT_MEMLOCK, 0),
-            (libc::RLIMIT_MSGQUEUE, 0),
-            (libc::RLIMIT_SIGPENDING, QUEUED_SIGNALS),
-            (libc::RLIMIT_FSIZE, self.largest_file_bytes()),
-            (libc::RLIMIT_NOFILE, DESCRIPTORS),
-            (libc::RLIMIT_NPROC, tasks),
-            // The kernel's own limit counts whole seconds and per process: it is the backstop behind ours.
-            (libc::RLIMIT_CPU, limits.cpu.as_secs() + 2),
-            (memory, limits.memory_bytes),
-        ]
+        // The kernel's own limit of processor time counts whole seconds and per process: it is the backstop behind ours.
+        let seconds = limits.cpu.as_secs() + 2;
+        [tasks, seconds, self.largest_file_bytes(), u64::from(memory), limits.memory_bytes, 0]
     }
 
     /// Processes and threads at one time.
@@ -183,15 +185,23 @@ mod tests {
         Program { files: BTreeMap::from([(path.to_owned(), vec![1])]), source: b"pass".to_vec(), ..Program::default() }
     }
 
+    fn number(job: &[u8], at: usize) -> u64 {
+        u64::from_le_bytes(job[at..at + 8].try_into().unwrap())
+    }
+
     #[test]
-    fn the_job_starts_with_the_length_of_its_header() {
+    fn the_job_starts_with_the_lengths_of_its_parts() {
         let program = with_file("f");
         let job = Job::python(&program).encode(TERMS);
-        let size = u64::from_le_bytes(job[..8].try_into().unwrap()) as usize;
-        let header: serde_json::Value = serde_json::from_slice(&job[8..8 + size]).unwrap();
-        assert_eq!(header["source"], 4);
-        assert_eq!(header["files"], serde_json::json!([["f", 1]]));
-        assert_eq!(&job[8 + size..], b"pass\x01");
+        assert_eq!(number(&job, 0), 4);
+        let described = number(&job, 8) as usize;
+        assert_eq!(&job[HEADER_BYTES..HEADER_BYTES + 4], b"pass");
+        let rest = &job[HEADER_BYTES + 4..];
+        let described: serde_json::Value = serde_json::from_slice(&rest[..described]).unwrap();
+        assert_eq!(described, serde_json::json!({"files": [["f", 1]], "env": {}, "arguments": []}));
+        assert_eq!(rest.last(), Some(&1));
+        let plain = Job::python(&Program::default()).encode(TERMS);
+        assert_eq!((number(&plain, 8), plain.len()), (0, HEADER_BYTES));
     }
 
     #[test]
@@ -205,15 +215,14 @@ mod tests {
     fn becoming_another_program_takes_leave_to_execute() {
         let program = Program::default();
         let mut job = Job::python(&program);
-        let header = |job: &Job<'_>, terms| {
-            let bytes = job.encode(terms);
-            let size = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-            serde_json::from_slice::<serde_json::Value>(&bytes[8..8 + size]).unwrap()
+        let filter_and_switches = |job: &Job<'_>, terms| {
+            let both = number(&job.encode(terms), 16);
+            (both as u32, (both >> 32) as u32)
         };
-        assert_eq!(header(&job, TERMS)["may_execute"], false);
+        assert_eq!(filter_and_switches(&job, TERMS), (Profile::Single.index(true) as u32, 0b1));
         job.arguments = vec!["program".to_owned()];
-        assert_eq!(header(&job, TERMS)["may_execute"], true);
+        assert_eq!(filter_and_switches(&job, TERMS), (Profile::Single.index(true) as u32, 0b11));
         let unasked = Terms { can_ask: false, ..TERMS };
-        assert_eq!(header(&job, unasked)["filter"], Profile::Processes.index(false));
+        assert_eq!(filter_and_switches(&job, unasked), (Profile::Processes.index(false) as u32, 0b10));
     }
 }

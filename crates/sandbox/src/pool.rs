@@ -14,7 +14,7 @@ use crate::check::{LayerSeen, canary, judge};
 use crate::compile::{self, Builder, Hands};
 use crate::error::{Layer, SandboxError};
 use crate::host::{self, Host, NOBODY, Plan};
-use crate::job::{Job, Terms};
+use crate::job::{self, Job, Terms};
 use crate::language::Language;
 use crate::outcome::{End, Isolation, Observed, Outcome};
 use crate::program::{Network, Program};
@@ -28,7 +28,7 @@ use crate::worker::{self, About, Failure, Worker};
 const SERVER: &str = include_str!("fork_server.py");
 
 /// Modules that programs commonly import: each spares every program its import, and costs every fork a little for its pages.
-const WARM: [&str; 46] = [
+const WARM: [&str; 45] = [
     "ast",
     "base64",
     "bisect",
@@ -63,7 +63,6 @@ const WARM: [&str; 46] = [
     "shlex",
     "shutil",
     "sqlite3",
-    "ssl",
     "string",
     "subprocess",
     "tarfile",
@@ -125,6 +124,7 @@ struct Config<'a> {
     landlock: Option<FileRules>,
     has_namespaces: bool,
     scratch_base: String,
+    limits: Vec<(u32, u64)>,
     numbers: Numbers,
 }
 
@@ -133,8 +133,7 @@ struct Config<'a> {
 struct Numbers {
     mount: libc::c_long,
     umount2: libc::c_long,
-    unshare: libc::c_long,
-    setns: libc::c_long,
+    clone: libc::c_long,
     prctl: libc::c_long,
     capset: libc::c_long,
     seccomp: libc::c_long,
@@ -149,8 +148,7 @@ struct Numbers {
 const NUMBERS: Numbers = Numbers {
     mount: libc::SYS_mount,
     umount2: libc::SYS_umount2,
-    unshare: libc::SYS_unshare,
-    setns: libc::SYS_setns,
+    clone: libc::SYS_clone,
     prctl: libc::SYS_prctl,
     capset: libc::SYS_capset,
     seccomp: libc::SYS_seccomp,
@@ -594,6 +592,7 @@ impl Start<'_> {
             landlock: (self.isolation != Isolation::Unsafe).then(|| view.file_rules(self.abi, has_namespaces)),
             has_namespaces,
             scratch_base: scratch_base.as_ref().map_or_else(String::new, |base| base.path().display().to_string()),
+            limits: job::COMMON_LIMITS.to_vec(),
             numbers: NUMBERS,
         };
         Ok(Blueprint {
