@@ -59,6 +59,7 @@ mod pool;
 mod probe;
 mod program;
 mod python;
+mod queue;
 mod scratch;
 mod seccomp;
 mod streams;
@@ -77,3 +78,4 @@ pub use outcome::{
 pub use pool::{Sandbox, Settings};
 pub use probe::{LanguageSeen, Probe, Python, probe, probe_with};
 pub use program::{Limits, Network, Program};
+pub use queue::{Full, Item, Load, Queue, Ticket};

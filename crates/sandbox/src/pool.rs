@@ -329,10 +329,8 @@ impl Sandbox {
     pub fn run_with(&self, program: &Program, patience: Patience<'_>) -> Result<Outcome, SandboxError> {
         program.check()?;
         self.check_confinable(program)?;
-        let mut slot = self.take(&patience)?;
-        let result = self.run_on(&mut slot, program, &patience);
-        self.put_back(slot);
-        result
+        let mut slot = Taken { slot: self.take(&patience)?, sandbox: self };
+        self.run_on(&mut slot.slot, program, &patience)
     }
 
     /// Runs many programs, as many at a time as there are workers. Results come in the programs' order.
@@ -479,6 +477,20 @@ impl Sandbox {
     fn lock(&self) -> MutexGuard<'_, Vec<Option<Worker>>> {
         // A list of whole slots is in order even when a thread died holding it.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A worker in somebody's hands, who gives it back however the use of it ends.
+struct Taken<'a> {
+    slot: Option<Worker>,
+    sandbox: &'a Sandbox,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        // A host in the middle of something cannot be trusted with the next program.
+        let slot = self.slot.take().filter(|_| !std::thread::panicking());
+        self.sandbox.put_back(slot);
     }
 }
 
