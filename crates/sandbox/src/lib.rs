@@ -49,6 +49,7 @@ mod cgroup;
 mod check;
 mod compile;
 mod error;
+pub mod fusion;
 mod host;
 mod job;
 mod language;
