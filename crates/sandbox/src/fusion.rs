@@ -217,7 +217,7 @@ impl RunCodeRequest {
             language,
             source: self.code.into_bytes(),
             stdin: self.stdin.unwrap_or_default().into_bytes(),
-            files: files.map(|(path, content)| decoded(path, content)).collect::<Result<_, _>>()?,
+            files: files.map(|(path, content)| decoded(path, &content)).collect::<Result<_, _>>()?,
             processes: terms.processes,
             limits: Limits { wall, cpu: wall, memory_bytes, ..terms.limits.clone() },
             ..Program::default()
@@ -249,7 +249,7 @@ fn timeout(field: &'static str, seconds: f64) -> Result<Duration, FusionError> {
 }
 
 /// Paths that leave the folder are kept as they are, for the check of the whole program to refuse.
-fn decoded(path: String, content: String) -> Result<(String, Vec<u8>), FusionError> {
+fn decoded(path: String, content: &str) -> Result<(String, Vec<u8>), FusionError> {
     // Encoders break lines, and the decoders of that protocol do not mind.
     let content: String = content.split_ascii_whitespace().collect();
     match STANDARD.decode(content) {

@@ -676,3 +676,24 @@ impl Drop for Launcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_costs_a_host_and_not_a_worker() {
+        let sandbox = Sandbox::start(1).unwrap();
+        let before = sandbox.host_processes();
+        let fallen = std::thread::scope(|scope| {
+            let user = scope.spawn(|| {
+                let _taken = Taken { slot: sandbox.take(&Patience::default()).unwrap(), sandbox: &sandbox };
+                panic!("as asked");
+            });
+            user.join().is_err()
+        });
+        assert!(fallen && before.len() == 1 && sandbox.host_processes().is_empty());
+        let program = Program { source: b"print(6 * 7)".to_vec(), ..Program::default() };
+        assert_eq!(sandbox.run(&program).unwrap().stdout, b"42\n");
+    }
+}

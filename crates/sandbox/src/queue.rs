@@ -100,10 +100,11 @@ impl Queue {
     /// `Engine` when its threads cannot be started.
     pub fn new(sandbox: Arc<Sandbox>, capacity: usize) -> Result<Self, SandboxError> {
         let num_workers = sandbox.workers();
-        Self::with_runner(Arc::new(move |program, patience| sandbox.run_with(program, patience)), num_workers, capacity)
+        let run: Arc<Run> = Arc::new(move |program, patience| sandbox.run_with(program, patience));
+        Self::with_runner(&run, num_workers, capacity)
     }
 
-    fn with_runner(run: Arc<Run>, num_workers: usize, capacity: usize) -> Result<Self, SandboxError> {
+    fn with_runner(run: &Arc<Run>, num_workers: usize, capacity: usize) -> Result<Self, SandboxError> {
         let line = Arc::new(Line {
             places: Mutex::default(),
             has_work: Condvar::new(),
@@ -113,7 +114,7 @@ impl Queue {
         // Made first, so that a thread that cannot be started ends those before it.
         let queue = Self { line, threads: Mutex::default() };
         for number in 0..num_workers {
-            let (line, run) = (Arc::clone(&queue.line), Arc::clone(&run));
+            let (line, run) = (Arc::clone(&queue.line), Arc::clone(run));
             queue.start(format!("sandbox-queue-{number}"), move || line.work(&*run))?;
         }
         let line = Arc::clone(&queue.line);
@@ -643,7 +644,7 @@ mod tests {
             }
             Err(SandboxError::CouldNotStart { reason: name })
         };
-        Stepped { queue: Queue::with_runner(Arc::new(run), 1, capacity).unwrap(), started, go }
+        Stepped { queue: Queue::with_runner(&(Arc::new(run) as Arc<Run>), 1, capacity).unwrap(), started, go }
     }
 
     fn name_of(answer: Answer) -> String {
@@ -767,6 +768,53 @@ mod tests {
             assert!(matches!(ticket.wait(), Err(SandboxError::Cancelled)));
         }
         assert_eq!(queue.load().finished, 4);
+    }
+
+    #[test]
+    fn no_answer_is_lost_among_many_who_change_their_minds() {
+        let run = |program: &Program, patience: Patience<'_>| {
+            let number = program.source.len();
+            assert!(!number.is_multiple_of(17), "as asked");
+            std::thread::sleep(Duration::from_micros(number as u64 % 7 * 100));
+            let name = number.to_string();
+            Err(patience.exhausted().unwrap_or(SandboxError::CouldNotStart { reason: name }))
+        };
+        let queue = Queue::with_runner(&(Arc::new(run) as Arc<Run>), 3, 5).unwrap();
+        let num_own_answers = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (queue, num_own_answers) = (&queue, &num_own_answers);
+                scope.spawn(move || {
+                    for number in (thread..800).step_by(4) {
+                        let deadline = (number % 5 == 0).then(|| Instant::now() + Duration::from_micros(300));
+                        let cancellation = (number % 7 == 0).then(|| Cancellation::new().unwrap());
+                        let item =
+                            Item { deadline, cancellation: cancellation.clone(), ..item(&"x".repeat(number as usize)) };
+                        let ticket = queue.submit_blocking(item);
+                        cancellation.iter().for_each(Cancellation::cancel);
+                        match number % 6 {
+                            0 => drop(ticket),
+                            1 => ticket.cancel(),
+                            _ => match ticket.wait().unwrap_err() {
+                                SandboxError::CouldNotStart { reason } => {
+                                    assert_eq!(reason, number.to_string());
+                                    num_own_answers.fetch_add(1, Ordering::SeqCst);
+                                }
+                                SandboxError::Engine { .. } => assert_eq!(number % 17, 0),
+                                SandboxError::Cancelled => assert!(cancellation.is_some()),
+                                SandboxError::DeadlinePassed => assert!(deadline.is_some()),
+                                other => panic!("{other}"),
+                            },
+                        }
+                    }
+                });
+            }
+        });
+        queue.close();
+        let load = queue.load();
+        assert_eq!((load.held_back, load.waiting, load.running, load.finished), (0, 0, 0, 800));
+        // Nobody has a reason to give up four in six of those with neither date, cancellation nor panic.
+        assert!(num_own_answers.into_inner() > 800 * 4 / 6 * 4 / 5 * 6 / 7 * 15 / 17);
     }
 
     #[test]

@@ -18,7 +18,7 @@ fn sandbox() -> &'static Sandbox {
 }
 
 fn request(value: Value) -> RunCodeRequest {
-    serde_json::from_value(value).unwrap()
+    serde_json::from_value(value).expect("it has the shape of a request")
 }
 
 fn accept(value: Value) -> Result<(Program, Reply), FusionError> {
@@ -27,16 +27,16 @@ fn accept(value: Value) -> Result<(Program, Reply), FusionError> {
 
 /// The whole way, as a server would go it; nothing where the toolchain is missing.
 fn answer(value: Value) -> Option<Value> {
-    let (program, reply) = accept(value).unwrap();
+    let (program, reply) = accept(value).expect("it can be met");
     let result = sandbox().run(&program);
     if matches!(result, Err(SandboxError::NoToolchain { .. })) {
         return None;
     }
-    Some(serde_json::to_value(reply.response(&result)).unwrap())
+    Some(serde_json::to_value(reply.response(&result)).expect("it always serialises"))
 }
 
 fn python(code: &str) -> Value {
-    answer(json!({"code": code, "language": "python"})).unwrap()
+    answer(json!({"code": code, "language": "python"})).expect("python is always there")
 }
 
 fn ended(end: End) -> Outcome {
@@ -233,7 +233,7 @@ fn half_a_file_is_not_sent_back() {
     let mut outcome = ended(End::Exited { code: 0 });
     outcome.files = BTreeMap::from([
         ("a".to_owned(), file(FileKind::File, 3, &[0, 255, 7])),
-        ("b".to_owned(), file(FileKind::File, 100_000, &[1; 65_536])),
+        ("b".to_owned(), file(FileKind::File, 100_000, &vec![1; 65_536])),
         ("c".to_owned(), file(FileKind::Link, 1, b"")),
         ("e".to_owned(), file(FileKind::File, 0, b"")),
     ]);
