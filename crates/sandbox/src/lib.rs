@@ -59,6 +59,7 @@ mod outcome;
 mod pool;
 mod probe;
 mod program;
+mod promise;
 mod python;
 mod queue;
 mod scratch;

@@ -36,8 +36,8 @@ use crate::error::SandboxError;
 use crate::outcome::Outcome;
 use crate::pool::Sandbox;
 use crate::program::Program;
+use crate::promise::{Answer, Promise, Slot, wake};
 
-type Answer = Result<Outcome, SandboxError>;
 type Run = dyn Fn(&Program, Patience<'_>) -> Answer + Send + Sync;
 
 /// One program to be run, and how long somebody has use for its outcome.
@@ -231,7 +231,7 @@ impl Ticket {
 
     /// Whether the answer is there.
     pub fn is_answered(&self) -> bool {
-        matches!(self.slot.stage().stage, Stage::Answered(_) | Stage::Taken)
+        self.slot.is_answered()
     }
 }
 
@@ -250,117 +250,6 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.is_answered() {
             self.cancel();
-        }
-    }
-}
-
-/// Where one item's answer goes, seen by its ticket and its promise.
-#[derive(Default)]
-struct Slot {
-    state: Mutex<SlotState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct SlotState {
-    stage: Stage,
-    waker: Option<Waker>,
-}
-
-#[derive(Default)]
-enum Stage {
-    /// Its caller waits for room.
-    #[default]
-    HeldBack,
-    LetIn,
-    Answered(Box<Answer>),
-    Taken,
-}
-
-impl Slot {
-    fn stage(&self) -> MutexGuard<'_, SlotState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Goes on to the next stage; whoever is to be woken is left to the caller, who may hold a lock.
-    #[must_use]
-    fn enter(&self, stage: Stage) -> Option<Waker> {
-        let mut state = self.stage();
-        state.stage = stage;
-        self.changed.notify_all();
-        state.waker.take()
-    }
-
-    fn poll_let_in(&self, context: &mut Context<'_>) -> Poll<()> {
-        let waker = context.waker().clone();
-        let mut state = self.stage();
-        if matches!(state.stage, Stage::HeldBack) {
-            let earlier = state.waker.replace(waker);
-            drop(state);
-            drop(earlier);
-            return Poll::Pending;
-        }
-        Poll::Ready(())
-    }
-
-    fn wait_let_in(&self) {
-        let state = self.stage();
-        drop(self.changed.wait_while(state, |state| matches!(state.stage, Stage::HeldBack)));
-    }
-
-    fn poll_answer(&self, context: &mut Context<'_>) -> Poll<Answer> {
-        let waker = context.waker().clone();
-        let mut state = self.stage();
-        match std::mem::replace(&mut state.stage, Stage::Taken) {
-            Stage::Answered(answer) => Poll::Ready(*answer),
-            Stage::Taken => panic!("a ticket was polled after its answer was taken"),
-            earlier => {
-                state.stage = earlier;
-                let earlier = state.waker.replace(waker);
-                // Dropping it is foreign code.
-                drop(state);
-                drop(earlier);
-                Poll::Pending
-            }
-        }
-    }
-
-    fn wait_answer(&self) -> Answer {
-        let mut state = self.stage();
-        loop {
-            match std::mem::replace(&mut state.stage, Stage::Taken) {
-                Stage::Answered(answer) => return *answer,
-                Stage::Taken => return Err(SandboxError::engine("waiting for an answer", "it was taken before")),
-                earlier => state.stage = earlier,
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-/// The duty to answer once. Whoever loses it has answered.
-struct Promise(Option<Arc<Slot>>);
-
-impl Promise {
-    fn answer(mut self, answer: Answer) {
-        self.fulfil(answer);
-    }
-
-    fn fulfil(&mut self, answer: Answer) {
-        let waker = self.0.take().and_then(|slot| slot.enter(Stage::Answered(Box::new(answer))));
-        waker.into_iter().for_each(wake);
-    }
-}
-
-/// Foreign code that falls over must not take one of our threads with it.
-fn wake(waker: Waker) {
-    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-}
-
-impl Drop for Promise {
-    fn drop(&mut self) {
-        if self.0.is_some() {
-            self.fulfil(Err(SandboxError::engine("running a program", "its thread ended without an answer")));
         }
     }
 }
@@ -461,8 +350,7 @@ impl Line {
 
     /// Puts an item at the end of the line, inside or outside.
     fn enter(self: &Arc<Self>, mut places: MutexGuard<'_, Places>, item: Item) -> Ticket {
-        let slot = Arc::new(Slot::default());
-        let promise = Promise(Some(Arc::clone(&slot)));
+        let (promise, slot) = Promise::new();
         let mut afterwards = Afterwards::default();
         let is_news = next_look([&item]).is_some_and(|date| places.next_look.is_none_or(|next| date < next));
         let id = places.next_id;
@@ -487,7 +375,7 @@ impl Line {
         while places.waiting.len() < self.capacity
             && let Some(entry) = places.held_back.pop_front()
         {
-            afterwards.wakers.extend(entry.promise.0.as_ref().and_then(|slot| slot.enter(Stage::LetIn)));
+            afterwards.wakers.extend(entry.promise.let_in());
             places.waiting.push_back(entry);
             self.has_work.notify_one();
         }
@@ -692,13 +580,6 @@ mod tests {
         go.send(()).unwrap();
         assert_eq!(name_of(next.wait()), "next");
         assert_eq!(started.try_iter().collect::<Vec<_>>(), ["panics", "next"]);
-    }
-
-    #[test]
-    fn a_promise_that_is_lost_is_an_answer() {
-        let slot = Arc::new(Slot::default());
-        drop(Promise(Some(Arc::clone(&slot))));
-        assert!(matches!(slot.wait_answer(), Err(SandboxError::Engine { .. })));
     }
 
     #[test]
