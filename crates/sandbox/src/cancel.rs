@@ -1,8 +1,8 @@
 //! Giving up on a program from another thread, or at a time set beforehand.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use rustix::event::{EventfdFlags, eventfd};
@@ -20,6 +20,20 @@ struct Inner {
     is_cancelled: AtomicBool,
     /// Readable for good once cancelled, so that whoever waits for a program wakes up.
     event: OwnedFd,
+    /// Those that are cancelled with this one, as far as anybody still holds them.
+    children: Mutex<Vec<Weak<Inner>>>,
+}
+
+impl Inner {
+    fn cancel(&self) {
+        self.is_cancelled.store(true, Ordering::Release);
+        // It can only be full, and then it is readable.
+        let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
+        let children = std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner));
+        for child in children.iter().filter_map(Weak::upgrade) {
+            child.cancel();
+        }
+    }
 }
 
 impl Cancellation {
@@ -31,14 +45,33 @@ impl Cancellation {
     pub fn new() -> Result<Self, SandboxError> {
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|error| SandboxError::engine("making a cancellation", error))?;
-        Ok(Self { inner: Arc::new(Inner { is_cancelled: AtomicBool::new(false), event }) })
+        let inner = Inner { is_cancelled: AtomicBool::new(false), event, children: Mutex::default() };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// One that is cancelled with this one, and that can be cancelled without it.
+    ///
+    /// # Errors
+    ///
+    /// As `new`.
+    pub fn child(&self) -> Result<Self, SandboxError> {
+        let child = Self::new()?;
+        let mut children = self.inner.children.lock().unwrap_or_else(PoisonError::into_inner);
+        if children.len() == children.capacity() {
+            children.retain(|child| child.strong_count() > 0);
+        }
+        children.push(Arc::downgrade(&child.inner));
+        drop(children);
+        // Whoever asked before the child was in the list did not tell it.
+        if self.is_cancelled() {
+            child.cancel();
+        }
+        Ok(child)
     }
 
     /// Asks for it. Asking twice is asking once.
     pub fn cancel(&self) {
-        self.inner.is_cancelled.store(true, Ordering::Release);
-        // It can only be full, and then it is readable.
-        let _ = rustix::io::write(&self.inner.event, &1_u64.to_ne_bytes());
+        self.inner.cancel();
     }
 
     /// Whether anybody has asked.
@@ -67,5 +100,31 @@ impl Patience<'_> {
             return Some(SandboxError::Cancelled);
         }
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline).then_some(SandboxError::DeadlinePassed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_is_cancelled_with_its_parent_and_not_the_other_way_round() {
+        let parent = Cancellation::new().unwrap();
+        let [first, second] = [parent.child().unwrap(), parent.child().unwrap()];
+        let grandchild = second.child().unwrap();
+        first.cancel();
+        assert!(first.is_cancelled() && !parent.is_cancelled() && !second.is_cancelled());
+        parent.cancel();
+        assert!(second.is_cancelled() && grandchild.is_cancelled());
+        assert!(parent.child().unwrap().is_cancelled());
+    }
+
+    #[test]
+    fn children_that_are_gone_take_no_room() {
+        let parent = Cancellation::new().unwrap();
+        for _ in 0..1000 {
+            drop(parent.child().unwrap());
+        }
+        assert!(parent.inner.children.lock().unwrap().len() < 16);
     }
 }

@@ -327,10 +327,8 @@ impl Sandbox {
     pub fn run_with(&self, program: &Program, patience: Patience<'_>) -> Result<Outcome, SandboxError> {
         program.check()?;
         self.check_confinable(program)?;
-        let mut slot = self.take(&patience)?;
-        let result = self.run_on(&mut slot, program, &patience);
-        self.put_back(slot);
-        result
+        let mut slot = Taken { slot: self.take(&patience)?, sandbox: self };
+        self.run_on(&mut slot.slot, program, &patience)
     }
 
     /// Runs many programs, as many at a time as there are workers. Results come in the programs' order.
@@ -478,6 +476,20 @@ impl Sandbox {
     fn lock(&self) -> MutexGuard<'_, Vec<Option<Worker>>> {
         // A list of whole slots is in order even when a thread died holding it.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A worker in somebody's hands, who gives it back however the use of it ends.
+struct Taken<'a> {
+    slot: Option<Worker>,
+    sandbox: &'a Sandbox,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        // A host in the middle of something cannot be trusted with the next program.
+        let slot = self.slot.take().filter(|_| !std::thread::panicking());
+        self.sandbox.put_back(slot);
     }
 }
 
@@ -662,5 +674,26 @@ impl Drop for Launcher {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_costs_a_host_and_not_a_worker() {
+        let sandbox = Sandbox::start(1).unwrap();
+        let before = sandbox.host_processes();
+        let fallen = std::thread::scope(|scope| {
+            let user = scope.spawn(|| {
+                let _taken = Taken { slot: sandbox.take(&Patience::default()).unwrap(), sandbox: &sandbox };
+                panic!("as asked");
+            });
+            user.join().is_err()
+        });
+        assert!(fallen && before.len() == 1 && sandbox.host_processes().is_empty());
+        let program = Program { source: b"print(6 * 7)".to_vec(), ..Program::default() };
+        assert_eq!(sandbox.run(&program).unwrap().stdout, b"42\n");
     }
 }
