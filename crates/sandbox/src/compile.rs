@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::SandboxError;
+use crate::javac::{self, Servers};
 use crate::job::{Job, MemoryRule};
 use crate::language::Language;
 use crate::outcome::{End, Outcome};
@@ -13,6 +14,7 @@ use crate::program::{Limits, Network, Program};
 use crate::seccomp::Profile;
 use crate::streams::sealed_executable;
 use crate::toolchain::{self, Compilation, Toolchain, Toolchains};
+use crate::worker::Worker;
 
 const MAX_CACHED_BYTES: usize = 256 << 20;
 /// The largest result of a compiler.
@@ -30,8 +32,13 @@ pub(crate) enum Build {
     Rejected(String),
 }
 
-/// Runs one job on some worker; who does so decides which.
-pub(crate) type RunJob<'a> = dyn FnMut(&Job<'_>) -> Result<Outcome, SandboxError> + 'a;
+/// What a build needs done by whoever has the workers.
+pub(crate) struct Hands<'a> {
+    /// Runs one job on some worker.
+    pub(crate) run: &'a mut dyn FnMut(&Job<'_>) -> Result<Outcome, SandboxError>,
+    /// Makes one more host, which is then the caller's.
+    pub(crate) new_worker: &'a dyn Fn() -> Result<Worker, SandboxError>,
+}
 
 /// Compiles, and remembers.
 #[derive(Debug)]
@@ -41,6 +48,7 @@ pub(crate) struct Builder {
     shared: Option<tempfile::TempDir>,
     has_headers: Mutex<bool>,
     kept: Mutex<Kept>,
+    java: Servers,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +60,7 @@ struct Kept {
 
 impl Builder {
     pub(crate) fn new(toolchains: Toolchains, shared: Option<tempfile::TempDir>) -> Self {
-        Self { toolchains, shared, has_headers: Mutex::new(false), kept: Mutex::default() }
+        Self { toolchains, shared, has_headers: Mutex::new(false), kept: Mutex::default(), java: Servers::default() }
     }
 
     /// The toolchain of a language.
@@ -63,7 +71,7 @@ impl Builder {
     }
 
     /// What a program's source becomes.
-    pub(crate) fn build(&self, program: &Program, run: &mut RunJob<'_>) -> Result<Build, SandboxError> {
+    pub(crate) fn build(&self, program: &Program, hands: &mut Hands<'_>) -> Result<Build, SandboxError> {
         let toolchain = self.toolchain(program.language)?;
         let Some(compiler) = &toolchain.compiler else {
             let entry = program.language.file_name().to_owned();
@@ -71,19 +79,53 @@ impl Builder {
             return Ok(Build::Files { files, entry });
         };
         if program.language == Language::Cpp && toolchain::wants_all_headers(&program.source) {
-            self.compile_headers(toolchain, compiler, run)?;
+            self.compile_headers(toolchain, compiler, hands)?;
         }
         let compilation = toolchain::compilation(program.language, compiler, &program.source);
         let key = key(&compilation, &program.source);
         if let Some(build) = self.kept().get(&key) {
             return Ok(build);
         }
-        let outcome = run(&job(toolchain, &compilation, &program.source))?;
+        if program.language == Language::Java
+            && let Some(build) = self.compile_warm(toolchain, &compilation.source_name, &program.source, hands)?
+        {
+            self.kept().keep(key, build.clone());
+            return Ok(build);
+        }
+        let outcome = (hands.run)(&job(toolchain, &compilation, &program.source))?;
         let is_final = matches!(outcome.end, End::Exited { .. });
-        let build = result(program, outcome)?;
+        let build = result(program.language, &program.source, outcome)?;
         if is_final {
             self.kept().keep(key, build.clone());
         }
+        Ok(build)
+    }
+
+    /// Compiles Java by a machine that is warm already. `None` when it could not; then the source is compiled by itself.
+    fn compile_warm(
+        &self,
+        toolchain: &Toolchain,
+        name: &str,
+        source: &[u8],
+        hands: &mut Hands<'_>,
+    ) -> Result<Option<Build>, SandboxError> {
+        self.java.compile(name, source, &mut || {
+            let server = self.compile_server(toolchain, hands)?;
+            javac::start((hands.new_worker)()?, toolchain, &server)
+        })
+    }
+
+    /// The warm compiler's own classes, compiled once like any program's.
+    fn compile_server(&self, toolchain: &Toolchain, hands: &mut Hands<'_>) -> Result<Build, SandboxError> {
+        let compiler = toolchain.compiler.as_deref().unwrap_or(Path::new("/nonexistent"));
+        let compilation = toolchain::compilation(Language::Java, compiler, javac::SERVER);
+        let key = key(&compilation, javac::SERVER);
+        if let Some(build) = self.kept().get(&key) {
+            return Ok(build);
+        }
+        let outcome = (hands.run)(&job(toolchain, &compilation, javac::SERVER))?;
+        let build = result(Language::Java, javac::SERVER, outcome)?;
+        self.kept().keep(key, build.clone());
         Ok(build)
     }
 
@@ -92,13 +134,13 @@ impl Builder {
         &self,
         toolchain: &Toolchain,
         compiler: &Path,
-        run: &mut RunJob<'_>,
+        hands: &mut Hands<'_>,
     ) -> Result<(), SandboxError> {
         let Some(shared) = &self.shared else { return Ok(()) };
         let mut is_done = self.has_headers.lock().unwrap_or_else(PoisonError::into_inner);
         if !*is_done {
             let compilation = toolchain::header_compilation(compiler);
-            let outcome = run(&job(toolchain, &compilation, toolchain::ALL_HEADERS))?;
+            let outcome = (hands.run)(&job(toolchain, &compilation, toolchain::ALL_HEADERS))?;
             if let (End::Exited { code: 0 }, Some(file)) = (&outcome.end, outcome.files.get(toolchain::RESULT)) {
                 place(shared.path(), toolchain::COMPILED_HEADERS, &file.content)
                     .map_err(|error| SandboxError::engine("keeping the compiled headers", error))?;
@@ -185,15 +227,15 @@ fn job<'a>(toolchain: &'a Toolchain, compilation: &'a Compilation, source: &'a [
 }
 
 /// Reads what a compiler left.
-fn result(program: &Program, mut outcome: Outcome) -> Result<Build, SandboxError> {
+fn result(language: Language, source: &[u8], mut outcome: Outcome) -> Result<Build, SandboxError> {
     if outcome.end != (End::Exited { code: 0 }) {
         return Ok(Build::Rejected(message(&outcome)));
     }
-    if program.language == Language::Java {
+    if language == Language::Java {
         let is_class = |path: &String| Path::new(path).extension().is_some_and(|extension| extension == "class");
         let files = outcome.files.into_iter().filter(|(path, _)| is_class(path));
         let files = files.map(|(path, file)| (path, file.content)).collect();
-        return Ok(Build::Files { files, entry: toolchain::main_class(&program.source) });
+        return Ok(Build::Files { files, entry: toolchain::main_class(source) });
     }
     match outcome.files.remove(toolchain::RESULT) {
         Some(file) => {

@@ -50,6 +50,7 @@ mod check;
 mod compile;
 mod error;
 mod host;
+mod javac;
 mod job;
 mod language;
 mod loopback;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::cancel::Patience;
 use crate::cgroup::Subtree;
 use crate::check::{LayerSeen, canary, judge};
-use crate::compile::{self, Builder};
+use crate::compile::{self, Builder, Hands};
 use crate::error::{Layer, SandboxError};
 use crate::host::{self, Host, NOBODY, Plan};
 use crate::job::{Job, Terms};
@@ -393,7 +393,8 @@ impl Sandbox {
         if program.language == Language::Python {
             return self.run_job(slot, &Job::python(program), patience);
         }
-        let build = self.builder.build(program, &mut |job| self.run_job(slot, job, patience))?;
+        let mut hands = Hands { run: &mut |job| self.run_job(slot, job, patience), new_worker: &|| self.new_worker() };
+        let build = self.builder.build(program, &mut hands)?;
         let toolchain = self.builder.toolchain(program.language)?;
         match compile::run_job(program, toolchain, &build) {
             Ok(job) => self.run_job(slot, &job, patience),

@@ -377,6 +377,105 @@ impl Worker {
     }
 }
 
+/// A program that stays: requests go in, answers come out, for as long as it is kept.
+pub(crate) struct Resident {
+    worker: Worker,
+    running: Running,
+    /// Its standard input and output.
+    socket: OwnedFd,
+}
+
+impl std::fmt::Debug for Resident {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Resident").field("host", &self.worker.host.pid).finish_non_exhaustive()
+    }
+}
+
+impl Resident {
+    /// Starts it on a host that is its own from now on.
+    pub(crate) fn start(worker: Worker, job: &Job<'_>) -> Result<Self, Failure> {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+        let mut streams = Streams::create(&[])?;
+        let (socket, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).map_err(io::Error::from)?;
+        streams.stdin = theirs.try_clone()?;
+        streams.outputs[0] = theirs;
+        let running = worker.start(job, &streams, None)?;
+        rustix::io::ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
+        Ok(Self { worker, running, socket })
+    }
+
+    /// One request and its answer, which begins with its own length. After an error it is of no further use.
+    pub(crate) fn exchange(&mut self, request: &[u8], deadline: Instant) -> Result<Vec<u8>, Failure> {
+        let mut unsent = request;
+        let mut answer = Vec::new();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            self.await_turn(!unsent.is_empty(), deadline)?;
+            if !unsent.is_empty() {
+                match rustix::net::send(&self.socket, unsent, rustix::net::SendFlags::NOSIGNAL) {
+                    Ok(count) => unsent = &unsent[count..],
+                    Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(io::Error::from(error).into()),
+                }
+            }
+            match rustix::io::read(&self.socket, &mut buffer) {
+                Ok(0) => return Err(Failure::HostLost("it ended instead of answering".to_owned())),
+                Ok(count) => answer.extend(&buffer[..count]),
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
+            if let Some((length, rest)) = answer.split_first_chunk::<4>() {
+                let length = u32::from_be_bytes(*length) as usize;
+                if length > MAX_ANSWER_BYTES {
+                    return Err(Failure::HostLost("its answer is too long".to_owned()));
+                }
+                if rest.len() >= length {
+                    return Ok(rest[..length].to_vec());
+                }
+            }
+        }
+    }
+
+    /// Waits until it can be written to or read from, and answers the kernel's questions meanwhile.
+    fn await_turn(&mut self, is_sending: bool, deadline: Instant) -> Result<(), Failure> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Failure::HostLost("it did not answer in time".to_owned()));
+            }
+            let interest = if is_sending { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+            let mut waiting =
+                vec![PollFd::new(&self.socket, interest), PollFd::new(&self.worker.host.link, PollFlags::IN)];
+            waiting.extend(
+                self.running
+                    .observer
+                    .as_ref()
+                    .and_then(Observer::listener)
+                    .map(|listener| PollFd::new(listener, PollFlags::IN)),
+            );
+            match poll(&mut waiting, Some(&timespec(left))) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
+            let [socket, host] = [0, 1].map(|at: usize| !waiting[at].revents().is_empty());
+            let is_asked = waiting.get(2).is_some_and(|listener| !listener.revents().is_empty());
+            if host {
+                return Err(Failure::HostLost("it ended".to_owned()));
+            }
+            if is_asked && let Some(observer) = &mut self.running.observer {
+                observer.answer()?;
+            }
+            if socket {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The longest answer of a resident program.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
 fn collect_outputs(
     streams: &Streams,
     limits: &Limits,
