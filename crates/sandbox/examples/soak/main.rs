@@ -94,6 +94,8 @@ fn soak(arguments: &Arguments, folder: &Path) -> ExitCode {
     if let Some(index) = arguments.only {
         return only(&sandbox, arguments.seed, index, &languages);
     }
+    compile_all(&sandbox, &languages);
+    let num_hosts_before = sandbox.num_hosts_started();
     let started = Instant::now();
     let run = Run { sandbox: &sandbox, arguments, languages: &languages, tally: Mutex::default() };
     let chunk = (arguments.num_programs / 10).clamp(1, 10_000);
@@ -118,8 +120,8 @@ fn soak(arguments: &Arguments, folder: &Path) -> ExitCode {
     let tally = tally.into_inner().expect("no client panicked");
     let left = state::leftovers(folder);
     let orphans = State::now().num_processes;
-    // Every host serves its share, and the programs that try a fresh host out are among it.
-    let num_expected = arguments.workers + arguments.num_programs / (programs_per_host - 1);
+    // Every host serves its share, of which the programs that try a fresh one out and the builds are a few.
+    let num_expected = num_hosts_before + arguments.workers - 1 + arguments.num_programs / (programs_per_host - 30);
     let num_lost = arguments.num_programs - tally.num_right - tally.num_wrong - tally.num_unscored;
     let memory = late.resident_kib as f64 / early.resident_kib as f64;
     let checks = [
@@ -153,6 +155,17 @@ fn soak(arguments: &Arguments, folder: &Path) -> ExitCode {
         })
     );
     if checks.iter().all(|(_, holds)| *holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Compiled programs are kept; after this their number does not grow.
+fn compile_all(sandbox: &Sandbox, languages: &[Language]) {
+    for language in languages {
+        for variant in 0..ordinary::NUM_VARIANTS {
+            let case = ordinary::compiled_variant(*language, variant, &mut case::Draws::of_program(variant, 0));
+            let outcome = sandbox.run(&case.program).expect("the sandbox works");
+            assert_eq!(case.expected.problem(&outcome), None, "{language:?} {variant}");
+        }
+    }
 }
 
 fn only(sandbox: &Sandbox, seed: u64, index: usize, languages: &[Language]) -> ExitCode {
