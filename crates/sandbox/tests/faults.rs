@@ -86,12 +86,12 @@ fn run_while(sandbox: &Sandbox, program: &Program, interfere: impl FnOnce()) -> 
     std::thread::scope(|scope| {
         let running = scope.spawn(|| sandbox.run(program));
         interfere();
-        running.join().unwrap()
+        running.join().expect("nobody panics here")
     })
 }
 
 fn assert_answer(result: &Result<Outcome, SandboxError>, answer: &str) {
-    let outcome = result.as_ref().unwrap();
+    let outcome = result.as_ref().expect("it has a verdict");
     assert_eq!(
         (&outcome.end, String::from_utf8_lossy(&outcome.stdout).as_ref()),
         (&End::Exited { code: 0 }, format!("{answer}\n").as_str())
@@ -340,9 +340,9 @@ fn second_self(test: &str) -> std::process::Child {
 /// Holds back all descriptors but a few, for every number of these, and runs a program that uses all kinds of them.
 fn run_short_of_descriptors() {
     use rustix::process::{Resource, Rlimit, setrlimit};
-    let sandbox = Sandbox::start(1).unwrap();
+    let sandbox = Sandbox::start(1).expect("this host can isolate");
     let limit = 64;
-    setrlimit(Resource::Nofile, Rlimit { current: Some(limit), maximum: Some(limit) }).unwrap();
+    setrlimit(Resource::Nofile, Rlimit { current: Some(limit), maximum: Some(limit) }).expect("a limit may be lowered");
     let source = "import os, sys\nos.mkdir('a')\nopen('a/b', 'w').write('content')\nopen('c', 'w').write('more')\n\
                   print(len(open(os.__file__).read()) > 0, sys.stdin.read())";
     let program = Program { stdin: b"input".to_vec(), ..program(source) };

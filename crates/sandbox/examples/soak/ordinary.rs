@@ -174,9 +174,13 @@ fn words(draws: &mut Draws) -> Case {
     for word in &list {
         *counts.entry(word).or_default() += 1;
     }
-    let lines: String = counts.iter().map(|(word, count)| format!("{word}={count}\n")).collect();
+    let lines: Vec<_> = counts.iter().map(|(word, count)| format!("{word}={count}")).collect();
     let source = "import collections, re\nfor word, count in sorted(collections.Counter(re.findall(r'\\w+', input())).items()):\n    print(f'{word}={count}')";
-    case("words", Program { stdin: list.join(", ").into_bytes(), ..python(source) }, Expected::printed(lines))
+    case(
+        "words",
+        Program { stdin: list.join(", ").into_bytes(), ..python(source) },
+        Expected::printed(lines.join("\n") + "\n"),
+    )
 }
 
 fn fibonacci(draws: &mut Draws) -> Case {
@@ -199,7 +203,7 @@ fn data_class(draws: &mut Draws) -> Case {
 
 fn long_output(draws: &mut Draws) -> Case {
     let lines = 500 + draws.below(4000);
-    let text: String = (0..lines).map(|n| format!("line {n}\n")).collect();
+    let text = (0..lines).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n") + "\n";
     case("long output", python(format!("for n in range({lines}):\n    print('line', n)")), Expected::printed(text))
 }
 
