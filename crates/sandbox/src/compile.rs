@@ -17,6 +17,8 @@ use crate::toolchain::{self, Compilation, Toolchain, Toolchains};
 use crate::worker::Worker;
 
 const MAX_CACHED_BYTES: usize = 256 << 20;
+/// Each build that runs by itself holds a descriptor of this process, which has few for all its work.
+const MAX_CACHED_BUILDS: usize = 256;
 /// The largest result of a compiler.
 const MAX_RESULT_BYTES: u64 = 256 << 20;
 const MAX_MESSAGE_BYTES: usize = 16 << 10;
@@ -181,7 +183,7 @@ impl Kept {
         }
         self.order.push_back(key);
         self.num_bytes += num_bytes;
-        while self.num_bytes > MAX_CACHED_BYTES
+        while (self.num_bytes > MAX_CACHED_BYTES || self.order.len() > MAX_CACHED_BUILDS)
             && let Some(oldest) = self.order.pop_front()
         {
             self.num_bytes -= self.builds.remove(&oldest).map_or(0, |(_, num_bytes)| num_bytes);
@@ -310,5 +312,16 @@ mod tests {
         assert!(kept.get(&keys[0]).is_none());
         assert!(kept.get(&keys[1]).is_some() && kept.get(&keys[2]).is_some());
         assert_eq!(kept.num_bytes, MAX_CACHED_BYTES);
+    }
+
+    #[test]
+    fn many_small_builds_do_not_use_up_the_descriptors() {
+        let mut kept = Kept::default();
+        let keys: Vec<_> = (0..MAX_CACHED_BUILDS + 3).map(|number| blake3::hash(&number.to_le_bytes())).collect();
+        for key in &keys {
+            kept.keep(*key, Build::Rejected("x".to_owned()));
+        }
+        assert_eq!((kept.builds.len(), kept.num_bytes), (MAX_CACHED_BUILDS, MAX_CACHED_BUILDS));
+        assert!(kept.get(&keys[2]).is_none() && kept.get(&keys[3]).is_some());
     }
 }

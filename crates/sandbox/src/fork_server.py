@@ -15,6 +15,7 @@ Messages on descriptor 3 (one packet each):
 
 import atexit
 import ctypes
+import functools
 import gc
 import json
 import os
@@ -44,6 +45,8 @@ PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 LOOPBACK = ("127.0.0.1", 8080)
 THREAD_STACK = 2 << 20
+# The place of this parameter of sqlite3.connect.
+CONNECT_FACTORY = 5
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
@@ -266,17 +269,30 @@ def limit_program(job):
 
 def report_queries():
     """Tells the observer every statement that an embedded SQLite runs."""
+    import sqlite3
+
     prctl, tell = server_numbers["prctl"], server_numbers["tell"]
+    connect = sqlite3.connect
 
     def seen(statement):
         text = statement.encode("utf-8", "replace")
         libc.syscall(ctypes.c_long(prctl), ctypes.c_long(tell), text, ctypes.c_long(len(text)))
 
-    def hook(event, arguments):
-        if event == "sqlite3.connect/handle":
-            arguments[0].set_trace_callback(seen)
+    # An audit hook for new connections is no place for this: there a connection cannot be given a callback yet.
+    class Connection(sqlite3.Connection):
+        def __init__(self, *arguments, **named):
+            super().__init__(*arguments, **named)
+            self.set_trace_callback(seen)
 
-    sys.addaudithook(hook)
+    @functools.wraps(connect)
+    def connect_watched(*arguments, **named):
+        if len(arguments) <= CONNECT_FACTORY:
+            named.setdefault("factory", Connection)
+        return connect(*arguments, **named)
+
+    Connection.__module__, Connection.__qualname__ = "sqlite3", "Connection"
+    for module in (sqlite3, sqlite3.dbapi2):
+        module.Connection, module.connect = Connection, connect_watched
 
 
 def await_admission():

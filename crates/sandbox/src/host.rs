@@ -89,6 +89,14 @@ pub(crate) struct Host {
     pub(crate) diagnostics: OwnedFd,
 }
 
+impl Host {
+    /// Whether a signal has stopped it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+    }
+}
+
 impl Drop for Host {
     fn drop(&mut self) {
         // Process 1 of the host's pid namespace takes everything inside with it, and waiting for it waits for all of them.

@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SocketFlags, accept_with};
 
+use crate::streams::unless_short;
+
 const MAX_CONNECTIONS: usize = 64;
 const MAX_BYTES: usize = 64 << 10;
 /// Enough of an answer for a client that speaks HTTP to go on.
@@ -38,21 +40,22 @@ impl<'a> Loopback<'a> {
     }
 
     /// Accepts and reads what there is, and waits for nothing. A connection that breaks is one that has said all it will.
-    pub(crate) fn serve(&mut self) {
+    pub(crate) fn serve(&mut self) -> io::Result<()> {
         while self.connections.len() < MAX_CONNECTIONS
-            && let Ok(Some(socket)) = self.accept()
+            && let Some(socket) = unless_short(self.accept())?.flatten()
         {
             self.connections.push(Connection { socket: Some(socket), received: Vec::new() });
         }
         for connection in &mut self.connections {
             connection.read();
         }
+        Ok(())
     }
 
     /// What each connection sent, to the last byte that had arrived.
-    pub(crate) fn finish(mut self) -> Vec<Vec<u8>> {
-        self.serve();
-        self.connections.into_iter().map(|connection| connection.received).collect()
+    pub(crate) fn finish(mut self) -> io::Result<Vec<Vec<u8>>> {
+        self.serve()?;
+        Ok(self.connections.into_iter().map(|connection| connection.received).collect())
     }
 
     fn accept(&self) -> io::Result<Option<OwnedFd>> {

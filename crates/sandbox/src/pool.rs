@@ -356,6 +356,12 @@ impl Sandbox {
         self.lock().iter().flatten().map(|worker| worker.host.pid).collect()
     }
 
+    /// How many hosts have been started so far, to see how many were replaced.
+    #[doc(hidden)]
+    pub fn num_hosts_started(&self) -> usize {
+        self.launcher.num_started.load(Ordering::Relaxed)
+    }
+
     /// Without namespaces, nothing ends a program's processes with it, and nobody but us is on the loopback device.
     fn check_confinable(&self, program: &Program) -> Result<(), SandboxError> {
         let isolation = self.isolation();
@@ -642,6 +648,7 @@ type LaunchRequest = (Plan, mpsc::Sender<Result<Host, SandboxError>>);
 struct Launcher {
     requests: Option<Mutex<mpsc::Sender<LaunchRequest>>>,
     thread: Option<JoinHandle<()>>,
+    num_started: AtomicUsize,
 }
 
 impl Launcher {
@@ -656,10 +663,11 @@ impl Launcher {
                 }
             })
             .map_err(|error| SandboxError::engine("starting a thread", error))?;
-        Ok(Self { requests: Some(Mutex::new(requests)), thread: Some(thread) })
+        Ok(Self { requests: Some(Mutex::new(requests)), thread: Some(thread), num_started: AtomicUsize::new(0) })
     }
 
     fn launch(&self, plan: &Plan) -> Result<Host, SandboxError> {
+        self.num_started.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = mpsc::channel();
         let requests = self.requests.as_ref().expect("requests are open until the launcher is dropped");
         let sent = requests.lock().unwrap_or_else(PoisonError::into_inner).send((plan.clone(), reply));

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 
 use crate::outcome::{FileKind, FileSeen};
-use crate::streams::read_start;
+use crate::streams::{read_start, unless_short};
 
 const MAX_ENTRIES: usize = 256;
 const MAX_DEPTH: usize = 32;
@@ -20,26 +20,26 @@ const MAX_DEPTH: usize = 32;
 /// Everything in the folder, by relative path; the rest after 256 entries is left out.
 ///
 /// Nothing a program leaves there may make this fail, or a program could choose not to be judged: what cannot be read is listed
-/// without content.
-pub(crate) fn list(scratch: &OwnedFd, content_bytes: u64) -> BTreeMap<String, FileSeen> {
+/// without content. It fails only for want of descriptors of our own.
+pub(crate) fn list(scratch: &OwnedFd, content_bytes: u64) -> io::Result<BTreeMap<String, FileSeen>> {
     let mut seen = BTreeMap::new();
     let mut waiting = vec![PathBuf::new()];
     // One folder is open at a time: descriptors are for all workers of this process together.
     while let Some(path) = waiting.pop() {
-        let Ok(folder) = open_folder(scratch, &path) else { continue };
-        for name in names(&folder).unwrap_or_default() {
+        let Some(folder) = unless_short(open_folder(scratch, &path))? else { continue };
+        for name in unless_short(names(&folder))?.unwrap_or_default() {
             if seen.len() == MAX_ENTRIES {
-                return seen;
+                return Ok(seen);
             }
             let path = path.join(OsStr::from_bytes(name.to_bytes()));
-            let Ok(file) = look(&folder, &name, content_bytes) else { continue };
+            let Some(file) = unless_short(look(&folder, &name, content_bytes))? else { continue };
             if file.kind == FileKind::Folder && path.components().count() <= MAX_DEPTH {
                 waiting.push(path.clone());
             }
             seen.insert(path.to_string_lossy().into_owned(), file);
         }
     }
-    seen
+    Ok(seen)
 }
 
 fn look(folder: &OwnedFd, name: &CStr, content_bytes: u64) -> io::Result<FileSeen> {
@@ -52,7 +52,8 @@ fn look(folder: &OwnedFd, name: &CStr, content_bytes: u64) -> io::Result<FileSee
     } else {
         Ok(Vec::new())
     };
-    Ok(FileSeen { kind, mode: stat.st_mode & 0o7777, size, content: content.unwrap_or_default() })
+    let content = unless_short(content)?.unwrap_or_default();
+    Ok(FileSeen { kind, mode: stat.st_mode & 0o7777, size, content })
 }
 
 /// A folder below, searchable even where the program has taken our right to. The scratch folder itself is left as it is when
@@ -186,7 +187,7 @@ mod tests {
         std::os::unix::fs::symlink(outside.path(), scratch.path().join("folder")).unwrap();
         std::os::unix::fs::symlink(outside.path().join("secret"), scratch.path().join("file")).unwrap();
         let descriptor = rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap();
-        let seen = list(&descriptor, 64 << 10);
+        let seen = list(&descriptor, 64 << 10).unwrap();
         assert_eq!(seen.keys().collect::<Vec<_>>(), ["file", "folder"]);
         assert!(seen.values().all(|entry| entry.kind == FileKind::Link && entry.content.is_empty()));
     }
@@ -197,7 +198,7 @@ mod tests {
         let path = scratch.path().join("locked");
         std::fs::write(&path, "text").unwrap();
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
-        let seen = list(&rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap(), 64 << 10);
+        let seen = list(&rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap(), 64 << 10).unwrap();
         assert_eq!((seen["locked"].mode, seen["locked"].content.as_slice()), (0, &b"text"[..]));
     }
 
@@ -207,7 +208,7 @@ mod tests {
         for index in 0..300 {
             std::fs::write(scratch.path().join(format!("{index}")), "").unwrap();
         }
-        let seen = list(&rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap(), 64 << 10);
+        let seen = list(&rustix::fs::open(scratch.path(), OFlags::RDONLY, Mode::empty()).unwrap(), 64 << 10).unwrap();
         assert_eq!(seen.len(), MAX_ENTRIES);
     }
 }

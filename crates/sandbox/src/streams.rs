@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{MemfdFlags, SealFlags, SeekFrom};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags,
 };
 
 /// The most descriptors one packet carries.
@@ -98,6 +99,15 @@ pub(crate) fn send(link: &OwnedFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>])
     Ok(())
 }
 
+/// Tells what this process lacks from what the answer is about: with no descriptor left nothing can be seen of a program, and
+/// that must not pass for there being nothing.
+pub(crate) fn unless_short<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => Err(error),
+        result => Ok(result.ok()),
+    }
+}
+
 /// Receives one packet. An empty one means that the other side is gone.
 pub(crate) fn receive(link: &OwnedFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut bytes = vec![0; 16 << 10];
@@ -107,6 +117,9 @@ pub(crate) fn receive(link: &OwnedFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
         rustix::net::recvmsg(link, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)
     });
     let length = match received {
+        Ok(message) if message.flags.contains(ReturnFlags::CTRUNC) => {
+            return Err(io::Error::other("a packet's descriptors did not fit into this process"));
+        }
         Ok(message) => message.bytes,
         Err(rustix::io::Errno::CONNRESET) => 0,
         Err(error) => return Err(error.into()),

@@ -28,6 +28,12 @@ use crate::usage;
 const SETUP_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a killed program may take to be gone.
 const KILL_DEADLINE: Duration = Duration::from_secs(15);
+/// How long a host may take to report what has ended already.
+const REPORT_DEADLINE: Duration = Duration::from_secs(5);
+/// How often a host that owes an answer is looked at: one that is stopped, twice in a row, will not give it.
+const STOPPED_LOOK: Duration = Duration::from_millis(400);
+/// The kernel's own limit on processor time, which a program may lower, kills nothing that has used less.
+const LEAST_CPU_LIMIT: Duration = Duration::from_millis(900);
 const FIRST_LOOK: Duration = Duration::from_millis(20);
 const NEXT_LOOK: Duration = Duration::from_millis(40);
 
@@ -149,7 +155,7 @@ impl Worker {
         };
         let (ended, stopped) = self.watch(job, patience, &streams, &mut running, &mut loopback)?;
         let wall = running.started.elapsed();
-        let received = loopback.map(Loopback::finish).unwrap_or_default();
+        let received = loopback.map(Loopback::finish).transpose()?.unwrap_or_default();
         self.collect(job, &streams, running, &ended, stopped, wall, received)
     }
 
@@ -168,9 +174,7 @@ impl Worker {
         descriptors.extend(job.executable.as_ref().map(|executable| executable.as_fd()));
         send(&self.host.link, &numbers(job, folder), &descriptors)?;
         drop(status_theirs);
-        if !readable_within(&self.host.link, SETUP_DEADLINE)? {
-            return Err(Failure::HostLost("no answer to a job".to_owned()));
-        }
+        self.await_host(SETUP_DEADLINE, "no answer to a job")?;
         let (packet, descriptors) = receive(&self.host.link)?;
         let [pidfd, scratch] = match (packet.split_first(), <[OwnedFd; 2]>::try_from(descriptors)) {
             (Some((b'S', _)), Ok(descriptors)) => descriptors,
@@ -266,7 +270,7 @@ impl Worker {
             if woken.connection
                 && let Some(loopback) = loopback
             {
-                loopback.serve();
+                loopback.serve()?;
             }
             if woken.end {
                 return Ok((read_end(&self.host)?, Stopped::ByItself));
@@ -275,13 +279,17 @@ impl Worker {
                 // Every process that it could ask for has ended; the end is about to be reported.
                 running.observer = running.observer.take().map(Observer::retire);
             }
+            let now = Instant::now();
             let stopped = if let Some(error) = patience.exhausted() {
                 Some(Stopped::GivenUp(error))
-            } else if Instant::now() >= wall_end {
+            } else if now >= wall_end.min(next_look) && readable_within(&running.pidfd, Duration::ZERO)? {
+                // It has ended by itself, whatever the time is when its host says so.
+                return Ok((self.await_report(running)?, Stopped::ByItself));
+            } else if now >= wall_end {
                 Some(Stopped::Limit(End::WallLimit))
-            } else if Instant::now() >= next_look {
-                next_look = Instant::now() + NEXT_LOOK;
-                let process = *process.get_or_insert_with(|| usage::process_number(&running.pidfd));
+            } else if now >= next_look {
+                next_look = now + NEXT_LOOK;
+                process = process.or_else(|| usage::process_number(&running.pidfd));
                 self.over_limit(job, streams, process, running.mark)?.map(Stopped::Limit)
             } else {
                 None
@@ -292,12 +300,45 @@ impl Worker {
                 if let Some(group) = &self.group {
                     group.kill();
                 }
-                if !readable_within(&self.host.link, KILL_DEADLINE)? {
-                    return Err(Failure::HostLost("a killed program did not end".to_owned()));
-                }
-                return Ok((read_end(&self.host)?, stopped));
+                return Ok((self.await_report(running)?, stopped));
             }
         }
+    }
+
+    /// Waits for the end of a program that was killed or has ended, and for the host's word on it.
+    fn await_report(&self, running: &Running) -> Result<Ended, Failure> {
+        if !readable_within(&running.pidfd, KILL_DEADLINE)? {
+            return Err(Failure::HostLost("a killed program did not end".to_owned()));
+        }
+        self.await_host(REPORT_DEADLINE, "the end of a program was not reported")?;
+        read_end(&self.host)
+    }
+
+    /// Waits for a message of the host, or its end. One that somebody has stopped is as good as lost.
+    fn await_host(&self, time: Duration, otherwise: &str) -> Result<(), Failure> {
+        let deadline = Instant::now() + time;
+        let mut was_stopped = false;
+        while Instant::now() < deadline {
+            if readable_within(&self.host.link, STOPPED_LOOK)? {
+                return Ok(());
+            }
+            let is_stopped = self.host.is_stopped();
+            if is_stopped && was_stopped {
+                return Err(Failure::HostLost("the host was stopped".to_owned()));
+            }
+            was_stopped = is_stopped;
+        }
+        Err(Failure::HostLost(otherwise.to_owned()))
+    }
+
+    /// Whether somebody out here killed the program, or the kernel for want of memory that it did not hold. Nobody inside can
+    /// kill process 1 of a pid namespace.
+    fn was_killed_from_outside(&self, ended: &Ended, limits: &Limits, is_out_of_memory: bool) -> bool {
+        self.terms.isolation.has_namespaces()
+            && ended.status & 0x7f == libc::SIGKILL
+            && ended.cpu < limits.cpu.min(LEAST_CPU_LIMIT)
+            && ended.max_rss_kib < limits.memory_bytes / 1024 / 2
+            && !is_out_of_memory
     }
 
     fn over_limit(
@@ -334,9 +375,14 @@ impl Worker {
         wall: Duration,
         received: Vec<Vec<u8>>,
     ) -> Result<Outcome, Failure> {
+        let group = self.group.as_ref().zip(running.mark);
+        let is_out_of_memory = group.is_some_and(|(group, mark)| group.ran_out_of_memory_since(mark));
         let overrun = match stopped {
             Stopped::GivenUp(error) => return Err(Failure::GivenUp(error)),
             Stopped::Limit(end) => Some(end),
+            Stopped::ByItself if self.was_killed_from_outside(ended, &job.limits, is_out_of_memory) => {
+                return Err(Failure::HostLost("the program was killed from outside".to_owned()));
+            }
             Stopped::ByItself => None,
         };
         let ended = &Ended { status: last_word(job, &running.status)?.unwrap_or(ended.status), ..*ended };
@@ -346,11 +392,9 @@ impl Worker {
         let (kept, truncated) = collect_outputs(streams, limits, &mut tamper)?;
         let [stdout, stderr, channel] = kept;
         let is_full = scratch::is_full(&running.scratch, self.scratch_base.is_none())?;
-        let files = scratch::list(&running.scratch, job.content_bytes);
+        let files = scratch::list(&running.scratch, job.content_bytes)?;
         let is_full = is_full || files.values().any(|file| file.size >= job.largest_file_bytes());
-        let group = self.group.as_ref().zip(running.mark);
         let cpu = group.map_or(ended.cpu, |(group, mark)| group.usage_since(mark).cpu.max(ended.cpu));
-        let is_out_of_memory = group.is_some_and(|(group, mark)| group.ran_out_of_memory_since(mark));
         let end = match (overrun, ending(ended, limits)) {
             (Some(limit), _) => limit,
             (None, _) if truncated => End::OutputLimit,

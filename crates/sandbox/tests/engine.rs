@@ -144,3 +144,25 @@ fn what_a_weaker_level_cannot_confine_is_refused() {
         assert!(matches!(error, SandboxError::Unconfinable { isolation: Isolation::Hardened, .. }), "{error}");
     }
 }
+
+#[test]
+fn statements_are_reported_however_the_connection_is_made() {
+    let sandbox = Sandbox::start(1).unwrap();
+    for connect in [
+        "sqlite3.connect(':memory:')",
+        "sqlite3.dbapi2.connect(database=':memory:', timeout=1)",
+        "sqlite3.Connection(':memory:')",
+        "sqlite3.connect(':memory:', 5.0, 0, None, True, Own)",
+        "sqlite3.connect(':memory:', factory=Own)",
+    ] {
+        let source = format!(
+            "import sqlite3\nclass Own(sqlite3.Connection):\n    pass\nbase = {connect}\nassert isinstance(base, sqlite3.Connection)\n\
+             print(base.execute('select 40 + 2').fetchone()[0], type(base).__name__)"
+        );
+        let outcome = sandbox.run(&Program { queries: true, ..program(&source) }).unwrap();
+        let text = String::from_utf8_lossy(&outcome.stderr);
+        assert_eq!(outcome.observed.queries, ["select 40 + 2"], "{connect}: {text}");
+        let name = if connect.contains("Own") { "Own" } else { "Connection" };
+        assert_eq!(String::from_utf8_lossy(&outcome.stdout), format!("42 {name}\n"), "{connect}: {text}");
+    }
+}
