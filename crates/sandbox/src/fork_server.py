@@ -7,7 +7,7 @@ says so on the status socket together with the descriptor on which the kernel wi
 only then compiles and runs the program, or becomes it.
 
 Messages on descriptor 3 (one packet each):
-  in   first the configuration (JSON), then jobs: three numbers, with the descriptors job, stdin, stdout, stderr, channel,
+  in   first the configuration (JSON), then jobs: four numbers, with the descriptors job, stdin, stdout, stderr, channel,
        status and, for a compiled program, what to execute
   out  R + JSON (ready; with the loopback listener, where there is one), S with pidfd and scratch (started), D + how it ended,
        E + text (set-up failed, nothing was run)
@@ -31,7 +31,7 @@ import types
 SOCKET = 3
 STATUS = 4
 EXECUTABLE = 5
-JOB = struct.Struct("<3Q")
+JOB = struct.Struct("<4Q")
 # What the child reads of every job: lengths of source and of the rest, filter, switches, and the limits that differ.
 HEADER = struct.Struct("<2Q2I6Q")
 CAN_ASK, MAY_EXECUTE, NETWORK, QUERIES, WAIT, HAS_EXECUTABLE = (1 << bit for bit in range(6))
@@ -41,7 +41,6 @@ CLONE_NEWPID, CLONE_PIDFD, SIGCHLD = 0x20000000, 0x1000, 17
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME = 2, 4, 8, 1024
 MNT_DETACH = 2
 PR_SET_PDEATHSIG = 1
-PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 LOOPBACK = ("127.0.0.1", 8080)
 THREAD_STACK = 2 << 20
@@ -66,6 +65,20 @@ def call(step, number, *arguments):
     if result < 0:
         raise SetupError(step + ": " + os.strerror(ctypes.get_errno()))
     return result
+
+
+def prepared(step, number, *arguments):
+    """A system call that is made again and again with the same arguments."""
+    values = [ctypes.c_long(item) if isinstance(item, int) else item for item in (number, *arguments)]
+    syscall, get_errno = libc.syscall, ctypes.get_errno
+
+    def make():
+        result = syscall(*values)
+        if result < 0:
+            raise SetupError(step + ": " + os.strerror(get_errno()))
+        return result
+
+    return make
 
 
 def warm(names):
@@ -120,7 +133,7 @@ class Scratch:
         self.folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def release(self):
-        for descriptor in [self.folder, *self.rulesets.values()]:
+        for descriptor in [self.folder, *(ruleset for ruleset, _ in self.rulesets.values())]:
             if descriptor is not None:
                 os.close(descriptor)
         self.folder, self.rulesets = None, {}
@@ -129,7 +142,9 @@ class Scratch:
         """Landlock rules for this folder and everything the host shows, kept for as long as the folder is."""
         key = may_execute, network
         if self.host.landlock and key not in self.rulesets:
-            self.rulesets[key] = self.host.make_ruleset(self.folder, may_execute, network)
+            ruleset = self.host.make_ruleset(self.folder, may_execute, network)
+            restrict = prepared("landlock restrict", self.host.numbers["landlock_restrict_self"], ruleset, 0)
+            self.rulesets[key] = ruleset, restrict
         return self.rulesets.get(key)
 
 
@@ -147,6 +162,11 @@ class Host:
             for path, rights in self.landlock["rules"]:
                 self.rules.append((os.open(path, os.O_PATH | os.O_CLOEXEC), rights))
         self.scratch = Scratch(self)
+        # Made once: what is behind the number changes with each child. To be made, there must be some socket.
+        os.dup2(SOCKET, STATUS, inheritable=False)
+        self.status = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, STATUS)
+        os.dup2(0, STATUS, inheritable=False)
+        self.prepare_calls()
 
     @staticmethod
     def load_filter(text):
@@ -193,15 +213,25 @@ class Host:
             call("landlock rule", self.numbers["landlock_add_rule"], ruleset, 1, rule, 0)
         return ruleset
 
-    def drop_capabilities(self):
-        call("ambient capabilities", self.numbers["prctl"], PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-        header, nothing = struct.pack("<Ii", CAPABILITY_VERSION_3, 0), bytes(24)
-        call("capabilities", self.numbers["capset"], header, nothing)
+    def prepare_calls(self):
+        """System calls that every child makes, put together once: a fresh copy pays for each page that it touches."""
+        number = self.numbers
+        nothing = ctypes.c_char_p(bytes(24))
+        # Without the permitted set there is no ambient one either.
+        version = ctypes.c_char_p(struct.pack("<Ii", CAPABILITY_VERSION_3, 0))
+        self.drop_capabilities = prepared("capabilities", number["capset"], version, nothing)
+        self.close_rest = prepared("close descriptors", number["close_range"], STATUS + 1, 0xFFFFFFFF, 0)
+        self.close_beyond_executable = prepared("close descriptors", number["close_range"], EXECUTABLE + 1, 0xFFFFFFFF, 0)
+        self.installs = {}
+        for index, (header, _) in enumerate(self.filters):
+            for flags in (0, SECCOMP_FILTER_FLAG_NEW_LISTENER):
+                self.installs[index, flags] = prepared(
+                    "seccomp", number["seccomp"], SECCOMP_SET_MODE_FILTER, flags, ctypes.cast(header, ctypes.c_char_p)
+                )
 
     def install(self, index, flags=0):
         """Adds a filter. With the flag for it, the answer is the descriptor on which the kernel asks about refused calls."""
-        header, _ = self.filters[index]
-        return call("seccomp", self.numbers["seccomp"], SECCOMP_SET_MODE_FILTER, flags, header)
+        return self.installs[index, flags]()
 
     def filter_own_calls(self):
         """For this process and every child: what programs may do, and what preparing them takes."""
@@ -224,8 +254,7 @@ class Host:
 class Job:
     """One job: numbers, the source, and what few programs have besides: files, variables, arguments."""
 
-    def __init__(self, descriptor):
-        size = os.fstat(descriptor).st_size
+    def __init__(self, descriptor, size):
         data = os.pread(descriptor, size, 0)
         while len(data) < size:
             data += os.pread(descriptor, size - len(data), len(data))
@@ -295,12 +324,11 @@ def report_queries():
         module.Connection, module.connect = Connection, connect_watched
 
 
-def await_admission():
+def await_admission(host):
     """Lets the supervisor put this process, and all it will ever start, into a control group."""
-    with socket.socket(fileno=os.dup(STATUS)) as status:
-        status.send(b"w")
-        if status.recv(1) != b"g":
-            os._exit(1)
+    host.status.send(b"w")
+    if host.status.recv(1) != b"g":
+        os._exit(1)
 
 
 def say_confined(host, job):
@@ -310,13 +338,12 @@ def say_confined(host, job):
         flags = SECCOMP_FILTER_FLAG_NEW_LISTENER if job.switches & CAN_ASK else 0
         listener = host.install(job.filter, flags)
         descriptors = [listener] if flags else []
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, STATUS) as status:
-        send_packet(status, b"k", descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        if job.arguments:
-            # Becoming the program closes it; until then there may be something to report.
-            status.detach()
+    send_packet(host.status, b"k", descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    # Becoming a program closes it; until then there may be something to report.
+    if not job.arguments:
+        host.status.close()
 
 
 def send_packet(link, packet, descriptors):
@@ -325,30 +352,30 @@ def send_packet(link, packet, descriptors):
     link.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if descriptors else [])
 
 
-def confine(host, descriptors):
+def confine(host, descriptors, size):
     """Everything between the fork and the first instruction of the program, in the one order that works."""
     job, stdin, stdout, stderr, channel, status = descriptors[:6]
     scratch = host.scratch
     os.chdir(scratch.path)
-    job = Job(job)
+    job = Job(job, size)
     has_executable = bool(job.switches & HAS_EXECUTABLE)
     if has_executable != (len(descriptors) == 7):
         raise SetupError("descriptors: the job and its descriptors do not agree")
     ruleset = scratch.ruleset(bool(job.switches & MAY_EXECUTE), bool(job.switches & NETWORK))
     lay_files(job.files)
     if ruleset is not None:
-        call("landlock restrict", host.numbers["landlock_restrict_self"], ruleset, 0)
+        ruleset[1]()
     # The host's own rules hold the numbers below, so no target overwrites a descriptor still needed.
     if min(descriptors) <= EXECUTABLE:
         raise SetupError("descriptors: a job descriptor took a reserved number")
     for target, descriptor in enumerate((stdin, stdout, stderr, channel)):
         os.dup2(descriptor, target, inheritable=True)
     os.dup2(status, STATUS, inheritable=False)
-    first_closed = STATUS + 1
     if has_executable:
         os.dup2(descriptors[6], EXECUTABLE, inheritable=False)
-        first_closed = EXECUTABLE + 1
-    call("close descriptors", host.numbers["close_range"], first_closed, 0xFFFFFFFF, 0)
+        host.close_beyond_executable()
+    else:
+        host.close_rest()
     if job.env:
         os.environ.update(job.env)
     if scratch.path != "/tmp":
@@ -360,7 +387,7 @@ def confine(host, descriptors):
         # There is no namespace that ends with the server.
         call("parent death signal", host.numbers["prctl"], PR_SET_PDEATHSIG, 9, 0, 0, 0)
     if job.switches & WAIT:
-        await_admission()
+        await_admission(host)
     if job.switches & QUERIES:
         report_queries()
     if job.arguments:
@@ -433,7 +460,7 @@ def serve(host, link):
         if not packet:
             os._exit(0)
         descriptors = [number for _, _, rights in messages for (number,) in struct.iter_unpack("i", rights)]
-        num_bytes, number, variant = JOB.unpack(packet)
+        num_bytes, number, variant, size = JOB.unpack(packet)
         try:
             scratch.prepare(num_bytes, number)
             # Made here, where it is kept for the programs after this one.
@@ -446,7 +473,7 @@ def serve(host, link):
         if child == 0:
             link.detach()
             try:
-                return confine(host, descriptors)
+                return confine(host, descriptors, size)
             except BaseException as error:
                 report_failure(error, descriptors[5])
                 os._exit(1)

@@ -180,8 +180,8 @@ const DESCRIPTOR_REQUESTS: &[u64] = &[0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x
 /// `PR_SET_NAME`, `PR_GET_NAME`, `PR_GET_DUMPABLE`, `PR_GET_NO_NEW_PRIVS`, and `PR_SET_VMA`, which the allocator uses.
 const PROCESS_REQUESTS: &[u64] = &[15, 16, 3, 39, 0x5356_4d41];
 
-/// The requests by which the server's child gives up its ambient capabilities and ties its life to the server's.
-const SERVER_PROCESS_REQUESTS: [u64; 2] = [libc::PR_CAP_AMBIENT as u64, libc::PR_SET_PDEATHSIG as u64];
+/// The request by which the server's child ties its life to the server's.
+const SERVER_PROCESS_REQUESTS: [u64; 1] = [libc::PR_SET_PDEATHSIG as u64];
 
 /// The request by which our own code inside a program tells the observer something: a pointer and a length follow. It is no
 /// request the kernel knows.

@@ -160,7 +160,8 @@ impl Worker {
     }
 
     fn start(&self, job: &Job<'_>, streams: &Streams, folder: Option<&Folder>) -> Result<Running, Failure> {
-        let text = sealed(&job.encode(self.terms))?;
+        let encoded = job.encode(self.terms);
+        let text = sealed(&encoded)?;
         let (status, status_theirs) = status_pair()?;
         let [stdout, stderr, channel] = &streams.outputs;
         let mut descriptors = vec![
@@ -172,7 +173,7 @@ impl Worker {
             status_theirs.as_fd(),
         ];
         descriptors.extend(job.executable.as_ref().map(|executable| executable.as_fd()));
-        send(&self.host.link, &numbers(job, folder), &descriptors)?;
+        send(&self.host.link, &numbers(job, folder, encoded.len()), &descriptors)?;
         drop(status_theirs);
         self.await_host(SETUP_DEADLINE, "no answer to a job")?;
         let (packet, descriptors) = receive(&self.host.link)?;
@@ -558,11 +559,12 @@ fn status_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
 }
 
-/// The numbers that the fork server itself reads: the scratch folder's size, its name, and the variant of its rules.
-fn numbers(job: &Job<'_>, folder: Option<&Folder>) -> Vec<u8> {
+/// The numbers that the fork server itself reads: the scratch folder's size, its name, the variant of its rules, and the job's
+/// length.
+fn numbers(job: &Job<'_>, folder: Option<&Folder>, length: usize) -> Vec<u8> {
     let may_execute = u64::from(job.profile != Profile::Single || !job.arguments.is_empty());
     let network = u64::from(job.network != Network::None) << 1;
-    [job.scratch_bytes(), folder.map_or(0, Folder::number), may_execute | network]
+    [job.scratch_bytes(), folder.map_or(0, Folder::number), may_execute | network, length as u64]
         .iter()
         .flat_map(|number| number.to_le_bytes())
         .collect()
