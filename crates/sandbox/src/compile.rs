@@ -196,12 +196,13 @@ fn result(program: &Program, mut outcome: Outcome) -> Result<Build, SandboxError
         return Ok(Build::Files { files, entry: toolchain::main_class(&program.source) });
     }
     match outcome.files.remove(toolchain::RESULT) {
-        Some(file) => {
+        // Of a package that is no program, a compiler makes a library.
+        Some(file) if file.content.starts_with(b"\x7fELF") => {
             let file = sealed_executable(&file.content)
                 .map_err(|error| SandboxError::engine("keeping a compiled program", error))?;
             Ok(Build::Executable(Arc::new(file)))
         }
-        None => Ok(Build::Rejected("the compiler left no program".to_owned())),
+        _ => Ok(Build::Rejected("the compiler left no program".to_owned())),
     }
 }
 

@@ -14,6 +14,7 @@ Messages on descriptor 3 (one packet each):
 """
 
 import ctypes
+import errno
 import gc
 import json
 import os
@@ -40,6 +41,8 @@ PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 LOOPBACK = ("127.0.0.1", 8080)
 THREAD_STACK = 2 << 20
+# Why starting a program may fail that says nothing about the program.
+HOST_FAULTS = (errno.EPERM, errno.ENOMEM, errno.EAGAIN, errno.ETXTBSY, errno.EMFILE, errno.ENFILE, errno.EIO)
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
@@ -247,11 +250,26 @@ def report_queries():
         text = statement.encode("utf-8", "replace")
         libc.syscall(ctypes.c_long(prctl), ctypes.c_long(tell), text, ctypes.c_long(len(text)))
 
-    def hook(event, arguments):
-        if event == "sqlite3.connect/handle":
-            arguments[0].set_trace_callback(seen)
+    try:
+        import sqlite3
+    except ImportError:
+        return
 
-    sys.addaudithook(hook)
+    class Connection(sqlite3.Connection):
+        def __init__(self, *arguments, **named):
+            super().__init__(*arguments, **named)
+            self.set_trace_callback(seen)
+
+    def connect(*arguments, **named):
+        # Its own kind of connection, where it wants one, is the sixth argument.
+        if len(arguments) < 6:
+            named.setdefault("factory", Connection)
+        return plain_connect(*arguments, **named)
+
+    plain_connect = sqlite3.connect
+    Connection.__module__, Connection.__qualname__ = "sqlite3", "Connection"
+    for module in (sqlite3, sqlite3.dbapi2):
+        module.connect, module.Connection = connect, Connection
 
 
 def await_admission():
@@ -339,7 +357,12 @@ def become(host, header):
     try:
         os.execve(EXECUTABLE if header["has_executable"] else arguments[0], arguments, environment)
     except OSError as error:
-        os.write(STATUS, ("Estarting %s: %s" % (arguments[0], os.strerror(error.errno))).encode())
+        text = "starting %s: %s" % (arguments[0], os.strerror(error.errno))
+        if header["has_executable"] and error.errno not in HOST_FAULTS:
+            # What cannot be started was built so, or a program could choose not to be judged.
+            os.write(2, text.encode())
+            os._exit(127)
+        os.write(STATUS, b"E" + text.encode())
     os._exit(1)
 
 

@@ -55,8 +55,8 @@ const ALLOWED: &[libc::c_long] = &[
     // What it is.
     libc::SYS_getpid, libc::SYS_getppid, libc::SYS_gettid, libc::SYS_getuid, libc::SYS_geteuid, libc::SYS_getgid,
     libc::SYS_getegid, libc::SYS_getresuid, libc::SYS_getresgid, libc::SYS_getgroups, libc::SYS_getpgid, libc::SYS_getsid,
-    libc::SYS_setpgid, libc::SYS_setsid, libc::SYS_getrlimit, libc::SYS_setrlimit, libc::SYS_prlimit64,
-    libc::SYS_getrusage, libc::SYS_getpriority, libc::SYS_capget, libc::SYS_uname, libc::SYS_sysinfo, libc::SYS_getcpu,
+    libc::SYS_setpgid, libc::SYS_setsid, libc::SYS_getrlimit, libc::SYS_setrlimit, libc::SYS_getrusage,
+    libc::SYS_getpriority, libc::SYS_capget, libc::SYS_uname, libc::SYS_sysinfo, libc::SYS_getcpu,
     libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_getparam, libc::SYS_sched_getscheduler,
     libc::SYS_set_tid_address, libc::SYS_wait4, libc::SYS_waitid, libc::SYS_exit, libc::SYS_exit_group,
     // Answered by a filter of its own.
@@ -259,6 +259,8 @@ fn allowed() -> Result<Rules, seccompiler::BackendError> {
     rules.insert(libc::SYS_socketpair, equal_to_any(0, &[libc::AF_UNIX as u64])?);
     rules.insert(libc::SYS_ioctl, equal_to_any(1, DESCRIPTOR_REQUESTS)?);
     rules.insert(libc::SYS_prctl, equal_to_any(0, &requests)?);
+    // Its own limits: without namespaces a program has the same user as others, and could set theirs.
+    rules.insert(libc::SYS_prlimit64, equal_to_any(0, &[0])?);
     Ok(rules)
 }
 
