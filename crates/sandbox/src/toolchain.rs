@@ -309,7 +309,8 @@ mod tests {
     fn a_java_program_starts_with_the_class_around_main() {
         let source = b"package a.b; class Helper {} class Start { public static void main(String[] x) {} } class Z {}";
         assert_eq!(main_class(source), "a.b.Start");
-        let nested = b"class Outer { static class Node { int n; } enum E { A { } } public static void main(String[] x) {} }";
+        let nested =
+            b"class Outer { static class Node { int n; } enum E { A { } } public static void main(String[] x) {} }";
         assert_eq!(main_class(nested), "Outer");
         assert_eq!(main_class(b"class A { static class B { static void main(String[] x) {} } }"), "A$B");
         assert_eq!(main_class(b"class A { void main() {} }"), "A");

@@ -183,8 +183,8 @@ fn memory_comes_to_an_end_however_it_is_asked_for() {
          while libc.malloc(ctypes.c_size_t(1 << 20)): pass\nraise MemoryError",
         "import threading, time\nfor _ in range(60): threading.stack_size(64 << 20); \
          threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
-        "open('file', 'wb').truncate(8 << 20)\nimport mmap\nfile = open('file', 'r+b')\n\
-         held = [mmap.mmap(file.fileno(), 8 << 20) for _ in range(1000)]",
+        "open('file', 'wb').truncate(4 << 20)\nimport mmap\nfile = open('file', 'r+b')\n\
+         held = [mmap.mmap(file.fileno(), 4 << 20) for _ in range(1000)]",
         "x = 'x' * (1 << 40)",
         "x = [None] * (1 << 30)",
         "x = bytearray()\nwhile True: x += bytes(1 << 22)",

@@ -99,7 +99,7 @@ fn a_namespace_by_clone_is_an_escape_and_a_copy_is_a_process() {
 fn starting_a_program_is_named_with_its_arguments() {
     let source = "
 import os
-for start in (lambda: os.execv('/bin/sh', ['sh', '-c', 'cat /etc/shadow']), lambda: os.execve('/bin/true', [''], {})):
+for start in (lambda: os.execv('/bin/sh', ['sh', '-c', 'cat /etc/shadow']), lambda: os.execve('/bin/true', ['true'], {})):
     try:
         start()
     except OSError as error:
@@ -109,7 +109,7 @@ for start in (lambda: os.execv('/bin/sh', ['sh', '-c', 'cat /etc/shadow']), lamb
     assert_eq!(text(&outcome), "1\n1");
     assert_eq!(
         signs(&outcome),
-        [(TamperKind::Process, "tried to start sh -c cat /etc/shadow"), (TamperKind::Process, "tried to start ")]
+        [(TamperKind::Process, "tried to start sh -c cat /etc/shadow"), (TamperKind::Process, "tried to start true")]
     );
     let seen: Vec<_> = outcome.observed.processes.iter().map(|one| (one.arguments.clone(), one.allowed)).collect();
     assert_eq!(seen[0], (["sh", "-c", "cat /etc/shadow"].map(str::to_owned).to_vec(), false));
@@ -239,7 +239,8 @@ print(call({openat}, -100, b'/root/' + b'x' * 10000, 0, 0), call({openat}, -100,
     );
     let outcome = attack(&program(&source));
     assert_eq!(text(&outcome), "2\n14\n14\n14\n14\n14\n14\n36 2 9");
-    assert_eq!(outcome.observed.outside_files, ["/root/edge"]);
+    // What may not be read by the program, the observer reads all the same.
+    assert_eq!(outcome.observed.outside_files, ["/root/edge", "/root/no-end"]);
 }
 
 #[test]
@@ -280,8 +281,8 @@ fn started_programs_are_seen_with_their_arguments() {
     let source = "
 import os, subprocess
 subprocess.run(['true', 'one', 'two words'], check=True)
-subprocess.run('true three; sh -c \"true four\"', shell=True, check=True)
-os.system('true five')
+subprocess.run('uname -s; sh -c \"uname -m; uname -n\"', shell=True, check=True)
+os.system('uname -r; uname -v')
 os.spawnv(os.P_WAIT, '/bin/true', ['called-otherwise', 'six'])
 if os.fork() == 0:
     os.execv('/bin/true', ['true', 'seven'])
@@ -294,23 +295,20 @@ os.wait()
     let found: Vec<_> = seen.iter().map(String::as_str).filter(|one| !one.starts_with("true|one")).collect();
     assert!(seen[0] == "true|one|two words");
     let expected = [
-        "/bin/sh|-c|true three; sh -c \"true four\"",
-        "true|three",
-        "sh|-c|true four",
-        "true|four",
-        "sh|-c|true five",
-        "true|five",
+        "/bin/sh|-c|uname -s; sh -c \"uname -m; uname -n\"",
+        "uname|-s",
+        "sh|-c|uname -m; uname -n",
+        "uname|-m",
+        "uname|-n",
+        "sh|-c|uname -r; uname -v",
+        "uname|-r",
+        "uname|-v",
         "called-otherwise|six",
         "true|seven",
     ];
-    assert_eq!(without_shells_own(&found), without_shells_own(&expected));
+    assert_eq!(found, expected);
     assert!(outcome.observed.processes.iter().all(|one| one.allowed));
     assert_eq!(outcome.tamper, []);
-}
-
-/// Whether a shell starts its last command in a process of its own is up to the shell.
-fn without_shells_own<'a>(seen: &[&'a str]) -> Vec<&'a str> {
-    seen.iter().copied().filter(|one| !one.is_empty()).collect()
 }
 
 #[test]
@@ -338,8 +336,7 @@ fn nothing_is_seen_of_the_innocent() {
         "import dataclasses, datetime, decimal, fractions, random, statistics, uuid\nprint(uuid.uuid4(), datetime.datetime.now())",
         "import unittest\nunittest.main(argv=['x'], exit=False)",
         "import pdb, cProfile, timeit, tracemalloc\ntracemalloc.start()\ncProfile.run('1')\nprint(timeit.timeit('1', number=10))",
-        "import getpass, pwd, grp, platform, locale, os\nprint(pwd.getpwuid(1000), grp.getgrall(), platform.platform(), \
-         os.path.expanduser('~'), os.cpu_count(), os.getloadavg() if os.path.exists('/proc') else 0)",
+        "import platform, locale, os\nprint(platform.machine(), platform.python_version(), os.path.expanduser('~'), os.cpu_count())",
         "import ssl, hashlib, secrets, hmac\nssl.create_default_context()\nprint(secrets.token_hex())",
         "import zoneinfo, gettext, mimetypes, webbrowser, ctypes.util\nmimetypes.init()\nctypes.util.find_library\nprint(1)",
         "import sqlite3\nsqlite3.connect('x').execute('create table a (b)')\nsqlite3.connect(':memory:').execute('select 1')",
@@ -362,6 +359,24 @@ fn nothing_is_seen_of_the_innocent() {
 
 fn err(outcome: &codeward_sandbox::Outcome) -> String {
     String::from_utf8_lossy(&outcome.stderr).into_owned()
+}
+
+#[test]
+fn libraries_that_ask_around_are_seen_and_barely_suspected() {
+    // Account names are asked for at a local service, which is no network to speak of.
+    let outcome = attack(&program(
+        "import pwd, grp, getpass\nprint(pwd.getpwuid(1000).pw_name, len(grp.getgrall()), getpass.getuser())",
+    ));
+    assert_eq!((text(&outcome).as_str(), signs(&outcome)), ("sandbox 2 sandbox", vec![]));
+    assert!(outcome.observed.sockets.iter().all(|one| one.family == "unix" && !one.allowed));
+    // This one starts `uname`, and goes without.
+    let outcome = attack(&program("import platform\nprint(platform.platform()[:5])"));
+    assert_eq!(text(&outcome), "Linux");
+    assert!(
+        signs(&outcome)
+            .iter()
+            .all(|(kind, detail)| (*kind, *detail) == (TamperKind::Process, "tried to start a process"))
+    );
 }
 
 #[test]
@@ -420,7 +435,13 @@ held.sendall(bytes(range(256)))
     assert_eq!(text(&outcome), r"b'HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'");
     let bytes: Vec<u8> = (0..=255).collect();
     assert_eq!(outcome.observed.received, [b"first".to_vec(), b"second half".to_vec(), vec![], bytes]);
-    let seen: Vec<_> = outcome.observed.sockets.iter().filter_map(|one| one.address.as_deref()).collect();
+    let seen: Vec<_> = outcome
+        .observed
+        .sockets
+        .iter()
+        .filter(|one| one.family == "inet")
+        .filter_map(|one| one.address.as_deref())
+        .collect();
     assert_eq!(seen, ["127.0.0.1:8080"; 4]);
     assert!(outcome.observed.sockets.iter().all(|one| one.allowed));
     assert_eq!(outcome.tamper, []);
@@ -454,6 +475,7 @@ fn a_server_of_its_own_is_its_own() {
 import threading
 for family, address in ((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1')):
     listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((address, 9000))
     listener.listen()
     def answer():
@@ -468,7 +490,7 @@ for family, address in ((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1'))
     thread.join()
     listener.close()
 ";
-    // Twice at each worker: a port of an earlier program is free again.
+    // At each worker again: a port of an earlier program is free for whoever does as servers do.
     for _ in 0..4 {
         let outcome = attack(&on_loopback(source));
         assert_eq!(text(&outcome), "b'HELLO'\nb'HELLO'");
@@ -545,9 +567,9 @@ except OSError:
 #[test]
 fn no_other_family_comes_with_the_loopback() {
     let source = "
-for family, kind in ((16, 3), (17, 3), (40, 1), (38, 5), (31, 3), (2, 3), (10, 3)):
+for family, *kind in ((16, 3), (17, 3), (40, 1), (38, 5), (31, 3), (2, 3, 1), (10, 3, 58)):
     try:
-        socket.socket(family, kind)
+        socket.socket(family, *kind)
         print('made', family)
     except OSError as error:
         print(error.errno)
@@ -681,7 +703,7 @@ flood()"
 fn questions_from_many_processes_end_with_the_clock() {
     let source = "
 import os
-for _ in range(5):
+for _ in range(3):
     os.fork()
 while True:
     try:
