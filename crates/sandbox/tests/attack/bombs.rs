@@ -7,12 +7,12 @@ use codeward_sandbox::{End, FileKind, Limits, Program};
 use crate::{attack, attack_report, is_anyone_called, program, text};
 
 fn quick(source: &str) -> Program {
-    let limits = Limits { wall: Duration::from_secs(5), cpu: Duration::from_millis(500), ..Limits::default() };
+    let limits = Limits { wall: Duration::from_secs(5), cpu: Duration::from_millis(250), ..Limits::default() };
     Program { limits, ..program(source) }
 }
 
 fn small_memory(source: &str) -> Program {
-    let limits = Limits { memory_bytes: 192 << 20, ..Limits::default() };
+    let limits = Limits { memory_bytes: 160 << 20, ..Limits::default() };
     Program { limits, ..program(source) }
 }
 
@@ -20,8 +20,8 @@ fn small_memory(source: &str) -> Program {
 fn compressed_bombs_meet_the_memory_limit() {
     for bomb in [
         "import zlib\ndata = zlib.compress(bytes(1 << 20)) \npacker = zlib.compressobj()\npacked = b''.join(packer.compress(bytes(1 << 20)) \
-         for _ in range(300)) + packer.flush()\nprint(len(packed) < 1 << 20)\nzlib.decompress(packed)",
-        "import bz2\npacker = bz2.BZ2Compressor(1)\npacked = b''.join(packer.compress(bytes(1 << 20)) for _ in range(250)) + \
+         for _ in range(150)) + packer.flush()\nprint(len(packed) < 1 << 20)\nzlib.decompress(packed)",
+        "import bz2\npacker = bz2.BZ2Compressor(1)\npacked = b''.join(packer.compress(bytes(1 << 20)) for _ in range(150)) + \
          packer.flush()\nprint(len(packed) < 1 << 20)\nbz2.decompress(packed)",
     ] {
         let limits = Limits { cpu: Duration::from_secs(20), wall: Duration::from_secs(30), ..small_memory("").limits };

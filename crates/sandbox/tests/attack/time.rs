@@ -163,7 +163,7 @@ for _ in range(8):
     if os.fork() == 0:
         while True:
             open('beat', 'a').write('x')
-while not os.path.exists('beat'):
+while not os.path.exists('beat') or os.path.getsize('beat') == 0:
     time.sleep(0.001)
 os._exit(3)
 ";
