@@ -2,6 +2,7 @@
 //! binary: tests of one process share all three.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,13 +37,17 @@ fn traces() -> Traces {
         let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")).ok()?;
         stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
     };
-    let names = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.file_name());
+    let names = std::fs::read_dir("/proc").expect("proc is mounted").flatten().map(|entry| entry.file_name());
     let children = names.filter(|name| parent(&name.to_string_lossy()) == Some(own)).count();
-    Traces { descriptors: std::fs::read_dir("/proc/self/fd").unwrap().count(), children, folders: folders() }
+    Traces {
+        descriptors: std::fs::read_dir("/proc/self/fd").expect("proc is mounted").count(),
+        children,
+        folders: folders(),
+    }
 }
 
 fn folders() -> BTreeSet<PathBuf> {
-    std::fs::read_dir(std::env::temp_dir()).unwrap().flatten().map(|entry| entry.path()).collect()
+    std::fs::read_dir(std::env::temp_dir()).expect("it is our own").flatten().map(|entry| entry.path()).collect()
 }
 
 fn run_all(settings: &Settings) {
@@ -101,7 +106,6 @@ fn nothing_is_left() {
         assert_eq!(traces(), before);
         return;
     }
-    use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     // Without namespaces programs of another user pass through it.
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
