@@ -106,7 +106,7 @@ fn sources_that_never_end_are_given_up() {
         (Language::Cpp, tower.to_owned()),
         (Language::Cpp, "constexpr int f(){ for (;;) ; return 0; }\nstatic_assert(f() == 1);\nint main(){}".to_owned()),
         (Language::Cpp, "template<class T> struct X : X<T*> {};\nX<int> x;\nint main(){}".to_owned()),
-        (Language::C, format!("int main(){{return {}1{};}}", "(".repeat(100_000), ")".repeat(90_000))),
+        (Language::C, format!("int main(){{return {}1{};}}", "(".repeat(20_000), ")".repeat(19_000))),
         (Language::C, "#define A B B B B\n#define B C C C C\n#define C D D D D\n#define D E E E E\n#define E F F F F\n#define F G G G G\n\
           #define G H H H H\n#define H I I I I\n#define I J J J J\n#define J K K K K\n#define K L L L L\n#define L x x x x\nint main(){ A }".to_owned()),
     ];
