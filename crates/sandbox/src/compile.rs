@@ -240,12 +240,13 @@ fn result(language: Language, source: &[u8], mut outcome: Outcome) -> Result<Bui
         return Ok(Build::Files { files, entry: toolchain::main_class(source) });
     }
     match outcome.files.remove(toolchain::RESULT) {
-        Some(file) => {
+        // Of a package that is no program, a compiler makes a library.
+        Some(file) if file.content.starts_with(b"\x7fELF") => {
             let file = sealed_executable(&file.content)
                 .map_err(|error| SandboxError::engine("keeping a compiled program", error))?;
             Ok(Build::Executable(Arc::new(file)))
         }
-        None => Ok(Build::Rejected("the compiler left no program".to_owned())),
+        _ => Ok(Build::Rejected("the compiler left no program".to_owned())),
     }
 }
 

@@ -15,6 +15,7 @@ Messages on descriptor 3 (one packet each):
 
 import atexit
 import ctypes
+import errno
 import functools
 import gc
 import json
@@ -46,6 +47,8 @@ LOOPBACK = ("127.0.0.1", 8080)
 THREAD_STACK = 2 << 20
 # The place of this parameter of sqlite3.connect.
 CONNECT_FACTORY = 5
+# Why starting a program may fail that says nothing about the program.
+HOST_FAULTS = (errno.EPERM, errno.ENOMEM, errno.EAGAIN, errno.ETXTBSY, errno.EMFILE, errno.ENFILE, errno.EIO)
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
@@ -298,8 +301,10 @@ def limit_program(job):
 
 def report_queries():
     """Tells the observer every statement that an embedded SQLite runs."""
-    import sqlite3
-
+    try:
+        import sqlite3
+    except ImportError:
+        return
     prctl, tell = server_numbers["prctl"], server_numbers["tell"]
     connect = sqlite3.connect
 
@@ -414,7 +419,12 @@ def become(host, job):
     try:
         os.execve(EXECUTABLE if job.switches & HAS_EXECUTABLE else arguments[0], arguments, environment)
     except OSError as error:
-        os.write(STATUS, ("Estarting %s: %s" % (arguments[0], os.strerror(error.errno))).encode())
+        text = "starting %s: %s" % (arguments[0], os.strerror(error.errno))
+        if job.switches & HAS_EXECUTABLE and error.errno not in HOST_FAULTS:
+            # What cannot be started was built so, or a program could choose not to be judged.
+            os.write(2, text.encode())
+            os._exit(127)
+        os.write(STATUS, b"E" + text.encode())
     os._exit(1)
 
 

@@ -158,7 +158,8 @@ impl Observer {
     fn executed(&mut self, question: &Question) -> Answer {
         let by_name = question.call == libc::SYS_execve;
         let [name, list] = if by_name { [0, 1] } else { [1, 2] }.map(|at: usize| question.arguments[at]);
-        let is_itself = !self.policy.processes && self.policy.executions > 0;
+        // A program can ask for nothing before it has become itself.
+        let is_itself = self.policy.executions > 0;
         self.policy.executions = self.policy.executions.saturating_sub(1);
         if is_itself {
             return Answer::GoOn;
@@ -227,9 +228,12 @@ impl Observer {
         Answer::Done
     }
 
+    /// The first sign of each kind is always kept: nothing hides behind a flood of something else.
     fn suspect(&mut self, kind: TamperKind, detail: String) {
         let tamper = Tamper { kind, detail };
-        if !self.tamper.contains(&tamper) {
+        if self.tamper.iter().all(|one| one.kind != kind) {
+            self.tamper.push(tamper);
+        } else if !self.tamper.contains(&tamper) {
             keep(&mut self.tamper, &mut self.observed.omitted, tamper);
         }
     }

@@ -603,7 +603,7 @@ impl Start<'_> {
             let base = scratch::Base::make(is_root.then_some(NOBODY));
             Some(Arc::new(base.map_err(|error| SandboxError::engine("making a folder for scratch folders", error))?))
         };
-        let filters = if self.isolation == Isolation::Unsafe { vec![] } else { seccomp::filters()? };
+        let filters = if self.isolation == Isolation::Unsafe { vec![] } else { seccomp::filters(has_namespaces)? };
         let config = Config {
             warm: &WARM,
             filters: filters.iter().map(seccomp::to_hex).collect(),

@@ -55,8 +55,8 @@ const ALLOWED: &[libc::c_long] = &[
     // What it is.
     libc::SYS_getpid, libc::SYS_getppid, libc::SYS_gettid, libc::SYS_getuid, libc::SYS_geteuid, libc::SYS_getgid,
     libc::SYS_getegid, libc::SYS_getresuid, libc::SYS_getresgid, libc::SYS_getgroups, libc::SYS_getpgid, libc::SYS_getsid,
-    libc::SYS_setpgid, libc::SYS_setsid, libc::SYS_getrlimit, libc::SYS_setrlimit, libc::SYS_prlimit64,
-    libc::SYS_getrusage, libc::SYS_getpriority, libc::SYS_capget, libc::SYS_uname, libc::SYS_sysinfo, libc::SYS_getcpu,
+    libc::SYS_setpgid, libc::SYS_setsid, libc::SYS_getrlimit, libc::SYS_setrlimit, libc::SYS_getrusage,
+    libc::SYS_getpriority, libc::SYS_capget, libc::SYS_uname, libc::SYS_sysinfo, libc::SYS_getcpu,
     libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_getparam, libc::SYS_sched_getscheduler,
     libc::SYS_set_tid_address, libc::SYS_wait4, libc::SYS_waitid, libc::SYS_exit, libc::SYS_exit_group,
     // Answered by a filter of its own.
@@ -140,6 +140,19 @@ const FORBIDDEN_CALLS: &[libc::c_long] = &[
     libc::SYS_reboot,
 ];
 
+/// Calls that change permissions, owners and times of files, about which Landlock says nothing: where programs share their user
+/// with others and see the host's own files, nobody makes them.
+#[rustfmt::skip]
+const ATTRIBUTE_CALLS: &[libc::c_long] = &[
+    libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchown, libc::SYS_fchownat, libc::SYS_utimensat,
+    #[cfg(target_arch = "x86_64")] libc::SYS_chmod,
+    #[cfg(target_arch = "x86_64")] libc::SYS_chown,
+    #[cfg(target_arch = "x86_64")] libc::SYS_lchown,
+    #[cfg(target_arch = "x86_64")] libc::SYS_utime,
+    #[cfg(target_arch = "x86_64")] libc::SYS_utimes,
+    #[cfg(target_arch = "x86_64")] libc::SYS_futimesat,
+];
+
 /// Which of the short filters a program runs under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
@@ -189,7 +202,7 @@ pub(crate) const TELL: u64 = 0x4357_0001;
 
 /// The filters in the order in which the fork server names them: for itself, the answer for `clone3` and the long list; for
 /// its children, one for each [`Profile`], and the same three again for hosts where nobody can be asked.
-pub(crate) fn filters() -> Result<Vec<BpfProgram>, SandboxError> {
+pub(crate) fn filters(has_namespaces: bool) -> Result<Vec<BpfProgram>, SandboxError> {
     let failed = |error: &dyn std::fmt::Display| SandboxError::unavailable(Layer::SystemCalls, error.to_string());
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| failed(&error))?;
     let compile = |rules: Result<Rules, _>, otherwise, matched| -> Result<BpfProgram, SandboxError> {
@@ -201,7 +214,7 @@ pub(crate) fn filters() -> Result<Vec<BpfProgram>, SandboxError> {
     let absent = SeccompAction::Errno(libc::ENOSYS as u32);
     let mut filters = vec![
         compile(Ok(Rules::from([(libc::SYS_clone3, vec![])])), SeccompAction::Allow, absent)?,
-        compile(allowed(), denied.clone(), SeccompAction::Allow)?,
+        compile(allowed(has_namespaces), denied.clone(), SeccompAction::Allow)?,
     ];
     for profile in Profile::ALL {
         let rules = taken_away(profile).map(|mut rules| {
@@ -242,7 +255,7 @@ const RETURN_CONSTANT: u16 = 0x06;
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// What the server or any program may do, and what is left to the short filter to ask about.
-fn allowed() -> Result<Rules, seccompiler::BackendError> {
+fn allowed(has_namespaces: bool) -> Result<Rules, seccompiler::BackendError> {
     let lists = [
         ALLOWED,
         ALLOWED_OLDER,
@@ -259,6 +272,11 @@ fn allowed() -> Result<Rules, seccompiler::BackendError> {
     rules.insert(libc::SYS_socketpair, equal_to_any(0, &[libc::AF_UNIX as u64])?);
     rules.insert(libc::SYS_ioctl, equal_to_any(1, DESCRIPTOR_REQUESTS)?);
     rules.insert(libc::SYS_prctl, equal_to_any(0, &requests)?);
+    // Its own limits: without namespaces a program has the same user as others, and could set theirs.
+    rules.insert(libc::SYS_prlimit64, equal_to_any(0, &[0])?);
+    if !has_namespaces {
+        rules.retain(|number, _| !ATTRIBUTE_CALLS.contains(number));
+    }
     Ok(rules)
 }
 
@@ -324,13 +342,13 @@ mod tests {
         let beyond =
             [libc::SYS_personality, libc::SYS_kexec_file_load, libc::SYS_swapon, libc::SYS_syslog, libc::SYS_quotactl];
         for number in beyond {
-            assert!(!allowed().unwrap().contains_key(&number), "system call {number}");
+            assert!(!allowed(true).unwrap().contains_key(&number), "system call {number}");
         }
     }
 
     /// Whether a program may make this call, with any arguments, without anybody being asked.
     fn may_always(number: libc::c_long, profile: Profile) -> bool {
-        let is_allowed = allowed().unwrap().get(&number).is_some_and(Vec::is_empty);
+        let is_allowed = allowed(true).unwrap().get(&number).is_some_and(Vec::is_empty);
         is_allowed && !taken_away(profile).unwrap().contains_key(&number)
     }
 
@@ -344,8 +362,15 @@ mod tests {
     }
 
     #[test]
+    fn without_namespaces_attributes_of_files_stay_as_they_are() {
+        let (with, without) = (allowed(true).unwrap(), allowed(false).unwrap());
+        assert!(ATTRIBUTE_CALLS.iter().all(|number| with.contains_key(number) && !without.contains_key(number)));
+        assert_eq!(with.len() - without.len(), ATTRIBUTE_CALLS.len());
+    }
+
+    #[test]
     fn whoever_can_be_asked_is_asked_and_nobody_else() {
-        let filters = filters().unwrap();
+        let filters = filters(true).unwrap();
         let asks = |filter: &BpfProgram| filter.iter().any(|instruction| instruction.k == libc::SECCOMP_RET_USER_NOTIF);
         let traces = |filter: &BpfProgram| {
             filter.iter().any(|instruction| {
@@ -358,7 +383,7 @@ mod tests {
 
     #[test]
     fn filters_fit_the_kernel() {
-        for filter in filters().unwrap() {
+        for filter in filters(true).unwrap() {
             assert!(!filter.is_empty() && filter.len() < 4096);
             assert_eq!(to_hex(&filter).len(), filter.len() * 16);
         }

@@ -107,6 +107,9 @@ pub(crate) struct Compilation {
     pub(crate) memory: MemoryRule,
 }
 
+/// The longest name of a file, less its ending.
+const MAX_CLASS_NAME: usize = 255 - ".java".len();
+
 const CPP_FLAGS: [&str; 2] = ["-O2", "-std=gnu++17"];
 
 /// How a source file becomes something to run.
@@ -123,7 +126,9 @@ pub(crate) fn compilation(language: Language, compiler: &Path, source: &[u8]) ->
         Language::Cpp => call(&[&CPP_FLAGS[..], &[&shared, "-o", RESULT, &source_name]].concat()),
         Language::Java => {
             memory = MemoryRule::Data;
-            source_name = format!("{}.java", public_class(source).unwrap_or_else(|| "Main".to_owned()));
+            // Under a name too long for a file it is the compiler that says so.
+            let name = public_class(source).filter(|name| name.len() <= MAX_CLASS_NAME);
+            source_name = format!("{}.java", name.unwrap_or_else(|| "Main".to_owned()));
             call(&[
                 "-J-XX:+UseSerialGC",
                 "-J-XX:TieredStopAtLevel=1",
@@ -222,21 +227,29 @@ pub(crate) fn public_class(source: &[u8]) -> Option<String> {
     None
 }
 
-/// The class that a Java program starts with: the one around `main`, with its package.
+/// The class that a Java program starts with: the one around `main`, with its package and the classes around it.
 pub(crate) fn main_class(source: &[u8]) -> String {
     let words = java_words(source);
     let main = words.windows(2).position(|pair| pair == ["void", "main"]).unwrap_or(words.len());
-    let mut before_main = words[..main].windows(2);
-    let class = before_main.rfind(|pair| ["class", "enum", "record", "interface"].contains(&pair[0].as_str()));
-    let class = class.map(|pair| pair[1].clone());
-    let class = public_class(source).filter(|_| class.is_none()).or(class).unwrap_or_else(|| "Main".to_owned());
+    let mut around: Vec<Option<&str>> = vec![];
+    let mut named = None;
+    for (at, word) in words[..main].iter().enumerate() {
+        match word.as_str() {
+            "class" | "enum" | "record" | "interface" => named = words.get(at + 1).map(String::as_str),
+            "{" => around.push(named.take()),
+            "}" => drop(around.pop()),
+            _ => {}
+        }
+    }
+    let class = around.into_iter().flatten().collect::<Vec<_>>().join("$");
+    let class = if class.is_empty() { public_class(source).unwrap_or_else(|| "Main".to_owned()) } else { class };
     match words.windows(2).position(|pair| pair[0] == "package") {
         Some(at) => format!("{}.{class}", words[at + 1]),
         None => class,
     }
 }
 
-/// The words of a Java source outside comments and text, names with their dots.
+/// The words of a Java source outside comments and text, names with their dots, and its braces.
 fn java_words(source: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(source);
     let mut words = Vec::new();
@@ -257,6 +270,9 @@ fn java_words(source: &[u8]) -> Vec<String> {
             words.push(rest[..length].to_owned());
             length
         } else {
+            if first == '{' || first == '}' {
+                words.push(first.to_string());
+            }
             first.len_utf8()
         };
         rest = &rest[length..];
@@ -293,6 +309,11 @@ mod tests {
     fn a_java_program_starts_with_the_class_around_main() {
         let source = b"package a.b; class Helper {} class Start { public static void main(String[] x) {} } class Z {}";
         assert_eq!(main_class(source), "a.b.Start");
+        let nested =
+            b"class Outer { static class Node { int n; } enum E { A { } } public static void main(String[] x) {} }";
+        assert_eq!(main_class(nested), "Outer");
+        assert_eq!(main_class(b"class A { static class B { static void main(String[] x) {} } }"), "A$B");
+        assert_eq!(main_class(b"class A { void main() {} }"), "A");
         assert_eq!(main_class(b"nothing at all"), "Main");
     }
 
