@@ -93,6 +93,7 @@
 //! - The warm Java compiler has read earlier sources. A source that found a hole in it could spoil later ones until it is replaced.
 //! - Interpreter teardown: `atexit` runs and threads are waited for, module-level destructors are not called.
 
+mod bpf;
 mod cancel;
 mod cgroup;
 mod check;

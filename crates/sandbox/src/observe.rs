@@ -117,7 +117,7 @@ impl Observer {
             self.copied(question)
         } else if [libc::SYS_socket, libc::SYS_connect, libc::SYS_bind].contains(&call) {
             self.networked(question)
-        } else if call == libc::SYS_prctl && question.arguments[0] & 0xffff_ffff == TELL {
+        } else if call == libc::SYS_prctl && question.arguments[0] as u32 == TELL {
             self.told(question)
         } else {
             let (kind, name) = forbidden(call);

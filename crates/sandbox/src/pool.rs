@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::bpf;
 use crate::cancel::Patience;
 use crate::cgroup::Subtree;
 use crate::check::{LayerSeen, canary, judge};
@@ -156,7 +157,7 @@ const NUMBERS: Numbers = Numbers {
     landlock_create_ruleset: libc::SYS_landlock_create_ruleset,
     landlock_add_rule: libc::SYS_landlock_add_rule,
     landlock_restrict_self: libc::SYS_landlock_restrict_self,
-    tell: seccomp::TELL,
+    tell: seccomp::TELL as u64,
 };
 
 /// Landlock learned to keep signals inside with this version; without a pid namespace there is nothing else that does.
@@ -603,10 +604,10 @@ impl Start<'_> {
             let base = scratch::Base::make(is_root.then_some(NOBODY));
             Some(Arc::new(base.map_err(|error| SandboxError::engine("making a folder for scratch folders", error))?))
         };
-        let filters = if self.isolation == Isolation::Unsafe { vec![] } else { seccomp::filters(has_namespaces)? };
+        let filters = if self.isolation == Isolation::Unsafe { vec![] } else { seccomp::filters(has_namespaces) };
         let config = Config {
             warm: &WARM,
-            filters: filters.iter().map(seccomp::to_hex).collect(),
+            filters: filters.iter().map(|filter| bpf::to_hex(filter)).collect(),
             landlock: (self.isolation != Isolation::Unsafe).then(|| view.file_rules(self.abi, has_namespaces)),
             has_namespaces,
             scratch_base: scratch_base.as_ref().map_or_else(String::new, |base| base.path().display().to_string()),

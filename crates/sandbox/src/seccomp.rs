@@ -11,13 +11,7 @@
 //! fails. Everything in neither list fails with `EPERM`, except `clone3`, which fails with `ENOSYS` so that the C library falls
 //! back to `clone`, whose flags a filter can read.
 
-use std::collections::BTreeMap;
-
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
-};
-
-use crate::error::{Layer, SandboxError};
+use crate::bpf::{Instruction, Masked, Rules, compile};
 
 /// Calls that any program may make with any arguments.
 #[rustfmt::skip]
@@ -188,74 +182,46 @@ const NAMESPACE_FLAGS: [i32; 7] = [
 ];
 
 /// Requests about a descriptor that ordinary libraries make: terminal settings, window size, close-on-exec, blocking, length.
-const DESCRIPTOR_REQUESTS: &[u64] = &[0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451];
+const DESCRIPTOR_REQUESTS: &[u32] = &[0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451];
 
 /// `PR_SET_NAME`, `PR_GET_NAME`, `PR_GET_DUMPABLE`, `PR_GET_NO_NEW_PRIVS`, and `PR_SET_VMA`, which the allocator uses.
-const PROCESS_REQUESTS: &[u64] = &[15, 16, 3, 39, 0x5356_4d41];
+const PROCESS_REQUESTS: &[u32] = &[15, 16, 3, 39, 0x5356_4d41];
 
 /// The request by which the server's child ties its life to the server's.
-const SERVER_PROCESS_REQUESTS: [u64; 1] = [libc::PR_SET_PDEATHSIG as u64];
+const SERVER_PROCESS_REQUESTS: [u32; 1] = [libc::PR_SET_PDEATHSIG as u32];
 
 /// The request by which our own code inside a program tells the observer something: a pointer and a length follow. It is no
 /// request the kernel knows.
-pub(crate) const TELL: u64 = 0x4357_0001;
+pub(crate) const TELL: u32 = 0x4357_0001;
 
 /// The filters in the order in which the fork server names them: for itself, the answer for `clone3` and the long list; for
 /// its children, one for each [`Profile`], and the same three again for hosts where nobody can be asked.
-pub(crate) fn filters(has_namespaces: bool) -> Result<Vec<BpfProgram>, SandboxError> {
-    let failed = |error: &dyn std::fmt::Display| SandboxError::unavailable(Layer::SystemCalls, error.to_string());
-    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| failed(&error))?;
-    let compile = |rules: Result<Rules, _>, otherwise, matched| -> Result<BpfProgram, SandboxError> {
-        let rules = rules.map_err(|error: seccompiler::BackendError| failed(&error))?;
-        let filter = SeccompFilter::new(rules, otherwise, matched, arch).map_err(|error| failed(&error))?;
-        BpfProgram::try_from(filter).map_err(|error| failed(&error))
-    };
-    let denied = SeccompAction::Errno(libc::EPERM as u32);
-    let absent = SeccompAction::Errno(libc::ENOSYS as u32);
+pub(crate) fn filters(has_namespaces: bool) -> Vec<Vec<Instruction>> {
+    let absent = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
     let mut filters = vec![
-        compile(Ok(Rules::from([(libc::SYS_clone3, vec![])])), SeccompAction::Allow, absent)?,
-        compile(allowed(has_namespaces), denied.clone(), SeccompAction::Allow)?,
+        compile(&Rules::from([(libc::SYS_clone3, vec![])]), absent, libc::SECCOMP_RET_ALLOW),
+        compile(&allowed(has_namespaces), libc::SECCOMP_RET_ALLOW, DENIED),
     ];
     for profile in Profile::ALL {
-        let rules = taken_away(profile).map(|mut rules| {
-            rules.extend(watched(profile));
-            rules
-        });
-        filters.push(ask_supervisor(compile(rules, SeccompAction::Allow, SeccompAction::Trace(ASK))?));
+        let mut rules = taken_away(profile);
+        rules.extend(watched(profile));
+        filters.push(compile(&rules, libc::SECCOMP_RET_USER_NOTIF, libc::SECCOMP_RET_ALLOW));
     }
     for profile in Profile::ALL {
-        let rules = taken_away(profile).map(|mut rules| {
-            if profile == Profile::Single {
-                rules.extend(EXECUTE_CALLS.map(|number| (number, vec![])));
-            }
-            rules
-        });
-        filters.push(compile(rules, SeccompAction::Allow, denied.clone())?);
-    }
-    Ok(filters)
-}
-
-/// Marks the answers that are to become questions; any number would do.
-const ASK: u32 = 0x4357;
-
-/// Turns the answer "stop for a tracer" into "ask the supervisor", which the compiler of filters does not know.
-fn ask_supervisor(mut filter: BpfProgram) -> BpfProgram {
-    for instruction in &mut filter {
-        if instruction.code == RETURN_CONSTANT && instruction.k == libc::SECCOMP_RET_TRACE | ASK {
-            instruction.k = libc::SECCOMP_RET_USER_NOTIF;
+        let mut rules = taken_away(profile);
+        if profile == Profile::Single {
+            rules.extend(EXECUTE_CALLS.map(|number| (number, vec![])));
         }
+        filters.push(compile(&rules, DENIED, libc::SECCOMP_RET_ALLOW));
     }
-    filter
+    filters
 }
 
-/// `BPF_RET | BPF_K`.
-const RETURN_CONSTANT: u16 = 0x06;
-
-/// Rules by system call: the call matches when any of its rules does, or always when it has none.
-type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+/// The answer `EPERM`.
+const DENIED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
 
 /// What the server or any program may do, and what is left to the short filter to ask about.
-fn allowed(has_namespaces: bool) -> Result<Rules, seccompiler::BackendError> {
+fn allowed(has_namespaces: bool) -> Rules {
     let lists = [
         ALLOWED,
         ALLOWED_OLDER,
@@ -269,30 +235,29 @@ fn allowed(has_namespaces: bool) -> Result<Rules, seccompiler::BackendError> {
     ];
     let mut rules: Rules = lists.concat().into_iter().map(|number| (number, vec![])).collect();
     let requests = [PROCESS_REQUESTS, &SERVER_PROCESS_REQUESTS, &[TELL]].concat();
-    rules.insert(libc::SYS_socketpair, equal_to_any(0, &[libc::AF_UNIX as u64])?);
-    rules.insert(libc::SYS_ioctl, equal_to_any(1, DESCRIPTOR_REQUESTS)?);
-    rules.insert(libc::SYS_prctl, equal_to_any(0, &requests)?);
+    rules.insert(libc::SYS_socketpair, equal_to_any(0, &[libc::AF_UNIX as u32]));
+    rules.insert(libc::SYS_ioctl, equal_to_any(1, DESCRIPTOR_REQUESTS));
+    rules.insert(libc::SYS_prctl, equal_to_any(0, &requests));
     // Its own limits: without namespaces a program has the same user as others, and could set theirs.
-    rules.insert(libc::SYS_prlimit64, equal_to_any(0, &[0])?);
+    rules.insert(libc::SYS_prlimit64, equal_to_any(0, &[0]));
     if !has_namespaces {
         rules.retain(|number, _| !ATTRIBUTE_CALLS.contains(number));
     }
-    Ok(rules)
+    rules
 }
 
 /// What of that a program of this profile may not do.
-fn taken_away(profile: Profile) -> Result<Rules, seccompiler::BackendError> {
+fn taken_away(profile: Profile) -> Rules {
     let never = [SERVER_CALLS, FORBIDDEN_CALLS, &SOCKET_CALLS[..1]].concat();
     let mut rules: Rules = never.into_iter().map(|number| (number, vec![])).collect();
-    rules.insert(libc::SYS_prctl, equal_to_any(0, &[&SERVER_PROCESS_REQUESTS[..], &[TELL]].concat())?);
-    let namespaces = NAMESPACE_FLAGS.map(|flag| masked(0, flag as u64, flag as u64));
-    let mut clones = namespaces.into_iter().collect::<Result<Vec<_>, _>>()?;
+    rules.insert(libc::SYS_prctl, equal_to_any(0, &[&SERVER_PROCESS_REQUESTS[..], &[TELL]].concat()));
+    let mut clones: Vec<Masked> = NAMESPACE_FLAGS.map(|flag| masked(0, flag as u32, flag as u32)).into();
     if profile == Profile::Single {
         rules.extend(FORK_CALLS.iter().map(|number| (*number, vec![])));
-        clones.push(masked(0, libc::CLONE_THREAD as u64, 0)?);
+        clones.push(masked(0, libc::CLONE_THREAD as u32, 0));
     }
     rules.insert(libc::SYS_clone, clones);
-    Ok(rules)
+    rules
 }
 
 /// What of the rest is worth hearing about.
@@ -304,32 +269,19 @@ fn watched(profile: Profile) -> Rules {
     lists.concat().into_iter().map(|number| (number, vec![])).collect()
 }
 
-fn masked(argument: u8, mask: u64, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
-    let comparison = SeccompCmpOp::MaskedEq(mask);
-    SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Qword, comparison, value)?])
+fn masked(argument: u8, mask: u32, value: u32) -> Masked {
+    Masked { argument, mask, value }
 }
 
-fn equal_to_any(argument: u8, values: &[u64]) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
-    values.iter().map(|value| masked(argument, u64::from(u32::MAX), *value)).collect()
-}
-
-/// A filter as hexadecimal text, eight bytes an instruction, as the kernel reads it.
-pub(crate) fn to_hex(filter: &BpfProgram) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(filter.len() * 16);
-    for instruction in filter {
-        let [a, b] = instruction.code.to_ne_bytes();
-        let [c, d, e, f] = instruction.k.to_ne_bytes();
-        for byte in [a, b, instruction.jt, instruction.jf, c, d, e, f] {
-            write!(text, "{byte:02x}").expect("writing to a string does not fail");
-        }
-    }
-    text
+fn equal_to_any(argument: u8, values: &[u32]) -> Vec<Masked> {
+    values.iter().map(|value| masked(argument, u32::MAX, *value)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bpf::tests::answer_to;
+    use crate::bpf::to_hex;
 
     #[test]
     fn what_must_never_be_allowed_is_taken_away_from_every_profile() {
@@ -342,14 +294,14 @@ mod tests {
         let beyond =
             [libc::SYS_personality, libc::SYS_kexec_file_load, libc::SYS_swapon, libc::SYS_syslog, libc::SYS_quotactl];
         for number in beyond {
-            assert!(!allowed(true).unwrap().contains_key(&number), "system call {number}");
+            assert!(!allowed(true).contains_key(&number), "system call {number}");
         }
     }
 
     /// Whether a program may make this call, with any arguments, without anybody being asked.
     fn may_always(number: libc::c_long, profile: Profile) -> bool {
-        let is_allowed = allowed(true).unwrap().get(&number).is_some_and(Vec::is_empty);
-        is_allowed && !taken_away(profile).unwrap().contains_key(&number)
+        let is_allowed = allowed(true).get(&number).is_some_and(Vec::is_empty);
+        is_allowed && !taken_away(profile).contains_key(&number)
     }
 
     #[test]
@@ -363,27 +315,56 @@ mod tests {
 
     #[test]
     fn without_namespaces_attributes_of_files_stay_as_they_are() {
-        let (with, without) = (allowed(true).unwrap(), allowed(false).unwrap());
+        let (with, without) = (allowed(true), allowed(false));
         assert!(ATTRIBUTE_CALLS.iter().all(|number| with.contains_key(number) && !without.contains_key(number)));
         assert_eq!(with.len() - without.len(), ATTRIBUTE_CALLS.len());
     }
 
+    const ASKED: u32 = libc::SECCOMP_RET_USER_NOTIF;
+    const ALLOWED: u32 = libc::SECCOMP_RET_ALLOW;
+
+    /// What the kernel does with a call of a program: of all filters' answers the strictest.
+    fn fate(profile: Profile, can_ask: bool, number: libc::c_long, arguments: [u64; 6]) -> u32 {
+        let filters = filters(true);
+        // Strictness is the order of the actions as signed numbers.
+        let answers = [0, 1, profile.index(can_ask)].map(|at| answer_to(&filters[at], number as u32, arguments));
+        answers.into_iter().min_by_key(|answer| (*answer & 0xffff_0000) as i32).unwrap()
+    }
+
     #[test]
-    fn whoever_can_be_asked_is_asked_and_nobody_else() {
-        let filters = filters(true).unwrap();
-        let asks = |filter: &BpfProgram| filter.iter().any(|instruction| instruction.k == libc::SECCOMP_RET_USER_NOTIF);
-        let traces = |filter: &BpfProgram| {
-            filter.iter().any(|instruction| {
-                instruction.code == RETURN_CONSTANT && instruction.k == libc::SECCOMP_RET_TRACE | ASK
-            })
-        };
-        assert_eq!(filters.iter().map(asks).collect::<Vec<_>>(), [false, false, true, true, true, false, false, false]);
-        assert!(!filters.iter().any(traces));
+    fn every_call_of_a_program_meets_its_fate() {
+        let thread = [(libc::CLONE_THREAD | libc::CLONE_VM) as u64, 0, 0, 0, 0, 0];
+        let process = [libc::SIGCHLD as u64, 0, 0, 0, 0, 0];
+        let namespace = [libc::CLONE_NEWUSER as u64 | thread[0], 0, 0, 0, 0, 0];
+        for profile in Profile::ALL {
+            let starts = if profile == Profile::Single { (ASKED, DENIED) } else { (ALLOWED, ALLOWED) };
+            for (can_ask, start) in [(true, starts.0), (false, starts.1)] {
+                let refused = if can_ask { ASKED } else { DENIED };
+                let cases = [
+                    (libc::SYS_clone, thread, ALLOWED),
+                    (libc::SYS_clone, process, start),
+                    (libc::SYS_clone, namespace, refused),
+                    (libc::SYS_prctl, [u64::from(TELL), 0, 0, 0, 0, 0], refused),
+                    (libc::SYS_prctl, [libc::PR_SET_NAME as u64, 0, 0, 0, 0, 0], ALLOWED),
+                    (libc::SYS_prctl, [libc::PR_SET_SECCOMP as u64, 0, 0, 0, 0, 0], DENIED),
+                    (libc::SYS_prlimit64, [0; 6], ALLOWED),
+                    (libc::SYS_prlimit64, [7, 0, 0, 0, 0, 0], DENIED),
+                    (libc::SYS_ptrace, [0; 6], refused),
+                    (libc::SYS_read, [0; 6], ALLOWED),
+                    (libc::SYS_swapon, [0; 6], DENIED),
+                    (libc::SYS_clone3, [0; 6], libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
+                ];
+                for (number, arguments, wanted) in cases {
+                    let seen = fate(profile, can_ask, number, arguments);
+                    assert_eq!(seen, wanted, "{profile:?}, asked {can_ask}, call {number} {arguments:?}");
+                }
+            }
+        }
     }
 
     #[test]
     fn filters_fit_the_kernel() {
-        for filter in filters(true).unwrap() {
+        for filter in filters(true) {
             assert!(!filter.is_empty() && filter.len() < 4096);
             assert_eq!(to_hex(&filter).len(), filter.len() * 16);
         }
