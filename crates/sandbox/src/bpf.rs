@@ -92,7 +92,10 @@ fn answer(conditions: &[Masked], matched: u32, otherwise: u32) -> Vec<Instructio
     let mut program = Vec::new();
     for condition in conditions {
         program.extend([
-            plain(LOAD_WORD, ARGUMENTS + 8 * u32::from(condition.argument) + if cfg!(target_endian = "big") { 4 } else { 0 }),
+            plain(
+                LOAD_WORD,
+                ARGUMENTS + 8 * u32::from(condition.argument) + if cfg!(target_endian = "big") { 4 } else { 0 },
+            ),
             plain(AND, condition.mask),
             Instruction { code: JUMP_IF_EQUAL, if_true: 0, if_false: 1, operand: condition.value },
             plain(RETURN, matched),
@@ -172,7 +175,12 @@ pub(crate) mod tests {
             let rules: Rules = (0..count).map(|number| (3 * number + 1, conditions(number))).collect();
             let filter = compile(&rules, 1, 2);
             for number in 0..130 {
-                for arguments in [[0; 6], [5, 0, 0x1_0000, 0, 0, 0], [1, 0x307, 0x1_0000, 0, 0, 0], [1 << 32 | 5, 0, u64::MAX, 0, 0, 0]] {
+                for arguments in [
+                    [0; 6],
+                    [5, 0, 0x1_0000, 0, 0, 0],
+                    [1, 0x307, 0x1_0000, 0, 0, 0],
+                    [1 << 32 | 5, 0, u64::MAX, 0, 0, 0],
+                ] {
                     let wanted = if matches(&rules, number, arguments) { 1 } else { 2 };
                     assert_eq!(answer_to(&filter, number, arguments), wanted, "{count} rules, call {number}");
                 }

@@ -40,15 +40,15 @@ impl Subtree {
     /// The subtree given to this process, made ready; otherwise why there is none.
     pub(crate) fn find() -> Result<Self, String> {
         if let Some(named) = std::env::var_os(NAMED_BY) {
-            return Self::below(PathBuf::from(named));
+            return Self::below(Path::new(&named));
         }
         let own = own_group()?;
         // Whoever starts us may have put us into a leaf of what was given.
         let above = own.parent().map(Path::to_owned);
-        Self::below(own).or_else(|reason| above.and_then(|above| Self::below(above).ok()).ok_or(reason))
+        Self::below(&own).or_else(|reason| above.and_then(|above| Self::below(&above).ok()).ok_or(reason))
     }
 
-    fn below(base: PathBuf) -> Result<Self, String> {
+    fn below(base: &Path) -> Result<Self, String> {
         let controllers = read(&base.join("cgroup.controllers"))?;
         let lacks = |list: &str| NEEDED.into_iter().find(|name| !list.split_ascii_whitespace().any(|has| has == *name));
         if let Some(name) = lacks(&controllers) {
@@ -56,7 +56,7 @@ impl Subtree {
         }
         let path = base.join(format!("codeward-{}", std::process::id()));
         make(&path)?;
-        let ready = prepare(&base, &path);
+        let ready = prepare(base, &path);
         if ready.is_err() {
             let _ = std::fs::remove_dir(&path);
         }

@@ -7,7 +7,7 @@ says so on the status socket together with the descriptor on which the kernel wi
 only then compiles and runs the program, or becomes it.
 
 Messages on descriptor 3 (one packet each):
-  in   first the configuration (JSON), then jobs: four numbers, with the descriptors job, stdin, stdout, stderr, channel,
+  in   first the configuration (JSON), then jobs: numbers, with the descriptors job, stdin, stdout, stderr, channel,
        status and, for a compiled program, what to execute
   out  R + JSON (ready; with the loopback listener, where there is one), S with pidfd and scratch (started), D + how it ended,
        E + text (set-up failed, nothing was run)
@@ -19,10 +19,10 @@ import errno
 import functools
 import gc
 import json
+import logging
 import os
 import random
 import resource
-import select
 import socket
 import struct
 import sys
@@ -32,11 +32,13 @@ import types
 SOCKET = 3
 STATUS = 4
 EXECUTABLE = 5
-JOB = struct.Struct("<4Q")
-# What the child reads of every job: lengths of source and of the rest, filter, switches, and the limits that differ.
-HEADER = struct.Struct("<2Q2I6Q")
+# Sizes of the scratch folder, of the source and of the rest, the folder's number, filter, switches, and the limits that differ.
+JOB = struct.Struct("<4Q2I5Q")
 CAN_ASK, MAY_EXECUTE, NETWORK, QUERIES, WAIT, HAS_EXECUTABLE = (1 << bit for bit in range(6))
-ENDED = struct.Struct("<iqqQ")
+# The descriptors that come with a job, without and with something to execute.
+SIX, SEVEN = struct.Struct("6i"), struct.Struct("7i")
+# Of the numbers that the kernel keeps of a process: user time, system time, largest resident set.
+USAGE_BYTES = 40
 CAPABILITY_VERSION_3 = 0x20080522
 CLONE_NEWPID, CLONE_PIDFD, SIGCHLD = 0x20000000, 0x1000, 17
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME = 2, 4, 8, 1024
@@ -104,6 +106,7 @@ class Scratch:
         self.path = None
         self.folder = None
         self.rulesets = {}
+        self.answer = ctypes.create_string_buffer(256)
 
     def prepare(self, num_bytes, number):
         """Makes sure of an empty folder of this size. Without namespaces the supervisor has made one for each job."""
@@ -126,14 +129,15 @@ class Scratch:
         )  # fmt: skip
 
     def trace(self):
-        """What changes with anything that is done to the folder; nobody in here can turn a change time back."""
-        status, space = os.fstat(self.folder), os.fstatvfs(self.folder)
-        times = status.st_ctime_ns, status.st_mtime_ns, status.st_atime_ns
-        return times, status.st_mode, status.st_nlink, space.f_bfree, space.f_ffree
+        """What the kernel says of the folder, which changes with anything that is done to it: the size with each entry, the
+        time of change, which nobody in here can turn back, with the rest."""
+        self.ask()
+        return self.answer.raw
 
     def open(self, path):
         self.path = path
         self.folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.ask = prepared("scratch status", self.host.numbers["fstat"], self.folder, self.answer)
 
     def release(self):
         for descriptor in [self.folder, *(ruleset for ruleset, _ in self.rulesets.values())]:
@@ -197,14 +201,18 @@ class Host:
         if not self.has_namespaces:
             pid = os.fork()
             return pid, os.pidfd_open(pid) if pid else None
-        pidfd = ctypes.c_int(-1)
-        flags = CLONE_NEWPID | CLONE_PIDFD | SIGCHLD
-        zero = ctypes.c_long(0)
-        number = ctypes.c_long(self.numbers["clone"])
-        pid = locked_libc.syscall(number, ctypes.c_long(flags), zero, ctypes.byref(pidfd), zero, zero)
+        pid = locked_libc.syscall(*self.clone)
         if pid < 0:
             raise SetupError("pid namespace: the system has no room for another process")
-        return pid, pidfd.value
+        return pid, self.pidfd.value
+
+    def wait(self, pid):
+        """Waits for a child: how it ended, and what it and those that it had waited for have used, as the kernel writes it."""
+        status, usage = self.ended
+        if locked_libc.wait4(pid, status, 0, usage) != pid:
+            # There is no way to go on without knowing; the supervisor starts another host.
+            os._exit(1)
+        return status.raw + usage.raw[:USAGE_BYTES]
 
     def make_ruleset(self, scratch, may_execute, network):
         files, ports, scopes = self.landlock["handled"]
@@ -217,8 +225,13 @@ class Host:
         return ruleset
 
     def prepare_calls(self):
-        """System calls that every child makes, put together once: a fresh copy pays for each page that it touches."""
+        """System calls that are made for every child, put together once: each page that is touched has to be copied."""
         number = self.numbers
+        zero = ctypes.c_long(0)
+        self.pidfd = ctypes.c_int(-1)
+        flags = ctypes.c_long(CLONE_NEWPID | CLONE_PIDFD | SIGCHLD)
+        self.clone = ctypes.c_long(number["clone"]), flags, zero, ctypes.byref(self.pidfd), zero, zero
+        self.ended = ctypes.create_string_buffer(4), ctypes.create_string_buffer(256)
         nothing = ctypes.c_char_p(bytes(24))
         # Without the permitted set there is no ambient one either.
         version = ctypes.c_char_p(struct.pack("<Ii", CAPABILITY_VERSION_3, 0))
@@ -255,23 +268,35 @@ class Host:
 
 
 class Job:
-    """One job: numbers, the source, and what few programs have besides: files, variables, arguments."""
+    """One job: numbers, and in the child what they are about: source, files, variables, arguments."""
 
-    def __init__(self, descriptor, size):
-        data = os.pread(descriptor, size, 0)
-        while len(data) < size:
-            data += os.pread(descriptor, size - len(data), len(data))
-        source, rest, self.filter, self.switches, *self.limits = HEADER.unpack_from(data)
-        position = HEADER.size + source
-        self.source = data[HEADER.size : position]
-        self.files, self.env, self.arguments = [], {}, []
-        if rest:
-            described = json.loads(data[position : position + rest])
-            self.env, self.arguments = described["env"], described["arguments"]
-            position += rest
+    __slots__ = ("scratch_bytes", "source_bytes", "rest_bytes", "number", "filter", "switches", "limits",
+                 "source", "files", "env", "arguments")  # fmt: skip
+
+    def __init__(self, packet):
+        (self.scratch_bytes, self.source_bytes, self.rest_bytes, self.number,
+         self.filter, self.switches, *self.limits) = JOB.unpack(packet)  # fmt: skip
+
+    def read(self, descriptor):
+        """Only the child does this. The source comes first, then a length and JSON, and the files one after the other."""
+        self.source = read_all(descriptor, self.source_bytes, 0)
+        self.files, self.env, self.arguments = (), None, ()
+        if self.rest_bytes:
+            rest = read_all(descriptor, self.rest_bytes, self.source_bytes)
+            (size,) = struct.unpack_from("<Q", rest)
+            position = 8 + size
+            described = json.loads(rest[8:position])
+            self.env, self.arguments, self.files = described["env"], described["arguments"], []
             for path, length in described["files"]:
-                self.files.append((path, data[position : position + length]))
+                self.files.append((path, rest[position : position + length]))
                 position += length
+
+
+def read_all(descriptor, size, position):
+    data = os.pread(descriptor, size, position)
+    while len(data) < size:
+        data += os.pread(descriptor, size - len(data), position + len(data))
+    return data
 
 
 def lay_files(files):
@@ -292,7 +317,7 @@ def limit(pairs):
 
 
 def limit_program(job):
-    tasks, seconds, file_bytes, memory_kind, memory, _ = job.limits
+    tasks, seconds, file_bytes, memory_kind, memory = job.limits
     limit((
         (resource.RLIMIT_FSIZE, file_bytes), (resource.RLIMIT_NPROC, tasks), (resource.RLIMIT_CPU, seconds),
         (memory_kind, memory),
@@ -353,16 +378,16 @@ def say_confined(host, job):
 
 def send_packet(link, packet, descriptors):
     """One packet with descriptors."""
-    rights = struct.pack("%di" % len(descriptors), *descriptors)
-    link.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if descriptors else [])
+    rights = b"".join([descriptor.to_bytes(4, sys.byteorder) for descriptor in descriptors])
+    link.sendmsg((packet,), ((socket.SOL_SOCKET, socket.SCM_RIGHTS, rights),) if descriptors else ())
 
 
-def confine(host, descriptors, size):
+def confine(host, descriptors, job):
     """Everything between the fork and the first instruction of the program, in the one order that works."""
-    job, stdin, stdout, stderr, channel, status = descriptors[:6]
+    source, stdin, stdout, stderr, channel, status = descriptors[:6]
     scratch = host.scratch
     os.chdir(scratch.path)
-    job = Job(job, size)
+    job.read(source)
     has_executable = bool(job.switches & HAS_EXECUTABLE)
     if has_executable != (len(descriptors) == 7):
         raise SetupError("descriptors: the job and its descriptors do not agree")
@@ -399,6 +424,8 @@ def confine(host, descriptors, size):
         become(host, job)
     limit_program(job)
     say_confined(host, job)
+    # Freeing what is not needed any more would touch its pages.
+    host.kept = job, descriptors
     return job.source
 
 
@@ -447,34 +474,22 @@ def report_failure(error, status):
         os.write(STATUS, text)
 
 
-def report_end(poll, child, pidfd):
-    """Waits for the child; a supervisor that is gone means nobody may go on running here."""
-    poll.register(pidfd, select.POLLIN)
-    if pidfd not in [descriptor for descriptor, _ in poll.poll()]:
-        os._exit(0)
-    _, status, usage = os.wait4(child, 0)
-    poll.unregister(pidfd)
-    microseconds = [int(seconds * 1e6) for seconds in (usage.ru_utime, usage.ru_stime)]
-    return ENDED.pack(status, *microseconds, usage.ru_maxrss)
-
-
 def serve(host, link):
     """Forks one child per job. Returns only in a child, with its source, confined."""
     scratch = host.scratch
-    poll = select.poll()
-    poll.register(link, select.POLLHUP)
     os.umask(0o022)
     room = socket.CMSG_SPACE(7 * 4)
     while True:
-        packet, messages, _, _ = link.recvmsg(64, room)
+        packet, messages, _, _ = link.recvmsg(128, room)
         if not packet:
             os._exit(0)
-        descriptors = [number for _, _, rights in messages for (number,) in struct.iter_unpack("i", rights)]
-        num_bytes, number, variant, size = JOB.unpack(packet)
+        rights = messages[0][2]
+        descriptors = (SIX if len(rights) == SIX.size else SEVEN).unpack(rights)
+        job = Job(packet)
         try:
-            scratch.prepare(num_bytes, number)
+            scratch.prepare(job.scratch_bytes, job.number)
             # Made here, where it is kept for the programs after this one.
-            scratch.ruleset(bool(variant & 1), bool(variant & 2))
+            scratch.ruleset(bool(job.switches & MAY_EXECUTE), bool(job.switches & NETWORK))
             child, pidfd = host.fork()
         except (SetupError, OSError) as error:
             # What half-made state is left is not worth mending: the supervisor starts another host.
@@ -483,16 +498,15 @@ def serve(host, link):
         if child == 0:
             link.detach()
             try:
-                return confine(host, descriptors, size)
+                return confine(host, descriptors, job)
             except BaseException as error:
                 report_failure(error, descriptors[5])
                 os._exit(1)
+        send_packet(link, b"S", (pidfd, scratch.folder))
         for descriptor in descriptors:
             os.close(descriptor)
-        send_packet(link, b"S", (pidfd, scratch.folder))
-        ended = report_end(poll, child, pidfd)
         os.close(pidfd)
-        link.send(b"D" + ended)
+        link.send(b"D" + host.wait(child))
 
 
 def start():
@@ -513,6 +527,8 @@ def start():
     except (SetupError, OSError) as error:
         link.send(b"E" + str(error).encode())
         os._exit(1)
+    # Put back where a program has given it something to do.
+    atexit.unregister(logging.shutdown)
     sys.path[:] = [entry for entry in sys.path if entry]
     if host.has_namespaces:
         sys.path.append("/tmp")
@@ -533,7 +549,12 @@ def start():
 def finish(code):
     """Ends as the interpreter would, without the cost of tearing a warmed interpreter down."""
     try:
-        threading._shutdown()
+        # With one thread there is none to wait for.
+        if len(threading._active) > 1 or getattr(threading, "_threading_atexits", None):
+            threading._shutdown()
+        # The handler that is always there writes to standard error and holds nothing back.
+        if len(logging._handlerList) > 1:
+            atexit.register(logging.shutdown)
         atexit._run_exitfuncs()
     except BaseException:
         sys.excepthook(*sys.exc_info())

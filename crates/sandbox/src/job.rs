@@ -43,7 +43,6 @@ pub(crate) enum MemoryRule {
 /// What is kept of each file that an ordinary program leaves.
 const CONTENT_BYTES: u64 = 64 << 10;
 const PAGE: u64 = 4096;
-const HEADER_BYTES: usize = 72;
 /// Threads share one count with processes, so a program that may not fork still needs room for threads.
 const THREADS_WITHOUT_PROCESSES: u32 = 64;
 const DESCRIPTORS: u64 = 128;
@@ -97,24 +96,32 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// The job as the fork server's child reads it: numbers, source, what few programs have, files.
-    pub(crate) fn encode(&self, terms: Terms) -> Vec<u8> {
+    /// What only the fork server's child reads: the source, and what few programs have besides.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut job = self.source.to_vec();
+        if !self.files.is_empty() || !self.env.is_empty() || !self.arguments.is_empty() {
+            let described = Described {
+                files: self.files.iter().map(|(path, content)| (*path, content.len())).collect(),
+                env: &self.env,
+                arguments: &self.arguments,
+            };
+            let described = serde_json::to_vec(&described).expect("strings and numbers always serialise");
+            job.extend((described.len() as u64).to_le_bytes());
+            job.extend(described);
+            for (_, content) in &self.files {
+                job.extend(*content);
+            }
+        }
+        job
+    }
+
+    /// The numbers that the fork server reads of a job of this length, for a scratch folder of this number.
+    pub(crate) fn numbers(&self, terms: Terms, length: usize, folder: u64) -> Vec<u8> {
         let executes = !self.arguments.is_empty();
         let profile = match self.profile {
             // Where nobody can be asked, the filter itself cannot tell the first execution from the second.
             Profile::Single if executes && !terms.can_ask => Profile::Processes,
             profile => profile,
-        };
-        let described = Described {
-            files: self.files.iter().map(|(path, content)| (*path, content.len())).collect(),
-            env: &self.env,
-            arguments: &self.arguments,
-        };
-        let is_plain = self.files.is_empty() && self.env.is_empty() && self.arguments.is_empty();
-        let described = if is_plain {
-            Vec::new()
-        } else {
-            serde_json::to_vec(&described).expect("strings and numbers always serialise")
         };
         let switches = [
             terms.can_ask,
@@ -125,22 +132,17 @@ impl<'a> Job<'a> {
             self.executable.is_some(),
         ];
         let switches = switches.iter().rev().fold(0, |bits: u32, is_on| bits << 1 | u32::from(*is_on));
-        let mut job = Vec::with_capacity(HEADER_BYTES + self.source.len() + described.len());
-        job.extend((self.source.len() as u64).to_le_bytes());
-        job.extend((described.len() as u64).to_le_bytes());
-        job.extend((profile.index(terms.can_ask) as u32).to_le_bytes());
-        job.extend(switches.to_le_bytes());
-        job.extend(self.own_limits(terms.isolation).iter().flat_map(|number| number.to_le_bytes()));
-        job.extend(self.source);
-        job.extend(described);
-        for (_, content) in &self.files {
-            job.extend(*content);
-        }
-        job
+        let source = self.source.len() as u64;
+        let sizes = [self.scratch_bytes(), source, length as u64 - source, folder];
+        let mut numbers: Vec<u8> = sizes.iter().flat_map(|number| number.to_le_bytes()).collect();
+        numbers.extend((profile.index(terms.can_ask) as u32).to_le_bytes());
+        numbers.extend(switches.to_le_bytes());
+        numbers.extend(self.own_limits(terms.isolation).iter().flat_map(|number| number.to_le_bytes()));
+        numbers
     }
 
-    /// The limits of this job: tasks, seconds of processor time, bytes of a file, which limit on memory, its bytes, nothing.
-    fn own_limits(&self, isolation: Isolation) -> [u64; 6] {
+    /// The limits of this job: tasks, seconds of processor time, bytes of a file, which limit on memory, its bytes.
+    fn own_limits(&self, isolation: Isolation) -> [u64; 5] {
         let limits = &self.limits;
         // The fork server itself is one task of the user namespace; process 1 is another, where the program is not that itself.
         let ours = if self.arguments.is_empty() { 1 } else { 2 };
@@ -151,7 +153,7 @@ impl<'a> Job<'a> {
         };
         // The kernel's own limit of processor time counts whole seconds and per process: it is the backstop behind ours.
         let seconds = limits.cpu.as_secs() + 2;
-        [tasks, seconds, self.largest_file_bytes(), u64::from(memory), limits.memory_bytes, 0]
+        [tasks, seconds, self.largest_file_bytes(), u64::from(memory), limits.memory_bytes]
     }
 
     /// Processes and threads at one time.
@@ -185,23 +187,25 @@ mod tests {
         Program { files: BTreeMap::from([(path.to_owned(), vec![1])]), source: b"pass".to_vec(), ..Program::default() }
     }
 
-    fn number(job: &[u8], at: usize) -> u64 {
-        u64::from_le_bytes(job[at..at + 8].try_into().unwrap())
+    fn number(bytes: &[u8], at: usize) -> u64 {
+        u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())
     }
 
     #[test]
-    fn the_job_starts_with_the_lengths_of_its_parts() {
+    fn a_job_is_its_source_and_then_what_few_have() {
         let program = with_file("f");
-        let job = Job::python(&program).encode(TERMS);
-        assert_eq!(number(&job, 0), 4);
-        let described = number(&job, 8) as usize;
-        assert_eq!(&job[HEADER_BYTES..HEADER_BYTES + 4], b"pass");
-        let rest = &job[HEADER_BYTES + 4..];
-        let described: serde_json::Value = serde_json::from_slice(&rest[..described]).unwrap();
+        let job = Job::python(&program);
+        let encoded = job.encode();
+        assert_eq!(&encoded[..4], b"pass");
+        let size = number(&encoded, 4) as usize;
+        let described: serde_json::Value = serde_json::from_slice(&encoded[12..12 + size]).unwrap();
         assert_eq!(described, serde_json::json!({"files": [["f", 1]], "env": {}, "arguments": []}));
-        assert_eq!(rest.last(), Some(&1));
-        let plain = Job::python(&Program::default()).encode(TERMS);
-        assert_eq!((number(&plain, 8), plain.len()), (0, HEADER_BYTES));
+        assert_eq!(&encoded[12 + size..], [1]);
+        let numbers = job.numbers(TERMS, encoded.len(), 9);
+        assert_eq!((number(&numbers, 8), number(&numbers, 16), number(&numbers, 24)), (4, encoded.len() as u64 - 4, 9));
+        assert_eq!(numbers.len(), 80);
+        let plain = Program { source: b"pass".to_vec(), ..Program::default() };
+        assert_eq!(Job::python(&plain).encode(), b"pass");
     }
 
     #[test]
@@ -216,7 +220,7 @@ mod tests {
         let program = Program::default();
         let mut job = Job::python(&program);
         let filter_and_switches = |job: &Job<'_>, terms| {
-            let both = number(&job.encode(terms), 16);
+            let both = number(&job.numbers(terms, 0, 0), 32);
             (both as u32, (both >> 32) as u32)
         };
         assert_eq!(filter_and_switches(&job, TERMS), (Profile::Single.index(true) as u32, 0b1));

@@ -267,16 +267,22 @@ fn read_bytes(pid: u32, address: u64, length: usize) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The text at an address, up to its NUL.
+/// The name at an address, up to its NUL. One that is longer than any name may be is refused by the kernel, and is none.
 fn read_text(pid: u32, address: u64) -> Option<String> {
+    let (text, is_whole) = read_start_of_text(pid, address)?;
+    is_whole.then_some(text)
+}
+
+/// The text at an address, up to its NUL or a page or more of it; whether that was all.
+fn read_start_of_text(pid: u32, address: u64) -> Option<(String, bool)> {
     // One page at a time: what follows may not be there.
     let to_page_end = 4096 - (address % 4096) as usize;
     let mut bytes = read_bytes(pid, address, to_page_end)?;
     if !bytes.contains(&0) {
         bytes.extend(read_bytes(pid, address + to_page_end as u64, 4096).unwrap_or_default());
     }
-    let end = bytes.iter().position(|byte| *byte == 0)?;
-    Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
+    let end = bytes.iter().position(|byte| *byte == 0);
+    Some((String::from_utf8_lossy(&bytes[..end.unwrap_or(bytes.len())]).into_owned(), end.is_some()))
 }
 
 /// The texts of a list of addresses that ends with zero.
@@ -284,7 +290,10 @@ fn read_texts(pid: u32, address: u64) -> Vec<String> {
     let bytes = read_bytes(pid, address, MAX_ARGUMENTS * 8).unwrap_or_default();
     let (addresses, _) = bytes.as_chunks::<8>();
     let texts = addresses.iter().map(|bytes| u64::from_ne_bytes(*bytes)).take_while(|address| *address != 0);
-    texts.filter_map(|address| read_text(pid, address)).map(|text| text.chars().take(MAX_TEXT).collect()).collect()
+    texts
+        .filter_map(|address| read_start_of_text(pid, address))
+        .map(|(text, _)| text.chars().take(MAX_TEXT).collect())
+        .collect()
 }
 
 /// A path without `.` and `..`, by its letters alone.

@@ -160,7 +160,7 @@ impl Worker {
     }
 
     fn start(&self, job: &Job<'_>, streams: &Streams, folder: Option<&Folder>) -> Result<Running, Failure> {
-        let encoded = job.encode(self.terms);
+        let encoded = job.encode();
         let text = sealed(&encoded)?;
         let (status, status_theirs) = status_pair()?;
         let [stdout, stderr, channel] = &streams.outputs;
@@ -173,7 +173,7 @@ impl Worker {
             status_theirs.as_fd(),
         ];
         descriptors.extend(job.executable.as_ref().map(|executable| executable.as_fd()));
-        send(&self.host.link, &numbers(job, folder, encoded.len()), &descriptors)?;
+        send(&self.host.link, &job.numbers(self.terms, encoded.len(), folder.map_or(0, Folder::number)), &descriptors)?;
         drop(status_theirs);
         self.await_host(SETUP_DEADLINE, "no answer to a job")?;
         let (packet, descriptors) = receive(&self.host.link)?;
@@ -559,17 +559,6 @@ fn status_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
 }
 
-/// The numbers that the fork server itself reads: the scratch folder's size, its name, the variant of its rules, and the job's
-/// length.
-fn numbers(job: &Job<'_>, folder: Option<&Folder>, length: usize) -> Vec<u8> {
-    let may_execute = u64::from(job.profile != Profile::Single || !job.arguments.is_empty());
-    let network = u64::from(job.network != Network::None) << 1;
-    [job.scratch_bytes(), folder.map_or(0, Folder::number), may_execute | network, length as u64]
-        .iter()
-        .flat_map(|number| number.to_le_bytes())
-        .collect()
-}
-
 /// What ended a wait.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "any of them may be true at once")]
@@ -620,16 +609,18 @@ fn timespec(time: Duration) -> Timespec {
 
 fn read_end(host: &Host) -> Result<Ended, Failure> {
     let (packet, _) = receive(&host.link)?;
-    let numbers = packet.strip_prefix(b"D").and_then(|bytes| <[u8; 28]>::try_from(bytes).ok());
+    // The wait status, then user time, system time and largest resident set, as the kernel writes them.
+    let numbers = packet.strip_prefix(b"D").and_then(|bytes| <[u8; 44]>::try_from(bytes).ok());
     let Some(numbers) = numbers else {
         return Err(Failure::HostLost("it ended while a program was running".to_owned()));
     };
-    let microseconds = |at: usize| {
+    let number = |at: usize| {
         let bytes = numbers[at..at + 8].try_into().expect("eight bytes of a longer array");
-        u64::from_le_bytes(bytes)
+        u64::from_ne_bytes(bytes)
     };
-    let status = i32::from_le_bytes(numbers[..4].try_into().expect("four bytes of a longer array"));
-    Ok(Ended { status, cpu: Duration::from_micros(microseconds(4) + microseconds(12)), max_rss_kib: microseconds(20) })
+    let time = |at: usize| Duration::from_secs(number(at)) + Duration::from_micros(number(at + 8));
+    let status = i32::from_ne_bytes(numbers[..4].try_into().expect("four bytes of a longer array"));
+    Ok(Ended { status, cpu: time(4) + time(20), max_rss_kib: number(36) })
 }
 
 /// The kernel's wait status, read with the limits in mind.

@@ -1,5 +1,0 @@
-use codeward_sandbox::*;
-fn main(){ let s=Sandbox::start(1).unwrap(); let src=include_str!("bench_sandbox/programs/sort.py").as_bytes().to_vec();
- let mut m:std::collections::BTreeMap<(usize,String),Vec<(f64,f64)>>=Default::default();
- for i in 0..400 { let p=Program{source:src.clone(),stdin:include_bytes!("bench_sandbox/programs/sort.in").to_vec(),..Program::default()}; let o=s.run(&p).unwrap(); if i<50 {continue;} let t=String::from_utf8_lossy(&o.stderr).to_string(); let mut last=(0.0,0.0); let mut first=true; for (k,l) in t.lines().enumerate() { let v:Vec<&str>=l.split(' ').collect(); if v.len()!=3 {continue;} let (Ok(a),Ok(b))=(v[1].parse::<f64>(),v[2].parse::<f64>()) else {continue}; if !first { m.entry((k,v[0].into())).or_default().push((a-last.0,b-last.1)); } first=false; last=(a,b);} }
- for ((k,n),mut v) in m { v.sort_by(|a,b|a.0.total_cmp(&b.0)); let q=v[v.len()/4]; let f=v.iter().map(|x|x.1).sum::<f64>()/v.len() as f64; println!("{k:2} {n:10} {:8.0} us  {:6.0} faults",q.0/1000.0,f); }}
