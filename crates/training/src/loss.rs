@@ -138,6 +138,8 @@ mod tests {
                 low < *corner && *corner < high
             });
             prop_assume!(!corner_between);
+            let divergence = |new: f32| token_loss(&settings, advantage, new, old, Some(reference)).divergence;
+            prop_assume!((divergence(new - step) < MAX_DIVERGENCE) == (divergence(new + step) < MAX_DIVERGENCE));
             prop_assert!((slope - gradient).abs() < 2e-2 * (1.0 + gradient.abs()), "{slope} {gradient}");
         }
     }
