@@ -143,20 +143,28 @@ fn exec_gives_the_documented_shape() {
     let keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
     let documented = [
         "outcome",
+        "reason",
         "exit_code",
         "signal",
+        "compiler",
         "stdout",
         "stderr",
         "truncated",
+        "files",
         "wall_ms",
         "cpu_ms",
         "max_rss_kib",
         "isolation",
+        "observed",
         "tamper",
     ];
     assert_eq!(keys, documented);
     assert_eq!((value["outcome"].as_str(), value["exit_code"].as_i64()), (Some("exited"), Some(3)));
-    assert_eq!((value["stdout"].as_str(), value["isolation"].as_str()), (Some("hi\n"), Some("full")));
+    assert_eq!(
+        (value["stdout"].as_str(), value["reason"].as_str()),
+        (Some("hi\n"), Some("it ended with exit status 3"))
+    );
+    assert!(["full", "full+cgroup"].map(Value::from).contains(&value["isolation"]), "{value}");
     let output = codeward_with_input(&["exec", "-", "--json", "--cpu-ms", "200"], b"while True: pass\n");
     let value: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(value["outcome"], "cpu_limit");
