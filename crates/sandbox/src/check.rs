@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Layer, SandboxError};
 use crate::host::{Host, INNER_ID};
+use crate::job;
 use crate::outcome::{End, Isolation, Outcome};
 use crate::program::Program;
 
@@ -26,7 +27,7 @@ pub struct LayerSeen {
 
 impl LayerSeen {
     pub(crate) fn new(layer: Layer, in_force: bool, probed: impl Into<String>) -> Self {
-        Self { layer, in_force, probed: probed.into(), hint: (!in_force).then(|| layer.hint().to_owned()) }
+        Self { layer, in_force, probed: probed.into(), hint: (!in_force).then(|| layer.hint()) }
     }
 }
 
@@ -153,7 +154,7 @@ fn judge_report(report: &Report, isolation: Isolation, namespace: impl Fn(Layer,
     let expected_user = if has_namespaces { INNER_ID } else { report.user[0] };
     let is_somebody = report.user == [expected_user; 4] && report.user[0] != 0;
     let limits = &canary(Path::new(""), isolation).limits;
-    let expected_limits = [limits.memory_bytes as i64, limits.file_bytes as i64, 0];
+    let expected_limits = [limits.memory_bytes as i64, limits.file_bytes as i64, job::NO_CORE as i64];
     vec![
         namespace(Layer::UserNamespace, "user"),
         LayerSeen::new(

@@ -9,10 +9,11 @@ use crate::error::SandboxError;
 use crate::javac::{self, Servers};
 use crate::job::{Job, MemoryRule};
 use crate::language::Language;
-use crate::outcome::{End, Outcome};
+use crate::outcome::{End, FileSeen, Outcome};
 use crate::program::{Limits, Network, Program};
 use crate::seccomp::Profile;
 use crate::streams::sealed_executable;
+use crate::temporary::Temporary;
 use crate::toolchain::{self, Compilation, Toolchain, Toolchains};
 use crate::worker::Worker;
 
@@ -47,7 +48,7 @@ pub(crate) struct Hands<'a> {
 pub(crate) struct Builder {
     toolchains: Toolchains,
     /// The folder behind `SHARED_FOLDER`; nothing where hosts cannot show one.
-    shared: Option<tempfile::TempDir>,
+    shared: Option<Temporary>,
     has_headers: Mutex<bool>,
     kept: Mutex<Kept>,
     java: Servers,
@@ -61,7 +62,7 @@ struct Kept {
 }
 
 impl Builder {
-    pub(crate) fn new(toolchains: Toolchains, shared: Option<tempfile::TempDir>) -> Self {
+    pub(crate) fn new(toolchains: Toolchains, shared: Option<Temporary>) -> Self {
         Self { toolchains, shared, has_headers: Mutex::new(false), kept: Mutex::default(), java: Servers::default() }
     }
 
@@ -201,6 +202,14 @@ impl Build {
     }
 }
 
+impl Build {
+    /// Whether this file was laid out for the runtime and is as it was.
+    pub(crate) fn laid_out(&self, path: &str, file: &FileSeen) -> bool {
+        let Self::Files { files, .. } = self else { return false };
+        files.get(path).is_some_and(|content| file.size == content.len() as u64 && content.starts_with(&file.content))
+    }
+}
+
 fn key(compilation: &Compilation, source: &[u8]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     let env = compilation.env.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
@@ -222,6 +231,7 @@ fn job<'a>(toolchain: &'a Toolchain, compilation: &'a Compilation, source: &'a [
         profile: Profile::Compiler,
         network: Network::None,
         queries: false,
+        makes_sockets: false,
         limits: toolchain::compiler_limits(),
         memory: compilation.memory,
         content_bytes: MAX_RESULT_BYTES,
@@ -284,6 +294,7 @@ pub(crate) fn run_job<'a>(
             job.arguments = toolchain::runtime_call(program.language, runtime, entry, &program.limits);
             job.env.extend(toolchain.env().map(|(name, value): (&'a str, &'a str)| (name, value)));
             job.memory = MemoryRule::Data;
+            job.makes_sockets = program.language == Language::Java;
             job.limits = with_room_for_runtime(&program.limits);
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::container;
 use crate::language::Language;
 use crate::outcome::Isolation;
 
@@ -95,8 +96,13 @@ impl Layer {
         }
     }
 
-    /// What a person can do when this layer is missing.
-    pub fn hint(self) -> &'static str {
+    /// What a person can do when this layer is missing on this host, or in this container.
+    pub fn hint(self) -> String {
+        container::flags(self)
+            .map_or_else(|| self.remedy().to_owned(), |flags| format!("{flags}; else {}", self.remedy()))
+    }
+
+    fn remedy(self) -> &'static str {
         match self {
             Layer::UserNamespace
             | Layer::PidNamespace
@@ -104,8 +110,7 @@ impl Layer {
             | Layer::IpcNamespace
             | Layer::HostName => {
                 "allow unprivileged user namespaces: set user.max_user_namespaces above 0 and, where they exist, \
-                 kernel.unprivileged_userns_clone=1 and kernel.apparmor_restrict_unprivileged_userns=0; in a container, \
-                 use a seccomp profile that permits clone and unshare"
+                 kernel.unprivileged_userns_clone=1 and kernel.apparmor_restrict_unprivileged_userns=0"
             }
             Layer::Privileges => {
                 "run as an ordinary user, or as root with the right to map user 65534 (CAP_SETUID and CAP_SETGID)"
@@ -191,7 +196,7 @@ pub enum SandboxError {
 
 impl SandboxError {
     pub(crate) fn unavailable(layer: Layer, reason: impl Into<String>) -> Self {
-        Self::Unavailable { layer, reason: reason.into(), hint: layer.hint().to_owned() }
+        Self::Unavailable { layer, reason: reason.into(), hint: layer.hint() }
     }
 
     pub(crate) fn engine(doing: &str, error: impl std::fmt::Display) -> Self {

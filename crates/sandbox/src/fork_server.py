@@ -13,7 +13,9 @@ Messages on descriptor 3 (one packet each):
        E + text (set-up failed, nothing was run)
 """
 
+import _sitebuiltins
 import atexit
+import builtins
 import ctypes
 import errno
 import functools
@@ -509,6 +511,12 @@ def serve(host, link):
         link.send(b"D" + host.wait(child))
 
 
+def add_exits():
+    """What the site module gives every program, and programs use: it is not loaded here, as it looks for packages."""
+    for name in ("exit", "quit"):
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
+
+
 def start():
     """Warms up, says what was found, and serves. Returns only in a confined child."""
     global server_numbers
@@ -527,6 +535,7 @@ def start():
     except (SetupError, OSError) as error:
         link.send(b"E" + str(error).encode())
         os._exit(1)
+    add_exits()
     # Put back where a program has given it something to do.
     atexit.unregister(logging.shutdown)
     sys.path[:] = [entry for entry in sys.path if entry]

@@ -186,6 +186,10 @@ fn describe(step: &Step) -> String {
 }
 
 fn refused(error: &io::Error) -> SandboxError {
+    if error.raw_os_error() == Some(libc::ENOSPC) {
+        let reason = "creating the namespaces: user.max_user_namespaces, or the limit of another kind, is reached";
+        return SandboxError::unavailable(Layer::UserNamespace, reason);
+    }
     SandboxError::unavailable(Layer::UserNamespace, format!("creating the namespaces: {error}"))
 }
 

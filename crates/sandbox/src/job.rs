@@ -25,6 +25,8 @@ pub(crate) struct Job<'a> {
     pub(crate) profile: Profile,
     pub(crate) network: Network,
     pub(crate) queries: bool,
+    /// Its runtime makes sockets for itself: only reaching somebody with one tells about the program.
+    pub(crate) makes_sockets: bool,
     pub(crate) limits: Limits,
     pub(crate) memory: MemoryRule,
     /// The largest file of the scratch folder whose content is handed back whole.
@@ -50,6 +52,9 @@ const DESCRIPTORS: u64 = 128;
 const QUEUED_SIGNALS: u64 = 256;
 /// Without a user namespace all hosts of one user draw on one count of processes.
 const SHARED_TASKS: u64 = 4096;
+/// Too small for any core file, and the one value at which the kernel does not pipe one to the host's crash handler either: at 0
+/// it would.
+pub(crate) const NO_CORE: u64 = 1;
 
 /// What few programs have; left out for the others.
 #[derive(Serialize)]
@@ -61,7 +66,7 @@ struct Described<'a> {
 
 /// Limits that are the same for every program of every host, by the kernel's numbers for them.
 pub(crate) const COMMON_LIMITS: [(u32, u64); 5] = [
-    (libc::RLIMIT_CORE, 0),
+    (libc::RLIMIT_CORE, NO_CORE),
     (libc::RLIMIT_MEMLOCK, 0),
     (libc::RLIMIT_MSGQUEUE, 0),
     (libc::RLIMIT_SIGPENDING, QUEUED_SIGNALS),
@@ -90,6 +95,7 @@ impl<'a> Job<'a> {
             profile,
             network: program.network,
             queries: program.queries,
+            makes_sockets: false,
             limits: program.limits.clone(),
             memory: MemoryRule::AddressSpace,
             content_bytes: CONTENT_BYTES,

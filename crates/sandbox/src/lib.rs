@@ -70,7 +70,8 @@
 //!
 //! - Files: read-only system folders, interpreters and compilers, a few devices, a made-up account file; one writable folder,
 //!   fresh for each program, of limited size. Nothing else of the host is there to be named. Landlock says the same once more.
-//! - Network: sockets cannot be made without leave, and the network namespace behind that leads nowhere.
+//! - Network: nobody can be reached without leave, and the network namespace behind that leads nowhere. Java may make sockets,
+//!   as its libraries do so by themselves; it cannot connect or bind them.
 //! - Other processes: none can be seen, signalled or traced. Everything a program starts dies with its first process.
 //! - Programs before and after: nothing is shared but the warm interpreter, which never reads a program.
 //! - Compilers: they read hostile text, so they run under the same protections; what they could include is what programs see.
@@ -98,6 +99,7 @@ mod cancel;
 mod cgroup;
 mod check;
 mod compile;
+mod container;
 mod error;
 pub mod fusion;
 mod host;
@@ -116,6 +118,7 @@ mod queue;
 mod scratch;
 mod seccomp;
 mod streams;
+mod temporary;
 mod toolchain;
 mod usage;
 mod view;

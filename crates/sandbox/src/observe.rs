@@ -29,6 +29,8 @@ pub(crate) struct Policy {
     /// Becomes another program, this many times at most: the one it is to be.
     pub(crate) executions: u32,
     pub(crate) network: Network,
+    /// Makes internet sockets without anybody being told; whether it reaches somebody with them is `network`'s to say.
+    pub(crate) may_make_sockets: bool,
     /// Folders that it may open files in without anybody being told.
     pub(crate) own_folders: Vec<PathBuf>,
     /// Its working folder when it starts.
@@ -209,6 +211,10 @@ impl Observer {
             Network::None => false,
             Network::Loopback => matches!(family.as_str(), "unix" | "inet" | "inet6"),
         };
+        let is_own = call == "socket" && matches!(family.as_str(), "inet" | "inet6");
+        if is_own && !allowed && self.policy.may_make_sockets {
+            return Answer::GoOn;
+        }
         // Runtimes ask a local service for the user's name by a local socket.
         if !allowed && family != "unix" {
             self.suspect(TamperKind::Network, format!("called {call} for {family}"));
@@ -312,11 +318,12 @@ fn normal(path: &Path) -> PathBuf {
 }
 
 /// What runtimes and the C library look at by themselves; being there or not, it tells nothing about a program.
-const HARMLESS: [&str; 12] = [
+const HARMLESS: [&str; 13] = [
     "/dev",
     "/etc",
     "/proc/cpuinfo",
     "/proc/meminfo",
+    "/proc/net/if_inet6",
     "/proc/self",
     "/proc/stat",
     "/proc/sys",
@@ -338,6 +345,7 @@ const SECRET: [&str; 8] = [
 ];
 
 fn is_outside(path: &Path, own_folders: &[PathBuf]) -> bool {
+    let path = &as_of_process(path);
     if SECRET.iter().any(|secret| path.starts_with(secret)) {
         return true;
     }
@@ -345,6 +353,17 @@ fn is_outside(path: &Path, own_folders: &[PathBuf]) -> bool {
         && !own_folders.iter().any(|folder| path.starts_with(folder))
         && !HARMLESS.iter().any(|harmless| path.starts_with(harmless))
         && !path.parent().is_some_and(|folder| folder == Path::new("/proc") && !is_number(path))
+}
+
+/// What `/proc` says of one thread is what it says of the process.
+fn as_of_process(path: &Path) -> PathBuf {
+    let mut names = path.iter().skip(1).map(|name| name.to_str().unwrap_or_default());
+    let rest = match (names.next(), names.next(), names.next()) {
+        (Some("proc"), Some("thread-self"), _) => 3,
+        (Some("proc"), Some("self"), Some("task")) => 5,
+        _ => return path.to_owned(),
+    };
+    Path::new("/proc/self").join(path.iter().skip(rest).collect::<PathBuf>())
 }
 
 fn is_number(path: &Path) -> bool {
@@ -433,12 +452,30 @@ mod tests {
     #[test]
     fn what_is_outside_is_what_a_program_was_not_given() {
         let own = [PathBuf::from("/tmp"), PathBuf::from("/usr")];
-        for path in
-            ["/root/.ssh/id", "/home/a", "/proc/1/environ", "/proc/self/mem", "/etc/shadow", "/tmpx", "/var/lib"]
-        {
+        for path in [
+            "/root/.ssh/id",
+            "/home/a",
+            "/proc/1/environ",
+            "/proc/self/mem",
+            "/proc/self/task/7/environ",
+            "/proc/thread-self/mem",
+            "/etc/shadow",
+            "/tmpx",
+            "/var/lib",
+        ] {
             assert!(is_outside(Path::new(path), &own), "{path}");
         }
-        for path in ["/", "/tmp/a", "/usr/lib/x", "/etc/localtime", "/proc/self/maps", "/proc/cpuinfo", "/dev/null"] {
+        for path in [
+            "/",
+            "/tmp/a",
+            "/usr/lib/x",
+            "/etc/localtime",
+            "/proc/self/maps",
+            "/proc/self/task/7/comm",
+            "/proc/self/task",
+            "/proc/cpuinfo",
+            "/dev/null",
+        ] {
             assert!(!is_outside(Path::new(path), &own), "{path}");
         }
     }

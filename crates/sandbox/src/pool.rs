@@ -22,6 +22,7 @@ use crate::program::{Network, Program};
 use crate::python::{self, Interpreter};
 use crate::scratch;
 use crate::seccomp;
+use crate::temporary::Temporary;
 use crate::toolchain::{SHARED_FOLDER, Toolchain, Toolchains};
 use crate::view::{FileRules, View};
 use crate::worker::{self, About, Failure, Worker};
@@ -390,7 +391,11 @@ impl Sandbox {
         let build = self.builder.build(program, &mut hands)?;
         let toolchain = self.builder.toolchain(program.language)?;
         match compile::run_job(program, toolchain, &build) {
-            Ok(job) => self.run_job(slot, &job, patience),
+            Ok(job) => {
+                let mut outcome = self.run_job(slot, &job, patience)?;
+                outcome.files.retain(|path, file| !build.laid_out(path, file));
+                Ok(outcome)
+            }
             Err(message) => Ok(self.rejected(message)),
         }
     }
@@ -500,14 +505,8 @@ impl Drop for Taken<'_> {
 const IMPATIENT_LOOK: Duration = Duration::from_millis(20);
 
 /// A folder that every host shows to its programs, and that only we write to.
-fn shared_folder() -> Result<tempfile::TempDir, SandboxError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let permissions = std::fs::Permissions::from_mode(0o755);
-    tempfile::Builder::new()
-        .prefix("codeward-shared-")
-        .permissions(permissions)
-        .tempdir()
-        .map_err(|error| SandboxError::engine("making a folder for compiled headers", error))
+fn shared_folder() -> Result<Temporary, SandboxError> {
+    Temporary::make(0o755).map_err(|error| SandboxError::engine("making a folder for compiled headers", error))
 }
 
 impl Blueprint {

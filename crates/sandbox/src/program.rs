@@ -104,11 +104,8 @@ impl Program {
         {
             return bad(format!("environment variable {name:?} cannot be set"));
         }
-        if self.limits.wall.is_zero() || self.limits.cpu.is_zero() {
-            return bad("a time limit of zero".to_owned());
-        }
-        if self.limits.memory_bytes < MIN_MEMORY_BYTES {
-            return bad(format!("a memory limit below {MIN_MEMORY_BYTES} bytes, which the interpreter itself needs"));
+        if let Some(reason) = self.limits.problem() {
+            return bad(reason);
         }
         if self.queries && self.language != Language::Python {
             return bad("queries can be reported for Python only".to_owned());
@@ -116,6 +113,30 @@ impl Program {
         Ok(())
     }
 }
+
+impl Limits {
+    /// What nobody means, and what would not fit into the numbers the kernel counts with.
+    fn problem(&self) -> Option<String> {
+        if self.wall.is_zero() || self.cpu.is_zero() {
+            return Some("a time limit of zero".to_owned());
+        }
+        if self.wall.max(self.cpu) > MAX_TIME {
+            return Some(format!("a time limit above {} s", MAX_TIME.as_secs()));
+        }
+        if self.memory_bytes < MIN_MEMORY_BYTES {
+            return Some(format!("a memory limit below {MIN_MEMORY_BYTES} bytes, which the interpreter itself needs"));
+        }
+        let sizes = [("memory", self.memory_bytes), ("output", self.output_bytes), ("file", self.file_bytes)];
+        if let Some((name, _)) = sizes.iter().find(|(_, bytes)| *bytes > MAX_BYTES) {
+            return Some(format!("a limit on {name} bytes above {MAX_BYTES}"));
+        }
+        (self.max_processes > MAX_TASKS).then(|| format!("a limit on processes above {MAX_TASKS}"))
+    }
+}
+
+const MAX_TIME: Duration = Duration::from_hours(24);
+const MAX_BYTES: u64 = 1 << 40;
+const MAX_TASKS: u32 = 1 << 16;
 
 /// The interpreter with its usual modules maps about 60 MiB.
 const MIN_MEMORY_BYTES: u64 = 96 << 20;
@@ -152,6 +173,25 @@ mod tests {
         let mut program = with_file("a");
         program.files.insert("a/b".to_owned(), vec![]);
         assert!(program.check().is_err());
+    }
+
+    #[test]
+    fn limits_that_nobody_means_are_refused() {
+        let limits = Limits::default();
+        assert_eq!(limits.problem(), None);
+        let cases = [
+            (Limits { wall: Duration::ZERO, ..limits.clone() }, "zero"),
+            (Limits { cpu: Duration::MAX, ..limits.clone() }, "above 86400 s"),
+            (Limits { memory_bytes: 1 << 20, ..limits.clone() }, "memory limit below"),
+            (Limits { memory_bytes: u64::MAX, ..limits.clone() }, "memory bytes above"),
+            (Limits { output_bytes: u64::MAX, ..limits.clone() }, "output bytes above"),
+            (Limits { file_bytes: u64::MAX, ..limits.clone() }, "file bytes above"),
+            (Limits { max_processes: u32::MAX, ..limits }, "processes above"),
+        ];
+        for (limits, expected) in cases {
+            let reason = Program { limits, ..Program::default() }.check().unwrap_err().to_string();
+            assert!(reason.contains(expected), "{reason}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 
 use crate::outcome::{FileKind, FileSeen};
 use crate::streams::{read_start, unless_short};
+use crate::temporary::Temporary;
 
 const MAX_ENTRIES: usize = 256;
 const MAX_DEPTH: usize = 32;
@@ -119,7 +120,7 @@ fn open(folder: &OwnedFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
 /// Where scratch folders are made for hosts that cannot mount their own. Removed with everything in it.
 #[derive(Debug)]
 pub(crate) struct Base {
-    folder: tempfile::TempDir,
+    folder: Temporary,
     owner: Option<u32>,
     num_made: AtomicU64,
 }
@@ -135,8 +136,7 @@ impl Base {
     /// Makes the base below the host's folder for temporary files, for programs of another user where `owner` is given.
     pub(crate) fn make(owner: Option<u32>) -> io::Result<Self> {
         // Others may pass through, and find nothing by searching.
-        let permissions = std::fs::Permissions::from_mode(0o711);
-        let folder = tempfile::Builder::new().prefix("codeward-").permissions(permissions).tempdir()?;
+        let folder = Temporary::make(0o711)?;
         Ok(Self { folder, owner, num_made: AtomicU64::new(0) })
     }
 

@@ -33,6 +33,28 @@ pub(crate) fn of_tree(root: i32) -> Usage {
     total
 }
 
+/// What a tree holds in memory, each page that several processes share counted once in all. Slow: the kernel walks every page.
+/// Where it does not say so of a process, nothing is known.
+pub(crate) fn shared_once(root: i32) -> Option<u64> {
+    let mut total = 0;
+    let mut waiting = vec![root];
+    while let Some(pid) = waiting.pop() {
+        match std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
+            Ok(text) => total += proportional_bytes(&text)?,
+            // It has just ended.
+            Err(_) if read_stat(pid).is_none_or(|(_, pages)| pages == 0) => {}
+            Err(_) => return None,
+        }
+        waiting.extend(children(pid));
+    }
+    Some(total)
+}
+
+fn proportional_bytes(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
+}
+
 /// Own and waited-for processor time in ticks, and resident pages.
 fn read_stat(pid: i32) -> Option<(u64, u64)> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -71,5 +93,7 @@ mod tests {
     fn we_use_something_ourselves() {
         let usage = of_tree(std::process::id() as i32);
         assert!(usage.resident_bytes > 1 << 20);
+        let proportional = shared_once(std::process::id() as i32).unwrap();
+        assert!(proportional > 1 << 20 && proportional <= usage.resident_bytes + (1 << 20));
     }
 }

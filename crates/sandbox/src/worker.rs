@@ -217,6 +217,7 @@ impl Worker {
                     processes: job.profile != Profile::Single,
                     executions: u32::from(!job.arguments.is_empty()),
                     network: job.network,
+                    may_make_sockets: job.makes_sockets,
                     own_folders,
                     scratch,
                 },
@@ -358,7 +359,9 @@ impl Worker {
         let group = self.group.as_ref().zip(mark).map(|(group, mark)| group.usage_since(mark)).unwrap_or_default();
         Ok(if tree.cpu.max(group.cpu) >= limits.cpu {
             Some(End::CpuLimit)
-        } else if tree.resident_bytes > limits.memory_bytes {
+        } else if tree.resident_bytes > limits.memory_bytes
+            && process.and_then(usage::shared_once).is_none_or(|bytes| bytes > limits.memory_bytes)
+        {
             Some(End::MemoryLimit)
         } else {
             None

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use codeward_sandbox::{
-    Isolation, Language, Layer, Limits, Network, Program, Sandbox, SandboxError, Settings, probe, probe_with,
+    End, Isolation, Language, Layer, Limits, Network, Program, Sandbox, SandboxError, Settings, probe, probe_with,
 };
 
 fn program(source: &str) -> Program {
@@ -165,4 +165,17 @@ fn statements_are_reported_however_the_connection_is_made() {
         let name = if connect.contains("Own") { "Own" } else { "Connection" };
         assert_eq!(String::from_utf8_lossy(&outcome.stdout), format!("42 {name}\n"), "{connect}: {text}");
     }
+}
+
+#[test]
+fn a_program_may_leave_as_in_a_terminal() {
+    let sandbox = Sandbox::start(1).unwrap();
+    let run = |source: &str| {
+        let program = Program { source: source.as_bytes().to_vec(), ..Program::default() };
+        let outcome = sandbox.run(&program).unwrap();
+        (outcome.end, String::from_utf8(outcome.stdout).unwrap(), String::from_utf8(outcome.stderr).unwrap())
+    };
+    assert_eq!(run("print(1)\nexit()\nprint(2)"), (End::Exited { code: 0 }, "1\n".to_owned(), String::new()));
+    assert_eq!(run("quit(3)"), (End::Exited { code: 3 }, String::new(), String::new()));
+    assert_eq!(run("exit('why')"), (End::Exited { code: 1 }, String::new(), "why\n".to_owned()));
 }

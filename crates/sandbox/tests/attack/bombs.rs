@@ -379,5 +379,5 @@ ctypes.string_at(0)
 ";
     let outcome = attack(&program(source));
     assert_eq!((outcome.end, outcome.files.len()), (End::Signalled { signal: libc::SIGSEGV }, 0));
-    assert_eq!(outcome.stdout, b"(0, 0)\nrefused\n");
+    assert_eq!(outcome.stdout, b"(1, 1)\nrefused\n");
 }

@@ -190,7 +190,7 @@ print(resource.getrlimit(resource.RLIMIT_CORE), resource.prlimit(0, resource.RLI
 "
     );
     let Some(text) = report(&source) else { return };
-    assert_eq!(text, "(0, 0) (0, 0)");
+    assert_eq!(text, "(1, 1) (1, 1)");
 }
 
 #[test]

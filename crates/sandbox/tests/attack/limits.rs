@@ -234,3 +234,23 @@ fn parser_bombs_end_in_the_program() {
         assert!(is_own_end, "{end:?} of {:?}", &source[..10]);
     }
 }
+
+#[test]
+fn memory_that_processes_share_is_counted_once() {
+    let source = "
+import os, time
+held = bytearray(b'x') * (120 << 20)
+children = []
+for _ in range(8):
+    child = os.fork()
+    if child == 0:
+        time.sleep(0.6)
+        os._exit(0)
+    children.append(child)
+for child in children:
+    os.waitpid(child, 0)
+print(len(held) >> 20)
+";
+    let outcome = attack(&Program { processes: true, ..program(source) });
+    assert_eq!((&outcome.end, outcome.stdout.as_slice()), (&End::Exited { code: 0 }, &b"120\n"[..]));
+}

@@ -124,13 +124,13 @@ fn an_innocent_program_of_any_runtime_leaves_no_sign() {
 }
 
 #[test]
-fn a_library_of_java_looks_for_a_network_and_no_further() {
+fn a_library_of_java_may_look_for_a_network() {
     let source = "import java.nio.file.*;\nclass Main { public static void main(String[] x) throws Exception { Files.writeString(Path.of(\"a\"), \"text\"); } }";
     let Some(outcome) = attack_in(&program_in(Language::Java, source)) else { return };
     assert_eq!((text(&outcome).as_str(), outcome.files["a"].content.as_slice()), ("", &b"text"[..]));
-    let details = ["called socket for inet", "called socket for inet6"];
-    assert!(signs(&outcome).iter().all(|(kind, detail)| *kind == TamperKind::Network && details.contains(detail)));
-    assert!(outcome.observed.sockets.iter().all(|one| one.call == "socket" || one.family == "unix"));
+    assert_eq!(signs(&outcome), []);
+    assert!(outcome.observed.sockets.iter().all(|one| one.family == "unix"), "{:?}", outcome.observed.sockets);
+    assert_eq!(outcome.files.keys().collect::<Vec<_>>(), ["a"]);
 }
 
 #[test]
