@@ -36,6 +36,15 @@ tiny-base:
 advisories:
     cargo deny check advisories
 
+# 200,000 programs, one in twenty an attack: no verdict lost or wrong, memory flat, nothing left behind. About 8 minutes.
+soak *options:
+    cargo run --release -p codeward-sandbox --example soak -- {{options}}
+
+# The sandbox's attacks on a host that this one is not: as an ordinary user with a delegated control group. CONTRIBUTING has the others.
+test-in-vm:
+    cargo test -p codeward-sandbox --test attack --no-run
+    scripts/test-in-vm --user --cgroup -- "$(ls -t target/debug/deps/attack-* | grep -v '\.d$' | head -n 1)"
+
 # Programs per second of the sandbox beside other ways to run them; EvalPlus and verl only after `scripts/bench-env`.
 bench-sandbox *options:
     cargo run --release -p codeward-sandbox --example bench_sandbox -- {{options}}
