@@ -434,7 +434,7 @@ mod tests {
     #[test]
     fn a_misspelt_form_is_refused() {
         for written in [
-            json!({"$tupel": [1]}),
+            json!({"$tuples": [1]}),
             json!({"$tuple": [1], "a": 2}),
             json!({"a": 2, "$tuple": [1]}),
             json!({"$bytes": "0"}),
