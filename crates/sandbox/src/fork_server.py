@@ -1,16 +1,19 @@
 """The warmed interpreter inside one sandbox host: it forks one child per program and never reads a program itself.
 
 With namespaces it is process 1 of the host's pid namespace, with CAP_SYS_ADMIN over the host's own user namespace and nothing
-else. For each job it sees to an empty scratch folder, forks into a new pid namespace, hands the supervisor a pidfd and the
-scratch folder's descriptor, and reports how the child ended. Only the child reads the job, after the fork; it confines itself,
-says so on the status socket together with the descriptor on which the kernel will ask about its system calls, closes both, and
-only then compiles and runs the program, or becomes it.
+else. For each job it sees to an empty scratch folder, forks into a new pid namespace, and reports how the child ended. Only the
+child reads the job, after the fork; it confines itself, says so on the status socket together with a pidfd of its own, the
+scratch folder and the descriptor on which the kernel will ask about its system calls, closes them all, and only then compiles
+and runs the program, or becomes it.
 
 Messages on descriptor 3 (one packet each):
   in   first the configuration (JSON), then jobs: numbers, with the descriptors job, stdin, stdout, stderr, channel,
        status and, for a compiled program, what to execute
-  out  R + JSON (ready; with the loopback listener, where there is one), S with pidfd and scratch (started), D + how it ended,
-       E + text (set-up failed, nothing was run)
+  out  R + JSON (ready; with the loopback listener, where there is one), D + how it ended, E + text (set-up failed, nothing
+       was run)
+
+A child's words on its status socket: w with its pidfd (waits for g, when it is to be put into a control group), k with its
+pidfd, the scratch folder and the kernel's questions (confined), E + text (set-up failed), W + how the program it became ended.
 """
 
 import _sitebuiltins
@@ -33,7 +36,8 @@ import types
 
 SOCKET = 3
 STATUS = 4
-EXECUTABLE = 5
+FOLDER = 5
+EXECUTABLE = 6
 # Sizes of the scratch folder, of the source and of the rest, the folder's number, filter, switches, and the limits that differ.
 JOB = struct.Struct("<4Q2I5Q")
 CAN_ASK, MAY_EXECUTE, NETWORK, QUERIES, WAIT, HAS_EXECUTABLE = (1 << bit for bit in range(6))
@@ -42,7 +46,7 @@ SIX, SEVEN = struct.Struct("6i"), struct.Struct("7i")
 # Of the numbers that the kernel keeps of a process: user time, system time, largest resident set.
 USAGE_BYTES = 40
 CAPABILITY_VERSION_3 = 0x20080522
-CLONE_NEWPID, CLONE_PIDFD, SIGCHLD = 0x20000000, 0x1000, 17
+CLONE_NEWPID, SIGCHLD = 0x20000000, 17
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME = 2, 4, 8, 1024
 MNT_DETACH = 2
 PR_SET_PDEATHSIG = 1
@@ -195,18 +199,17 @@ class Host:
         return [listener]
 
     def fork(self):
-        """Copies this process into a new pid namespace: the copy's number, 0 in the copy, and a pidfd.
+        """Copies this process into a new pid namespace: the copy's number, 0 in the copy.
 
         With one thread there is nothing that the interpreter's own way to fork would have to put in order: the copy is
         process 1 of its namespace as this one is of its own, so not even the numbers that libraries remember change.
         """
         if not self.has_namespaces:
-            pid = os.fork()
-            return pid, os.pidfd_open(pid) if pid else None
+            return os.fork()
         pid = locked_libc.syscall(*self.clone)
         if pid < 0:
             raise SetupError("pid namespace: the system has no room for another process")
-        return pid, self.pidfd.value
+        return pid
 
     def wait(self, pid):
         """Waits for a child: how it ended, and what it and those that it had waited for have used, as the kernel writes it."""
@@ -230,15 +233,14 @@ class Host:
         """System calls that are made for every child, put together once: each page that is touched has to be copied."""
         number = self.numbers
         zero = ctypes.c_long(0)
-        self.pidfd = ctypes.c_int(-1)
-        flags = ctypes.c_long(CLONE_NEWPID | CLONE_PIDFD | SIGCHLD)
-        self.clone = ctypes.c_long(number["clone"]), flags, zero, ctypes.byref(self.pidfd), zero, zero
+        flags = ctypes.c_long(CLONE_NEWPID | SIGCHLD)
+        self.clone = ctypes.c_long(number["clone"]), flags, zero, zero, zero, zero
         self.ended = ctypes.create_string_buffer(4), ctypes.create_string_buffer(256)
         nothing = ctypes.c_char_p(bytes(24))
         # Without the permitted set there is no ambient one either.
         version = ctypes.c_char_p(struct.pack("<Ii", CAPABILITY_VERSION_3, 0))
         self.drop_capabilities = prepared("capabilities", number["capset"], version, nothing)
-        self.close_rest = prepared("close descriptors", number["close_range"], STATUS + 1, 0xFFFFFFFF, 0)
+        self.close_rest = prepared("close descriptors", number["close_range"], FOLDER + 1, 0xFFFFFFFF, 0)
         self.close_beyond_executable = prepared("close descriptors", number["close_range"], EXECUTABLE + 1, 0xFFFFFFFF, 0)
         self.installs = {}
         for index, (header, _) in enumerate(self.filters):
@@ -310,20 +312,26 @@ def lay_files(files):
             file.write(content)
 
 
-def limit(pairs):
+def limit(pairs, ceilings):
     for name, value in pairs:
         # A limit that is already lower stays: raising it is refused, and lower is safe.
-        hard = resource.getrlimit(name)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        value = min(value, ceilings[name])
         resource.setrlimit(name, (value, value))
 
 
-def limit_program(job):
+def find_ceilings():
+    """The limits that this process itself is under."""
+    kinds = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+    ceilings = {kind: resource.getrlimit(kind)[1] for kind in kinds}
+    return {kind: sys.maxsize if value == resource.RLIM_INFINITY else value for kind, value in ceilings.items()}
+
+
+def limit_program(host, job):
     tasks, seconds, file_bytes, memory_kind, memory = job.limits
     limit((
         (resource.RLIMIT_FSIZE, file_bytes), (resource.RLIMIT_NPROC, tasks), (resource.RLIMIT_CPU, seconds),
         (memory_kind, memory),
-    ))  # fmt: skip
+    ), host.ceilings)  # fmt: skip
 
 
 def report_queries():
@@ -356,20 +364,22 @@ def report_queries():
         module.Connection, module.connect = Connection, connect_watched
 
 
-def await_admission(host):
+def introduce(host, own):
     """Lets the supervisor put this process, and all it will ever start, into a control group."""
-    host.status.send(b"w")
+    send_packet(host.status, b"w", [own])
     if host.status.recv(1) != b"g":
         os._exit(1)
 
 
-def say_confined(host, job):
-    """Puts the last filter in place and says so; the kernel's questions from here on go to the supervisor."""
-    descriptors = []
+def say_confined(host, job, own):
+    """Puts the last filter in place and says so, with a pidfd of process 1 of this program and its scratch folder; the kernel's
+    questions from here on go to the supervisor."""
+    descriptors = [own, FOLDER]
     if host.filters:
         flags = SECCOMP_FILTER_FLAG_NEW_LISTENER if job.switches & CAN_ASK else 0
         listener = host.install(job.filter, flags)
-        descriptors = [listener] if flags else []
+        if flags:
+            descriptors.append(listener)
     send_packet(host.status, b"k", descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
@@ -403,35 +413,36 @@ def confine(host, descriptors, job):
     for target, descriptor in enumerate((stdin, stdout, stderr, channel)):
         os.dup2(descriptor, target, inheritable=True)
     os.dup2(status, STATUS, inheritable=False)
+    os.dup2(scratch.folder, FOLDER, inheritable=False)
     if has_executable:
         os.dup2(descriptors[6], EXECUTABLE, inheritable=False)
         host.close_beyond_executable()
     else:
         host.close_rest()
+    own = os.pidfd_open(os.getpid())
     if job.env:
         os.environ.update(job.env)
     if scratch.path != "/tmp":
         os.environ["TMPDIR"] = scratch.path
-    random.seed()
     if host.has_namespaces:
         host.drop_capabilities()
     else:
         # There is no namespace that ends with the server.
         call("parent death signal", host.numbers["prctl"], PR_SET_PDEATHSIG, 9, 0, 0, 0)
     if job.switches & WAIT:
-        await_admission(host)
+        introduce(host, own)
     if job.switches & QUERIES:
         report_queries()
     if job.arguments:
-        become(host, job)
-    limit_program(job)
-    say_confined(host, job)
+        become(host, job, own)
+    limit_program(host, job)
+    say_confined(host, job, own)
     # Freeing what is not needed any more would touch its pages.
-    host.kept = job, descriptors
+    host.kept = host.kept, job, descriptors
     return job.source
 
 
-def become(host, job):
+def become(host, job, own):
     """Turns a process into a compiled program, or into the interpreter of another language.
 
     With namespaces it is not process 1, on which the kernel plays by other rules for signals, but a child of it: process 1
@@ -439,12 +450,12 @@ def become(host, job):
     """
     arguments = job.arguments
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    limit_program(job)
+    limit_program(host, job)
     if host.has_namespaces:
         program = os.fork()
         if program:
             os._exit(await_program(program))
-    say_confined(host, job)
+    say_confined(host, job, own)
     try:
         os.execve(EXECUTABLE if job.switches & HAS_EXECUTABLE else arguments[0], arguments, environment)
     except OSError as error:
@@ -492,7 +503,9 @@ def serve(host, link):
             scratch.prepare(job.scratch_bytes, job.number)
             # Made here, where it is kept for the programs after this one.
             scratch.ruleset(bool(job.switches & MAY_EXECUTE), bool(job.switches & NETWORK))
-            child, pidfd = host.fork()
+            # Here, not in the child, where it would copy pages that few programs need.
+            random.seed(int.from_bytes(os.urandom(16), "little"))
+            child = host.fork()
         except (SetupError, OSError) as error:
             # What half-made state is left is not worth mending: the supervisor starts another host.
             link.send(b"E" + str(error).encode())
@@ -504,10 +517,8 @@ def serve(host, link):
             except BaseException as error:
                 report_failure(error, descriptors[5])
                 os._exit(1)
-        send_packet(link, b"S", (pidfd, scratch.folder))
         for descriptor in descriptors:
             os.close(descriptor)
-        os.close(pidfd)
         link.send(b"D" + host.wait(child))
 
 
@@ -523,7 +534,7 @@ def start():
     link = socket.socket(fileno=SOCKET)
     config = json.loads(link.recv(1 << 19))
     # Numbers that a child needs for itself are never given to a job's descriptors.
-    for number in (STATUS, EXECUTABLE):
+    for number in (STATUS, FOLDER, EXECUTABLE):
         os.dup2(0, number, inheritable=False)
     warmed = warm(config["warm"])
     server_numbers = config["numbers"]
@@ -545,13 +556,17 @@ def start():
     os.environ.pop("MALLOC_ARENA_MAX", None)
     threading.stack_size(THREAD_STACK)
     # What is the same for every program is limited here, once.
-    limit(config["limits"])
+    host.ceilings = find_ceilings()
+    limit(config["limits"], host.ceilings)
     about = {"version": sys.version.split()[0], "executable": sys.executable, "warmed": warmed, "can_ask": can_ask}
     gc.collect()
     gc.freeze()
     socket.send_fds(link, [b"R" + json.dumps(about).encode()], [listener.fileno() for listener in listeners])
     for listener in listeners:
         listener.close()
+    # Freed here, not in each child on its way out.
+    del config, about, warmed, listeners
+    host.kept = link
     return serve(host, link)
 
 

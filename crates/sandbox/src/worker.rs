@@ -175,78 +175,65 @@ impl Worker {
         descriptors.extend(job.executable.as_ref().map(|executable| executable.as_fd()));
         send(&self.host.link, &job.numbers(self.terms, encoded.len(), folder.map_or(0, Folder::number)), &descriptors)?;
         drop(status_theirs);
-        self.await_host(SETUP_DEADLINE, "no answer to a job")?;
-        let (packet, descriptors) = receive(&self.host.link)?;
-        let [pidfd, scratch] = match (packet.split_first(), <[OwnedFd; 2]>::try_from(descriptors)) {
-            (Some((b'S', _)), Ok(descriptors)) => descriptors,
-            (Some((b'E', text)), _) => return Err(Failure::HostLost(String::from_utf8_lossy(text).into_owned())),
-            _ => return Err(Failure::HostLost("it ended before starting the program".to_owned())),
+        let mark = self.group.as_ref().map(|group| self.admit(&status, group)).transpose()?;
+        let mut descriptors = self.await_word(&status, b"k")?.into_iter();
+        let (Some(pidfd), Some(scratch)) = (descriptors.next(), descriptors.next()) else {
+            return Err(Failure::HostLost("a child did not say who it is".to_owned()));
         };
-        let running = Running { pidfd, scratch, status, started: Instant::now(), observer: None, mark: None };
-        self.await_confinement(job, running, folder)
+        let observer = descriptors.next().map(|listener| Observer::new(listener, self.policy(job, folder)));
+        Ok(Running { pidfd, scratch, status, started: Instant::now(), observer, mark })
     }
 
-    /// Waits for the child's word that it is confined and about to run the program.
-    fn await_confinement(
-        &self,
-        job: &Job<'_>,
-        mut running: Running,
-        folder: Option<&Folder>,
-    ) -> Result<Running, Failure> {
-        if let Some(group) = &self.group {
-            self.await_word(&running, b"w")?;
-            let process = usage::process_number(&running.pidfd);
-            let admitted = process.ok_or_else(|| "it was gone".to_owned()).and_then(|process| group.admit(process));
-            match admitted {
-                Ok(mark) => running.mark = Some(mark),
-                Err(reason) => {
-                    let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
-                    return Err(self.failed_setup(format!("Econtrol group: {reason}").as_bytes()));
-                }
-            }
-            rustix::io::write(&running.status, b"g").map_err(io::Error::from)?;
+    fn policy(&self, job: &Job<'_>, folder: Option<&Folder>) -> Policy {
+        let scratch = folder.map_or_else(|| PathBuf::from("/tmp"), |folder| folder.path().to_owned());
+        let mut own_folders = self.own_folders.clone();
+        own_folders.push(scratch.clone());
+        Policy {
+            processes: job.profile != Profile::Single,
+            executions: u32::from(!job.arguments.is_empty()),
+            network: job.network,
+            may_make_sockets: job.makes_sockets,
+            own_folders,
+            scratch,
         }
-        let listener = self.await_word(&running, b"k")?;
-        running.observer = listener.into_iter().next().map(|listener| {
-            let scratch = folder.map_or_else(|| PathBuf::from("/tmp"), |folder| folder.path().to_owned());
-            let mut own_folders = self.own_folders.clone();
-            own_folders.push(scratch.clone());
-            Observer::new(
-                listener,
-                Policy {
-                    processes: job.profile != Profile::Single,
-                    executions: u32::from(!job.arguments.is_empty()),
-                    network: job.network,
-                    may_make_sockets: job.makes_sockets,
-                    own_folders,
-                    scratch,
-                },
-            )
-        });
-        running.started = Instant::now();
-        Ok(running)
+    }
+
+    /// Puts the child, which waits for it, into the worker's control group.
+    fn admit(&self, status: &OwnedFd, group: &Group) -> Result<Mark, Failure> {
+        let child = self.await_word(status, b"w")?.into_iter().next();
+        let process = child.as_ref().and_then(usage::process_number);
+        match process.ok_or_else(|| "it was gone".to_owned()).and_then(|process| group.admit(process)) {
+            Ok(mark) => {
+                rustix::io::write(status, b"g").map_err(io::Error::from)?;
+                Ok(mark)
+            }
+            Err(reason) => {
+                if let Some(child) = child {
+                    let _ = rustix::process::pidfd_send_signal(child, Signal::KILL);
+                }
+                Err(self.failed_setup(format!("Econtrol group: {reason}").as_bytes()))
+            }
+        }
     }
 
     /// Waits for one word of the child, and takes the descriptors that come with it.
-    fn await_word(&self, running: &Running, expected: &[u8]) -> Result<Vec<OwnedFd>, Failure> {
-        let (word, descriptors) = if readable_within(&running.status, SETUP_DEADLINE)? {
-            receive(&running.status)?
-        } else {
-            let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
-            (vec![], vec![])
-        };
+    fn await_word(&self, status: &OwnedFd, expected: &[u8]) -> Result<Vec<OwnedFd>, Failure> {
+        self.await_readable(status, SETUP_DEADLINE, "a program was not set up in time")?;
+        let (word, descriptors) = receive(status)?;
         if word == expected { Ok(descriptors) } else { Err(self.failed_setup(&word)) }
     }
 
     /// Nothing was run. The host itself is intact once it has reported the child's end.
     fn failed_setup(&self, word: &[u8]) -> Failure {
-        let text = String::from_utf8_lossy(word.strip_prefix(b"E").unwrap_or_default()).into_owned();
-        let is_over = readable_within(&self.host.link, KILL_DEADLINE).is_ok_and(|is_readable| is_readable)
-            && receive(&self.host.link).is_ok_and(|(packet, _)| packet.first() == Some(&b'D'));
-        if !is_over {
-            return Failure::HostLost("it did not survive a failed set-up".to_owned());
+        let text = |word: &[u8]| String::from_utf8_lossy(word.strip_prefix(b"E").unwrap_or_default()).into_owned();
+        let is_answered = matches!(readable_within(&self.host.link, KILL_DEADLINE), Ok(true));
+        let packet = if is_answered { receive(&self.host.link).unwrap_or_default().0 } else { vec![] };
+        match packet.first() {
+            Some(b'D') if word.is_empty() => Failure::NotStarted("the process ended during set-up".to_owned()),
+            Some(b'D') => Failure::NotStarted(text(word)),
+            Some(b'E') => Failure::HostLost(text(&packet)),
+            _ => Failure::HostLost("it did not survive a failed set-up".to_owned()),
         }
-        Failure::NotStarted(if text.is_empty() { "the process ended during set-up".to_owned() } else { text })
     }
 
     /// Waits for the end, and brings it about when a limit is passed. Answers the kernel's questions meanwhile.
@@ -312,16 +299,16 @@ impl Worker {
         if !readable_within(&running.pidfd, KILL_DEADLINE)? {
             return Err(Failure::HostLost("a killed program did not end".to_owned()));
         }
-        self.await_host(REPORT_DEADLINE, "the end of a program was not reported")?;
+        self.await_readable(&self.host.link, REPORT_DEADLINE, "the end of a program was not reported")?;
         read_end(&self.host)
     }
 
-    /// Waits for a message of the host, or its end. One that somebody has stopped is as good as lost.
-    fn await_host(&self, time: Duration, otherwise: &str) -> Result<(), Failure> {
+    /// Waits for something that the host or its child says, or their end. A host that somebody has stopped is as good as lost.
+    fn await_readable(&self, descriptor: &OwnedFd, time: Duration, otherwise: &str) -> Result<(), Failure> {
         let deadline = Instant::now() + time;
         let mut was_stopped = false;
         while Instant::now() < deadline {
-            if readable_within(&self.host.link, STOPPED_LOOK)? {
+            if readable_within(descriptor, STOPPED_LOOK)? {
                 return Ok(());
             }
             let is_stopped = self.host.is_stopped();
