@@ -8,13 +8,13 @@
 use std::error::Error;
 use std::time::Instant;
 
-use codeward_analysis::analyse_python;
+use codeward_analysis::{Language, analyse};
 use codeward_records::{Finding, Level};
 use serde_json::Value;
 
 /// The names of the rules that find something of medium or high severity, of this weakness class if one is given.
 fn flags(source: &str, class: Option<u16>) -> Option<Vec<String>> {
-    let analysis = analyse_python(source).ok()?;
+    let analysis = analyse(Language::Python, source).ok()?;
     let is_meant = |finding: &Finding| class.is_none_or(|class| finding.cwe.iter().any(|cwe| cwe.0 == class));
     let found = analysis.findings.into_iter().filter(|finding| finding.severity >= Level::Medium && is_meant(finding));
     Some(found.map(|finding| finding.rule).collect())

@@ -23,7 +23,6 @@ pub fn sarif<'a>(files: impl IntoIterator<Item = ScannedFile<'a>>) -> Value {
         results.extend(file.findings.iter().map(|finding| result(&file, finding)));
     }
     let descriptions: Vec<Value> = rules()
-        .iter()
         .map(|rule| {
             json!({
                 "id": rule.name,
@@ -59,7 +58,7 @@ fn column(source: &str, byte: usize) -> usize {
 }
 
 fn result(file: &ScannedFile<'_>, finding: &Finding) -> Value {
-    let index = rules().iter().position(|rule| rule.name == finding.rule);
+    let index = rules().position(|rule| rule.name == finding.rule);
     json!({
         "ruleId": finding.rule,
         "ruleIndex": index.map_or(-1, |index| index as i64),

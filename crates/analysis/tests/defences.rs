@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
 
-use codeward_analysis::analyse_python;
+use codeward_analysis::{Language, analyse};
 use codeward_records::Level;
 
 fn rules(source: &str) -> Vec<String> {
-    let analysis = analyse_python(source).unwrap();
+    let analysis = analyse(Language::Python, source).unwrap();
     assert_eq!(analysis.syntax_error, None, "{source}");
     let found = analysis.findings.into_iter().filter(|finding| finding.severity >= Level::Medium);
     found.map(|finding| finding.rule).collect()

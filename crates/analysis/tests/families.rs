@@ -2,14 +2,14 @@
 
 mod family;
 
-use codeward_analysis::analyse_python;
+use codeward_analysis::{Language, analyse};
 use codeward_records::{Finding, Level};
 
 use family::{Reference, families};
 
 /// Findings that count against a reference.
 fn weighty(source: &str) -> Vec<Finding> {
-    let analysis = analyse_python(source).expect("references are small");
+    let analysis = analyse(Language::Python, source).expect("references are small");
     assert_eq!(analysis.syntax_error, None, "{source}");
     analysis.findings.into_iter().filter(|finding| finding.severity >= Level::Medium).collect()
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use codeward_analysis::{AnalysisError, MAX_BYTES, ScannedFile, analyse_python, sarif};
+use codeward_analysis::{AnalysisError, Language, MAX_BYTES, ScannedFile, analyse, sarif};
 use proptest::prelude::*;
 
 #[test]
@@ -15,19 +15,20 @@ fn text_that_is_not_python_is_a_state_of_its_own() {
         ("print 'hello'\n", 1, 1),
         ("def f(x):\n    return eval(x\n", 2, 5),
     ] {
-        let error = analyse_python(text).unwrap().syntax_error.unwrap_or_else(|| panic!("no error in {text:?}"));
+        let error =
+            analyse(Language::Python, text).unwrap().syntax_error.unwrap_or_else(|| panic!("no error in {text:?}"));
         assert_eq!((error.line, error.column), (line, column), "{text:?}: {error:?}");
     }
-    assert_eq!(analyse_python("").unwrap().syntax_error, None);
-    assert_eq!(analyse_python("# nothing\n").unwrap().findings, []);
-    assert_eq!(analyse_python("match x:\n    case [1, *_]:\n        pass\n").unwrap().syntax_error, None);
+    assert_eq!(analyse(Language::Python, "").unwrap().syntax_error, None);
+    assert_eq!(analyse(Language::Python, "# nothing\n").unwrap().findings, []);
+    assert_eq!(analyse(Language::Python, "match x:\n    case [1, *_]:\n        pass\n").unwrap().syntax_error, None);
 }
 
 #[test]
 fn a_file_over_the_limit_is_an_error_and_not_clean() {
     let text = "x = 1\n".repeat(MAX_BYTES / 6 + 1);
-    assert_eq!(analyse_python(&text), Err(AnalysisError::TooLarge { bytes: text.len(), limit: MAX_BYTES }));
-    assert!(analyse_python(&text[..60_000]).is_ok());
+    assert_eq!(analyse(Language::Python, &text), Err(AnalysisError::TooLarge { bytes: text.len(), limit: MAX_BYTES }));
+    assert!(analyse(Language::Python, &text[..60_000]).is_ok());
 }
 
 /// Blocks inside blocks, each opened by the same line.
@@ -43,8 +44,8 @@ fn deep_nesting_does_not_overflow_the_stack() {
         |open: &str, close: &str, count: usize| format!("x = {}1{}\n", open.repeat(count), close.repeat(count));
     // Python refuses more than 200 open brackets, and so do we.
     for (open, close) in [("(", ")"), ("[", "]"), ("{", "}"), ("f(", ")")] {
-        assert_eq!(analyse_python(&nested(open, close, 150)).unwrap().syntax_error, None, "{open}");
-        assert!(analyse_python(&nested(open, close, 5_000)).unwrap().syntax_error.is_some(), "{open}");
+        assert_eq!(analyse(Language::Python, &nested(open, close, 150)).unwrap().syntax_error, None, "{open}");
+        assert!(analyse(Language::Python, &nested(open, close, 5_000)).unwrap().syntax_error.is_some(), "{open}");
     }
     for text in [
         nested("-", "", 60_000),
@@ -70,12 +71,12 @@ fn deep_nesting_does_not_overflow_the_stack() {
         format!("import re\ndef f(x):\n    return re.match('{}', x)\n", "(".repeat(10_000)),
     ] {
         // Whatever the verdict, it comes back. A refusal has to be one of ours.
-        if let Err(error) = analyse_python(&text) {
+        if let Err(error) = analyse(Language::Python, &text) {
             assert!(matches!(error, AnalysisError::TooComplex { .. } | AnalysisError::ParseDeadline { .. }), "{error}");
         }
     }
     let minus = format!("x = {}1\n", "-".repeat(200_000));
-    assert!(matches!(analyse_python(&minus), Err(AnalysisError::TooLarge { .. })));
+    assert!(matches!(analyse(Language::Python, &minus), Err(AnalysisError::TooLarge { .. })));
 }
 
 #[test]
@@ -88,14 +89,14 @@ fn functions_that_call_themselves_and_each_other_come_to_an_end() {
         "class A:\n    def f(self, x):\n        return self.f(self.f(x))\n",
         many.as_str(),
     ] {
-        assert!(analyse_python(text).is_ok(), "{text}");
+        assert!(analyse(Language::Python, text).is_ok(), "{text}");
     }
 }
 
 #[test]
 fn a_trace_leads_from_the_input_to_the_sink() {
     let text = "import os\ndef f(name):\n    command = 'ls ' + name\n    line = command.strip()\n    os.system(line)\n";
-    let analysis = analyse_python(text).unwrap();
+    let analysis = analyse(Language::Python, text).unwrap();
     let finding = &analysis.findings[0];
     assert_eq!(
         finding.trace,
@@ -107,7 +108,7 @@ fn a_trace_leads_from_the_input_to_the_sink() {
 #[test]
 fn columns_and_bytes_count_utf_8() {
     let text = "def f(naïve):\n    é = 1; eval(naïve)\n";
-    let finding = &analyse_python(text).unwrap().findings[0];
+    let finding = &analyse(Language::Python, text).unwrap().findings[0];
     assert_eq!(&text[finding.start_byte..finding.end_byte], "naïve");
     assert_eq!((finding.line, finding.column), (2, 18));
 }
@@ -115,7 +116,7 @@ fn columns_and_bytes_count_utf_8() {
 #[test]
 fn sarif_names_rule_place_and_weakness() {
     let text = "def f(x):\n    return eval(x)\n";
-    let findings = analyse_python(text).unwrap().findings;
+    let findings = analyse(Language::Python, text).unwrap().findings;
     let log = sarif([ScannedFile { path: "src/a.py", source: text, findings: &findings }]);
     assert_eq!(log["version"], "2.1.0");
     let run = &log["runs"][0];
@@ -165,7 +166,7 @@ fn sarif_names_rule_place_and_weakness() {
 
 /// Rule and matched text of every finding.
 fn found(text: &str) -> BTreeSet<(String, String)> {
-    let findings = analyse_python(text).unwrap().findings;
+    let findings = analyse(Language::Python, text).unwrap().findings;
     findings.into_iter().map(|f| (f.rule, text[f.start_byte..f.end_byte].to_owned())).collect()
 }
 
@@ -174,7 +175,7 @@ const PROGRAM: &str = "import os, html\ndef f(folder, name):\n    path = os.path
 proptest! {
     #[test]
     fn arbitrary_text_never_panics(text in "\\PC{0,200}") {
-        let _ = analyse_python(&text);
+        let _ = analyse(Language::Python, &text);
     }
 
     #[test]
@@ -183,12 +184,12 @@ proptest! {
         "lambda", "for", "in", "if", "else", "not", "and", "open", "eval", ".", "format", "join", "%", "class", "try", "except", "as",
         "with", "import", "os", "from", "while", "True", "None", "1", "0", "yield", "await", ":=", "match", "case", "_", "@", "\\", "#", "\"", "é",
     ]), 0..60)) {
-        let _ = analyse_python(&tokens.join(" "));
+        let _ = analyse(Language::Python, &tokens.join(" "));
     }
 
     #[test]
     fn cut_programs_never_panic(from in 0..PROGRAM.len(), to in 0..PROGRAM.len()) {
-        let _ = analyse_python(&PROGRAM[from.min(to)..from.max(to)]);
+        let _ = analyse(Language::Python, &PROGRAM[from.min(to)..from.max(to)]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher as _;
 use std::sync::Mutex;
 
-use codeward_analysis::analyse_python;
+use codeward_analysis::analyse;
 use codeward_records::{Finding, Language, Reward, SpanReward, Task, TestCase, TestKind, UnscoredReason, Verdict};
 use codeward_sandbox::{Isolation, Sandbox, SandboxError};
 
@@ -229,7 +229,7 @@ fn findings(language: Language, completion: &str) -> Result<(Vec<Finding>, bool)
     let span = code_span(completion);
     let before = &completion[..span.start];
     let lines_before = before.matches('\n').count();
-    let analysis = analyse_python(&completion[span.clone()])
+    let analysis = analyse(codeward_analysis::Language::Python, &completion[span.clone()])
         .map_err(|error| (UnscoredReason::AnalysisFailed, error.to_string(), false))?;
     let moved = analysis
         .findings

@@ -4,13 +4,11 @@ use std::rc::Rc;
 
 use super::classes::{Classes, Labels, harmless_with_only, harmless_without};
 use super::interpreter::{Interpreter, Operand};
-use super::pattern_facts;
 use super::value::{Fact, Shape, Taint, Truth, Value, ValueRef, mix};
-use crate::rules;
 use crate::syntax::{BinaryOperator, Comparison, Constant, ExpressionId};
 
 /// `not value`.
-pub(super) fn not(inner: &ValueRef) -> Value {
+pub(in crate::flow) fn not(inner: &ValueRef) -> Value {
     if let Some(constant) = &inner.constant {
         return Value::constant(Constant::Boolean(!constant.is_truthy()));
     }
@@ -23,7 +21,7 @@ pub(super) fn not(inner: &ValueRef) -> Value {
 }
 
 /// What follows from a resolved path being inside a folder: also that the member of an archive that it was made from was checked.
-fn inside(path: &ValueRef) -> Vec<Fact> {
+pub(in crate::flow) fn inside(path: &ValueRef) -> Vec<Fact> {
     let mut facts = path.facts(Classes::PATH);
     for taint in &path.taints {
         facts.extend(taint.keys_since_element().into_iter().map(|key| (key, Classes::PATH_MEMBER)));
@@ -32,7 +30,7 @@ fn inside(path: &ValueRef) -> Vec<Fact> {
 }
 
 /// The facts that hold whichever of two lists of facts holds.
-pub(super) fn either(left: &[Fact], right: &[Fact]) -> Vec<Fact> {
+pub(in crate::flow) fn either(left: &[Fact], right: &[Fact]) -> Vec<Fact> {
     let all = |facts: &[Fact], key: u64| {
         facts.iter().filter(|fact| fact.0 == key).fold(Classes::NONE, |all, fact| all | fact.1)
     };
@@ -45,26 +43,12 @@ pub(super) fn either(left: &[Fact], right: &[Fact]) -> Vec<Fact> {
         .collect()
 }
 
-/// Attributes that say something about their owner.
-pub(super) fn attribute(value: &mut Value, base: &ValueRef, name: &str) {
-    match name {
-        "hostname" | "netloc" | "host" => value.stand_for(base, Classes::HOST),
-        "parts" => value.stand_for(base, Classes::PATH),
-        "suffix" => value.stand_for(base, Classes::EXTENSION),
-        "is_global" => set_truth(value, base.facts(Classes::REQUEST_HOST), Vec::new()),
-        "is_private" => set_truth(value, Vec::new(), base.facts(Classes::REQUEST_HOST)),
-        "file_size" | "size" | "st_size" | "content_length" => value.stand_for(base, Classes::SIZE),
-        _ => {}
-    }
-}
-
-/// Sets what follows from the value being true and being false.
-pub(super) fn set_truth(value: &mut Value, when_true: Vec<Fact>, when_false: Vec<Fact>) {
+pub(in crate::flow) fn set_truth(value: &mut Value, when_true: Vec<Fact>, when_false: Vec<Fact>) {
     value.truth = Some(Rc::new(Truth { when_true, when_false }));
 }
 
 /// `set(text) - allowed` is false when the text has only allowed characters.
-pub(super) fn set_difference(value: &mut Value, operator: BinaryOperator, left: &ValueRef, right: &ValueRef) {
+pub(in crate::flow) fn set_difference(value: &mut Value, operator: BinaryOperator, left: &ValueRef, right: &ValueRef) {
     if operator == BinaryOperator::Subtract
         && let Some(text) = characters_of(left)
         && let Some(allowed) = allowed_characters(right)
@@ -75,20 +59,20 @@ pub(super) fn set_difference(value: &mut Value, operator: BinaryOperator, left: 
 }
 
 /// The text whose characters a set holds.
-fn characters_of(set: &ValueRef) -> Option<&ValueRef> {
+pub(in crate::flow) fn characters_of(set: &ValueRef) -> Option<&ValueRef> {
     match (&set.shape, set.path_text()) {
         (Shape::Called { positional, .. }, "set()" | "frozenset()") => positional.first(),
         _ => None,
     }
 }
 
-fn allowed_characters(set: &ValueRef) -> Option<String> {
+pub(in crate::flow) fn allowed_characters(set: &ValueRef) -> Option<String> {
     let inner = characters_of(set).unwrap_or(set);
     inner.texts().map(|texts| texts.concat())
 }
 
 /// What a text lacks that does not contain this.
-pub(super) fn harmless_lacking(text: &str) -> Classes {
+pub(in crate::flow) fn harmless_lacking(text: &str) -> Classes {
     let mut letters = text.chars();
     if let (Some(letter), None) = (letters.next(), letters.next()) {
         return harmless_without(letter);
@@ -149,7 +133,7 @@ fn harmless_not_starting(prefixes: &[&str]) -> Classes {
 }
 
 /// `text.startswith(prefix)`.
-pub(super) fn starts_with(text: &ValueRef, prefix: &ValueRef) -> Truth {
+pub(in crate::flow) fn starts_with(text: &ValueRef, prefix: &ValueRef) -> Truth {
     let mut truth = Truth::default();
     if let Some(prefixes) = prefix.texts() {
         let common = prefixes.iter().fold(Classes::ALL, |all, prefix| all & harmless_starting(prefix));
@@ -168,7 +152,7 @@ pub(super) fn starts_with(text: &ValueRef, prefix: &ValueRef) -> Truth {
 }
 
 /// `isinstance(value, type)` and its kin.
-pub(super) fn has_type(value: &ValueRef, kind: &ValueRef) -> Truth {
+pub(in crate::flow) fn has_type(value: &ValueRef, kind: &ValueRef) -> Truth {
     let paths: Vec<&str> = match &kind.shape {
         Shape::Sequence(_, kinds) => kinds.iter().map(|kind| kind.path_text()).collect(),
         _ => vec![kind.path_text()],
@@ -312,7 +296,7 @@ fn is_match(value: &Value) -> bool {
 }
 
 /// What follows from a value as such being true, and being false: what is empty can do no harm.
-pub(super) fn truth_of(value: &Value) -> Truth {
+pub(in crate::flow) fn truth_of(value: &Value) -> Truth {
     match &value.truth {
         Some(truth) => Truth::clone(truth),
         None if value.taints.is_empty() => Truth::default(),
@@ -361,13 +345,13 @@ fn compare(left: &ValueRef, operator: Comparison, right: &ValueRef) -> Truth {
 }
 
 impl Interpreter<'_> {
-    pub(super) fn compare(&mut self, left: ExpressionId, links: &[(Comparison, ExpressionId)]) -> Value {
+    pub(in crate::flow) fn compare(&mut self, left: ExpressionId, links: &[(Comparison, ExpressionId)]) -> Value {
         let mut left = self.operand(left);
         let mut value = Value::unknown(mix(left.value.key, 52));
         let mut truth: Option<Truth> = None;
         for (operator, right) in links {
             let right = self.operand(*right);
-            rules::compare(&left, *operator, &right, &mut self.report);
+            (self.dialect.hooks.compare)(&left, *operator, &right, &mut self.report);
             value.key = mix(mix(value.key, right.value.key), *operator as u64);
             let mut link = compare(&left.value, *operator, &right.value);
             if let (Shape::OneOf(items), Comparison::In) = (&left.value.shape, operator) {
@@ -406,71 +390,5 @@ impl Interpreter<'_> {
         };
         let sides = [Rc::clone(&left.value), Rc::clone(&right.value)];
         value.with_shape(Shape::Called { receiver: None, positional: sides.into(), keywords: [].into() })
-    }
-
-    /// What follows from the result of a call that asks a question. Facts in `passed` hold whenever the call returns at all.
-    pub(super) fn predicate(
-        &self,
-        path: &str,
-        method: &str,
-        receiver: Option<&ValueRef>,
-        positional: &[Operand],
-    ) -> (Option<Truth>, Vec<Fact>) {
-        let argument = |at: usize| positional.get(at).map(|operand| &operand.value);
-        let truth = |truth: Truth| (Some(truth), Vec::new());
-        let when_true = |facts: Vec<Fact>| (Some(Truth { when_true: facts, when_false: Vec::new() }), Vec::new());
-        let when_false = |facts: Vec<Fact>| (Some(Truth { when_true: Vec::new(), when_false: facts }), Vec::new());
-        let none = (None, Vec::new());
-        match (path, argument(0), argument(1)) {
-            ("isinstance", Some(value), Some(kind)) => return truth(has_type(value, kind)),
-            ("os.path.isabs", Some(value), _) => return when_false(value.facts(Classes::PATH_ABSOLUTE)),
-            ("all" | "any", Some(value), _) => {
-                let (Shape::Repeated(element) | Shape::Part(element)) = &value.shape else { return none };
-                let Some(inner) = &element.truth else { return none };
-                return if path == "all" {
-                    when_true(self.lift(&inner.when_true))
-                } else {
-                    when_false(self.lift(&inner.when_false))
-                };
-            }
-            ("bool", Some(value), _) => return (value.truth.as_deref().cloned(), Vec::new()),
-            ("re.match" | "re.fullmatch" | "re.search", Some(pattern), Some(text)) => {
-                let how = path.trim_start_matches("re.");
-                return pattern.characters().map_or(none, |pattern| truth(pattern_facts::truth(pattern, how, text)));
-            }
-            ("int" | "float" | "uuid.UUID", Some(value), _) => return (None, value.facts(Classes::ALL)),
-            ("ipaddress.ip_address", Some(value), _) => {
-                return (None, value.facts(Classes::ALL.without(Classes::REQUEST_HOST)));
-            }
-            _ => {}
-        }
-        let Some(receiver) = receiver else { return none };
-        match (method, argument(0)) {
-            ("startswith", Some(prefix)) => truth(starts_with(receiver, prefix)),
-            ("endswith", Some(suffix)) if suffix.texts().is_some() => when_true(receiver.facts(Classes::EXTENSION)),
-            ("isalnum" | "isdigit" | "isdecimal" | "isnumeric" | "isalpha", None) => {
-                when_true(receiver.facts(Classes::ALL.without(Classes::NAME | Classes::EXTENSION)))
-            }
-            ("isidentifier", None) => {
-                when_true(receiver.facts(Classes::ALL.without(Classes::NAME | Classes::EXTENSION | Classes::CODE)))
-            }
-            ("isprintable", None) => when_true(receiver.facts(Classes::LINES)),
-            ("match" | "fullmatch" | "search", Some(text)) if receiver.path_text() == "re.compile()" => {
-                let Shape::Called { positional, .. } = &receiver.shape else { return none };
-                let pattern = positional.first().and_then(|pattern| pattern.characters());
-                pattern.map_or(none, |pattern| truth(pattern_facts::truth(pattern, method, text)))
-            }
-            ("is_relative_to", Some(_)) if receiver.labels.has(Labels::RESOLVED_PATH) => when_true(inside(receiver)),
-            ("relative_to", Some(_)) if receiver.labels.has(Labels::RESOLVED_PATH) => (None, inside(receiver)),
-            ("issubset", Some(allowed)) => match (characters_of(receiver), allowed_characters(allowed)) {
-                (Some(text), Some(allowed)) => {
-                    when_true(text.facts(harmless_with_only(|letter| allowed.contains(letter))))
-                }
-                (None, _) => when_true(receiver.facts(Classes::KEYS)),
-                _ => none,
-            },
-            ("index", Some(value)) if receiver.is_literal() => (None, value.facts(Classes::ALL)),
-            _ => none,
-        }
     }
 }

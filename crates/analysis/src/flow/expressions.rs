@@ -6,8 +6,7 @@ use super::classes::{Classes, Labels};
 use super::environment::join_values;
 use super::interpreter::{Interpreter, Operand};
 use super::value::{Piece, Shape, Source, SourceKind, Taint, Truth, Value, ValueRef, mix, text_key};
-use super::{calls, conditions, constants, format};
-use crate::rules;
+use super::{conditions, format};
 use crate::syntax::{BinaryOperator, Constant, ExpressionId, ExpressionKind, Module, SequenceKind, Span, TextPiece};
 
 /// Longer dotted paths are cut off.
@@ -22,11 +21,8 @@ pub(crate) const INPUT_OR_PAGE: &str = "input or page";
 /// Marks the key of an element.
 const ELEMENT: u64 = 0x51;
 
-/// Paths whose value is plainly from outside.
-const OUTSIDE: &[&str] = &["sys.argv", "flask.request", "bottle.request", "request", "self.request", "os.environ"];
-
 /// The plain names that an assignment target binds.
-pub(super) fn target_names(module: &Module, target: ExpressionId) -> Vec<Rc<str>> {
+pub(in crate::flow) fn target_names(module: &Module, target: ExpressionId) -> Vec<Rc<str>> {
     let mut names = Vec::new();
     let mut open = vec![target];
     while let Some(id) = open.pop() {
@@ -48,7 +44,7 @@ pub(super) fn target_names(module: &Module, target: ExpressionId) -> Vec<Rc<str>
 
 impl Interpreter<'_> {
     /// Evaluates an expression and everything below it.
-    pub(super) fn evaluate(&mut self, id: ExpressionId) -> ValueRef {
+    pub(in crate::flow) fn evaluate(&mut self, id: ExpressionId) -> ValueRef {
         let first = self.module.expression(id).first;
         let depth = self.scopes.len();
         for at in first..=id {
@@ -92,7 +88,7 @@ impl Interpreter<'_> {
             }
             ExpressionKind::Subscript { base, index } => {
                 let (base, index) = (self.operand(*base), self.operand(*index));
-                rules::subscript(&base, &index, &mut self.report);
+                (self.dialect.hooks.subscript)(&base, &index, &mut self.report);
                 self.subscript(&base.value, &index.value, span)
             }
             ExpressionKind::Slice { lower, upper } => {
@@ -104,7 +100,20 @@ impl Interpreter<'_> {
                 let ends = ends.map(|end| end.unwrap_or_else(|| Rc::clone(&none)));
                 value.with_shape(Shape::Sequence(SequenceKind::Tuple, ends.into()))
             }
-            ExpressionKind::Call { callee, arguments } => self.call(*callee, arguments, span, here),
+            ExpressionKind::Call { callee, arguments } => self.call(*callee, arguments, false, span, here),
+            ExpressionKind::New { callee, arguments } => self.call(*callee, arguments, true, span, here),
+            ExpressionKind::Cast { kind, value } => {
+                let mut value = Value::clone(self.value(*value));
+                if self.dialect.number_types.contains(&kind.as_ref()) {
+                    value.taints.clear();
+                }
+                value
+            }
+            ExpressionKind::Address(inner) | ExpressionKind::Dereference(inner) => Value::clone(self.value(*inner)),
+            ExpressionKind::Closure(function) => {
+                self.define(*function);
+                Value::unknown(here).with_shape(Shape::Function(*function))
+            }
             ExpressionKind::Binary { operator, left, right } => {
                 let (left, right) = (self.operand(*left), self.operand(*right));
                 self.binary(*operator, &left, &right, span)
@@ -120,7 +129,7 @@ impl Interpreter<'_> {
             ExpressionKind::Invert(inner) => derived(self.value(*inner), 12, span),
             ExpressionKind::Boolean { is_and, left, right } => {
                 let (left, right) = (self.operand(*left), self.operand(*right));
-                rules::boolean(*is_and, &left, &right, &mut self.report);
+                (self.dialect.hooks.boolean)(*is_and, &left, &right, &mut self.report);
                 boolean(*is_and, &left.value, &right.value, span)
             }
             ExpressionKind::Compare { left, links } => self.compare(*left, links),
@@ -145,7 +154,7 @@ impl Interpreter<'_> {
                     .iter()
                     .map(|(key, value)| (key.map(|key| self.operand(key)), self.operand(*value)))
                     .collect();
-                rules::dictionary(&entries, &mut self.report);
+                (self.dialect.hooks.dictionary)(&entries, &mut self.report);
                 let mut value = Value::unknown(here);
                 for (_, entry) in &entries {
                     value.absorb(&entry.value, span);
@@ -237,27 +246,27 @@ impl Interpreter<'_> {
             }
         }
         let text = format::text(parts, span);
-        rules::text(&Operand { value: Rc::new(text.clone()), span }, &self.environment, &mut self.report);
+        (self.dialect.hooks.text)(&Operand { value: Rc::new(text.clone()), span }, &self.environment, &mut self.report);
         text
     }
 
     fn name(&mut self, name: &Rc<str>, span: Span) -> Value {
         if let Some(known) = self.environment.names.get(name) {
             let mut value = Value::clone(known);
-            if let Some(constant) = constants::named(value.path_text()) {
+            if let Some(constant) = (self.dialect.constant)(value.path_text()) {
                 return Value::constant(constant);
             }
-            if value.taints.is_empty() && OUTSIDE.contains(&value.path_text()) {
+            if value.taints.is_empty() && self.dialect.outside_names.contains(&value.path_text()) {
                 Self::mark_outside(&mut value, span);
             }
             return value;
         }
-        let path = calls::canonical(name);
-        if let Some(constant) = constants::named(&path) {
+        let path = (self.dialect.canonical)(name);
+        if let Some(constant) = (self.dialect.constant)(&path) {
             return Value::constant(constant);
         }
         let mut value = Value::path(path);
-        if OUTSIDE.contains(&value.path_text()) {
+        if self.dialect.outside_names.contains(&value.path_text()) {
             Self::mark_outside(&mut value, span);
         }
         value
@@ -269,7 +278,7 @@ impl Interpreter<'_> {
     }
 
     /// An attribute of a value.
-    pub(super) fn attribute(&mut self, base: &ValueRef, name: &str, span: Span) -> Value {
+    pub(in crate::flow) fn attribute(&mut self, base: &ValueRef, name: &str, span: Span) -> Value {
         if name == "__call__" {
             return Value::clone(base);
         }
@@ -277,12 +286,12 @@ impl Interpreter<'_> {
         if let Some(path) = &base.path
             && path.len() + name.len() < MAX_PATH
         {
-            let path = calls::canonical(&format!("{path}.{name}"));
+            let path = (self.dialect.canonical)(&format!("{path}.{name}"));
             if let Some(known) = self.environment.names.get(&path) {
                 return Value::clone(known);
             }
             if base.taints.is_empty()
-                && let Some(constant) = constants::named(&path)
+                && let Some(constant) = (self.dialect.constant)(&path)
             {
                 return Value::constant(constant);
             }
@@ -297,14 +306,17 @@ impl Interpreter<'_> {
             }
         }
         value.absorb_without(base, attribute_harmless(base, name), span);
-        if OUTSIDE.contains(&value.path_text()) && value.taints.is_empty() && value.path_text() != "os.environ" {
+        if self.dialect.outside_names.contains(&value.path_text())
+            && value.taints.is_empty()
+            && value.path_text() != "os.environ"
+        {
             Self::mark_outside(&mut value, span);
         }
         match value.path_text() {
             "os.sep" | "os.path.sep" => value.labels = value.labels | Labels::ENDS_WITH_SEPARATOR,
             _ => {}
         }
-        conditions::attribute(&mut value, base, name);
+        (self.dialect.attribute)(&mut value, base, name);
         let is_text_of_path = matches!(name, "parent" | "name") && base.labels.has(Labels::RESOLVED_PATH);
         if is_text_of_path && name == "parent" {
             value.labels = value.labels | Labels::RESOLVED_PATH;
@@ -313,13 +325,13 @@ impl Interpreter<'_> {
     }
 
     /// An element or a slice of a value.
-    pub(super) fn subscript(&mut self, base: &ValueRef, index: &ValueRef, span: Span) -> Value {
+    pub(in crate::flow) fn subscript(&mut self, base: &ValueRef, index: &ValueRef, span: Span) -> Value {
         let key = mix(mix(base.key, index.key), 15);
         // `vars(os)["system"]` and the like name an attribute.
         let path = base.path_text();
         if let Some(name) = index.text() {
             if path == "sys.modules" {
-                return Value::path(calls::canonical(name));
+                return Value::path((self.dialect.canonical)(name));
             }
             let owner = if matches!(path, "globals()" | "locals()" | "__builtins__" | "vars()") {
                 match &base.shape {
@@ -332,7 +344,7 @@ impl Interpreter<'_> {
             };
             match owner {
                 Some(owner) if owner.is_empty() => return self.name(&name.into(), span),
-                Some(owner) => return Value::path(calls::canonical(&format!("{owner}.{name}"))),
+                Some(owner) => return Value::path((self.dialect.canonical)(&format!("{owner}.{name}"))),
                 None => {}
             }
             if let Some(entry) = base.entry(name) {
@@ -380,7 +392,7 @@ impl Interpreter<'_> {
     }
 
     /// Any element of a value.
-    pub(super) fn element(&mut self, container: &ValueRef, span: Span) -> ValueRef {
+    pub(in crate::flow) fn element(&mut self, container: &ValueRef, span: Span) -> ValueRef {
         if let Some(letters) = literal_letters(container) {
             let all = Value::unknown(mix(container.key, ELEMENT));
             return Rc::new(all.with_shape(Shape::OneOf(letters.into())));
@@ -424,7 +436,7 @@ impl Interpreter<'_> {
     }
 
     /// Binds the names of a target.
-    pub(super) fn assign(&mut self, target: ExpressionId, value: &ValueRef) {
+    pub(in crate::flow) fn assign(&mut self, target: ExpressionId, value: &ValueRef) {
         let mut open = vec![(target, Rc::clone(value))];
         while let Some((target, value)) = open.pop() {
             match &self.module.expression(target).kind {
@@ -454,7 +466,13 @@ impl Interpreter<'_> {
         }
     }
 
-    pub(super) fn binary(&mut self, operator: BinaryOperator, left: &Operand, right: &Operand, span: Span) -> Value {
+    pub(in crate::flow) fn binary(
+        &mut self,
+        operator: BinaryOperator,
+        left: &Operand,
+        right: &Operand,
+        span: Span,
+    ) -> Value {
         let value = match operator {
             BinaryOperator::Add => match (&left.value.shape, &right.value.shape) {
                 (Shape::Sequence(kind, one), Shape::Sequence(_, two)) => {
@@ -471,7 +489,7 @@ impl Interpreter<'_> {
                 _ => format::concatenate(&left.value, left.span, &right.value, right.span, span),
             },
             BinaryOperator::Modulo => format::percent(left, right, span),
-            BinaryOperator::Divide => calls::join_path(&[left.clone(), right.clone()], span),
+            BinaryOperator::Divide if let Some(joined) = (self.dialect.divide)(left, right, span) => joined,
             BinaryOperator::Or if left.value.integer().is_some() && right.value.integer().is_some() => {
                 let bits = left.value.integer().unwrap_or_default() | right.value.integer().unwrap_or_default();
                 Value::constant(Constant::Integer(bits))
@@ -490,7 +508,7 @@ impl Interpreter<'_> {
         };
         if matches!(operator, BinaryOperator::Add | BinaryOperator::Modulo) {
             let operand = Operand { value: Rc::new(value), span };
-            rules::text(&operand, &self.environment, &mut self.report);
+            (self.dialect.hooks.text)(&operand, &self.environment, &mut self.report);
             return Value::clone(&operand.value);
         }
         value
@@ -554,7 +572,7 @@ fn boolean(is_and: bool, left: &ValueRef, right: &ValueRef, span: Span) -> Value
 }
 
 /// The characters of a short literal text.
-pub(super) fn literal_letters(text: &Value) -> Option<Vec<ValueRef>> {
+pub(in crate::flow) fn literal_letters(text: &Value) -> Option<Vec<ValueRef>> {
     let letters = text.text().filter(|text| !text.is_empty() && text.len() <= MAX_LETTERS)?;
     Some(letters.chars().map(|c| Rc::new(Value::constant(Constant::Text(c.to_string().into())))).collect())
 }

@@ -11,7 +11,7 @@ use crate::syntax::{Constant, Span};
 const MAX_PIECES: usize = 200;
 
 /// The pieces that an operand adds to a text.
-pub(super) fn hole(operand: &Operand, is_quoted: bool, is_number: bool) -> Vec<Piece> {
+pub(in crate::flow) fn hole(operand: &Operand, is_quoted: bool, is_number: bool) -> Vec<Piece> {
     if is_number {
         return vec![Piece::Hole { value: Rc::new(Value::unknown(mix(operand.value.key, 41))), span: operand.span }];
     }
@@ -50,7 +50,7 @@ fn harmless_after(before: &str) -> Classes {
 }
 
 /// A text made of pieces.
-pub(super) fn text(pieces: Vec<Piece>, span: Span) -> Value {
+pub(in crate::flow) fn text(pieces: Vec<Piece>, span: Span) -> Value {
     let mut merged: Vec<Piece> = Vec::with_capacity(pieces.len());
     for piece in pieces.into_iter().take(MAX_PIECES) {
         match (merged.last_mut(), piece) {
@@ -106,7 +106,13 @@ pub(super) fn text(pieces: Vec<Piece>, span: Span) -> Value {
 }
 
 /// `left + right`.
-pub(super) fn concatenate(left: &ValueRef, left_span: Span, right: &ValueRef, right_span: Span, span: Span) -> Value {
+pub(in crate::flow) fn concatenate(
+    left: &ValueRef,
+    left_span: Span,
+    right: &ValueRef,
+    right_span: Span,
+    span: Span,
+) -> Value {
     if let (Some(Constant::Integer(one)), Some(Constant::Integer(two))) = (&left.constant, &right.constant) {
         return Value::constant(Constant::Integer(one.wrapping_add(*two)));
     }
@@ -119,7 +125,7 @@ pub(super) fn concatenate(left: &ValueRef, left_span: Span, right: &ValueRef, ri
 }
 
 /// `template % values`, or a remainder.
-pub(super) fn percent(left: &Operand, right: &Operand, span: Span) -> Value {
+pub(in crate::flow) fn percent(left: &Operand, right: &Operand, span: Span) -> Value {
     let Some(template) = left.value.characters() else {
         let mut value = Value::unknown(mix(mix(left.value.key, right.value.key), 44));
         if left.value.integer().is_none() {
@@ -185,7 +191,7 @@ pub(super) fn percent(left: &Operand, right: &Operand, span: Span) -> Value {
 }
 
 /// `template.format(...)`, for a template that is literal or itself put together.
-pub(super) fn braces(
+pub(in crate::flow) fn braces(
     template: &ValueRef,
     template_span: Span,
     positional: &[Operand],
@@ -241,7 +247,7 @@ pub(super) fn braces(
 }
 
 /// `separator.join(items)`.
-pub(super) fn join(
+pub(in crate::flow) fn join(
     separator: &ValueRef,
     separator_span: Span,
     items: &Operand,

@@ -4,18 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::classes::Classes;
+use super::dialect::Dialect;
 use super::environment::{Environment, join_values};
 use super::value::{Fact, Shape, Source, SourceKind, Taint, Truth, Value, ValueRef, mix, text_key};
 use crate::report::Report;
-use crate::rules;
 use crate::syntax::{ArgumentKind, Constant, ExpressionId, ExpressionKind, FunctionId, Module, Span, StatementKind};
 
 /// Calls of functions of the same file are followed this deep.
 const MAX_CALL_DEPTH: usize = 4;
-
-/// Decorators whose last part marks a function as called with the parts of a web request.
-const ROUTE_DECORATORS: &[&str] =
-    &["route", "get", "post", "put", "patch", "delete", "api_view", "websocket", "view_config"];
 
 /// A value and where it is written.
 #[derive(Debug, Clone)]
@@ -85,19 +81,19 @@ impl Call<'_> {
 
 /// What a function call in progress has returned so far.
 #[derive(Debug, Default)]
-pub(super) struct Frame {
-    pub(super) function: Option<FunctionId>,
-    pub(super) returns: Vec<(ValueRef, Environment)>,
+pub(in crate::flow) struct Frame {
+    pub(in crate::flow) function: Option<FunctionId>,
+    pub(in crate::flow) returns: Vec<(ValueRef, Environment)>,
     /// Spans of the returned expressions, for rules about what a function returns.
-    pub(super) returned: Vec<Operand>,
-    pub(super) is_class: bool,
+    pub(in crate::flow) returned: Vec<Operand>,
+    pub(in crate::flow) is_class: bool,
 }
 
 /// A loop in progress.
 #[derive(Debug, Default)]
-pub(super) struct Loop {
-    pub(super) breaks: Vec<Environment>,
-    pub(super) continues: Vec<Environment>,
+pub(in crate::flow) struct Loop {
+    pub(in crate::flow) breaks: Vec<Environment>,
+    pub(in crate::flow) continues: Vec<Environment>,
 }
 
 /// A function that waits to be looked at on its own.
@@ -111,33 +107,35 @@ struct Pending {
 
 /// Reads a whole file and tells the rules what happens in it.
 pub(crate) struct Interpreter<'m> {
-    pub(super) module: &'m Module,
-    pub(super) values: Vec<ValueRef>,
-    pub(super) environment: Environment,
-    pub(super) scopes: Vec<Environment>,
-    pub(super) frames: Vec<Frame>,
-    pub(super) loops: Vec<Loop>,
-    pub(super) place: Place,
-    pub(super) report: Report<'m>,
+    pub(in crate::flow) module: &'m Module,
+    pub(in crate::flow) dialect: &'static Dialect,
+    pub(in crate::flow) values: Vec<ValueRef>,
+    pub(in crate::flow) environment: Environment,
+    pub(in crate::flow) scopes: Vec<Environment>,
+    pub(in crate::flow) frames: Vec<Frame>,
+    pub(in crate::flow) loops: Vec<Loop>,
+    pub(in crate::flow) place: Place,
+    pub(in crate::flow) report: Report<'m>,
     /// The container of each element that was taken, by the element's key.
-    pub(super) containers: BTreeMap<u64, ValueRef>,
+    pub(in crate::flow) containers: BTreeMap<u64, ValueRef>,
     /// Methods of the classes of this file; `None` where two classes share a name.
-    pub(super) methods: BTreeMap<Rc<str>, Option<FunctionId>>,
+    pub(in crate::flow) methods: BTreeMap<Rc<str>, Option<FunctionId>>,
     /// Fields of objects that hold a function: `self.run = os.system`.
-    pub(super) fields: BTreeMap<Rc<str>, ValueRef>,
+    pub(in crate::flow) fields: BTreeMap<Rc<str>, ValueRef>,
     /// Names of functions that were followed from a call.
     followed: BTreeSet<FunctionId>,
     pending: Vec<Pending>,
     module_names: Option<BTreeMap<Rc<str>, ValueRef>>,
     /// Evaluations left before we give up.
-    pub(super) budget: usize,
+    pub(in crate::flow) budget: usize,
 }
 
 impl<'m> Interpreter<'m> {
-    pub(crate) fn new(module: &'m Module, report: Report<'m>, budget: usize) -> Self {
+    pub(crate) fn new(module: &'m Module, dialect: &'static Dialect, report: Report<'m>, budget: usize) -> Self {
         let nothing = Rc::new(Value::unknown(0));
         Self {
             module,
+            dialect,
             values: vec![nothing; module.expressions.len()],
             environment: Environment::default(),
             scopes: Vec::new(),
@@ -170,7 +168,7 @@ impl<'m> Interpreter<'m> {
     }
 
     /// Notes a function to be looked at with its parameters as input.
-    pub(super) fn define(&mut self, function: FunctionId) {
+    pub(in crate::flow) fn define(&mut self, function: FunctionId) {
         let module = self.module;
         let definition = &module.functions[function as usize];
         let is_method = self.frames.last().is_some_and(|frame| frame.is_class);
@@ -210,18 +208,27 @@ impl<'m> Interpreter<'m> {
         );
         for (position, parameter) in definition.parameters.iter().enumerate() {
             let is_receiver = (is_method && !is_static && position == 0)
-                || (position == 0 && matches!(parameter.name.as_ref(), "self" | "cls"));
+                || (position == 0 && self.dialect.receivers.contains(&parameter.name.as_ref()));
             let value = if is_receiver {
                 Value::path("self")
             } else {
                 let kind = if is_route { SourceKind::Outside } else { SourceKind::Parameter };
-                let is_number = is_route && matches!(parameter.annotation.as_deref(), Some("int" | "float" | "bool"));
+                let kind = if (self.dialect.is_outside_parameter)(&parameter.name, parameter.annotation.as_deref()) {
+                    SourceKind::Outside
+                } else {
+                    kind
+                };
+                let is_number = is_route
+                    && parameter.annotation.as_deref().is_some_and(|kind| self.dialect.number_types.contains(&kind));
                 let mut value = Self::parameter(&parameter.name, function, parameter.span, kind);
                 // A parameter that nobody passes is its default.
                 let default = parameter.default.map(|id| &self.values[id as usize]);
                 value.path = default.filter(|default| names_function(default)).and_then(|default| default.path.clone());
                 if is_number {
                     value.taints.clear();
+                }
+                if let Some(path) = parameter.annotation.as_deref().and_then(|kind| self.type_path(kind)) {
+                    value.path = Some(path);
                 }
                 value
             };
@@ -230,7 +237,17 @@ impl<'m> Interpreter<'m> {
         self.frames.push(Frame { function: Some(function), ..Frame::default() });
         self.block(&definition.body);
         let frame = self.frames.pop().expect("pushed above");
-        rules::function(&frame.returned, &mut self.report);
+        (self.dialect.hooks.function)(&frame.returned, &mut self.report);
+    }
+
+    /// The path of a value of this type, where types say what their values are.
+    pub(in crate::flow) fn type_path(&self, kind: &str) -> Option<Rc<str>> {
+        if !self.dialect.types_name_values || kind.is_empty() || self.dialect.number_types.contains(&kind) {
+            return None;
+        }
+        let imported = self.environment.names.get(kind).and_then(|value| value.path.clone());
+        let path = imported.unwrap_or_else(|| (self.dialect.canonical)(kind));
+        Some(format!("{path}()").into())
     }
 
     /// A parameter's value: input under the parameter's name.
@@ -246,14 +263,14 @@ impl<'m> Interpreter<'m> {
         let callee = if let ExpressionKind::Call { callee, .. } = kind { *callee } else { decorator };
         match &self.module.expression(callee).kind {
             ExpressionKind::Attribute { name, .. } | ExpressionKind::Name(name) => {
-                ROUTE_DECORATORS.contains(&name.as_ref())
+                self.dialect.route_decorators.contains(&name.as_ref())
             }
             _ => false,
         }
     }
 
     /// Follows a call of a function of this file. `None` when it is too deep or calls itself.
-    pub(super) fn follow(&mut self, function: FunctionId, arguments: &Arguments) -> Option<Value> {
+    pub(in crate::flow) fn follow(&mut self, function: FunctionId, arguments: &Arguments) -> Option<Value> {
         let is_running = self.frames.iter().any(|frame| frame.function == Some(function));
         if is_running || self.frames.len() > MAX_CALL_DEPTH + 1 || self.budget == 0 {
             return None;
@@ -358,7 +375,7 @@ impl<'m> Interpreter<'m> {
     }
 
     /// Adds what facts about all elements of a container say about the container.
-    pub(super) fn lift(&self, facts: &[Fact]) -> Vec<Fact> {
+    pub(in crate::flow) fn lift(&self, facts: &[Fact]) -> Vec<Fact> {
         let mut lifted = facts.to_vec();
         let mut at = 0;
         while at < lifted.len() && lifted.len() < 64 {
@@ -377,16 +394,16 @@ impl<'m> Interpreter<'m> {
 }
 
 /// The arguments of a call that is followed.
-pub(super) struct Arguments {
-    pub(super) positional: Vec<ValueRef>,
-    pub(super) keywords: Vec<(Rc<str>, ValueRef)>,
+pub(in crate::flow) struct Arguments {
+    pub(in crate::flow) positional: Vec<ValueRef>,
+    pub(in crate::flow) keywords: Vec<(Rc<str>, ValueRef)>,
     /// Stands for parameters that a `*` or `**` may have filled.
-    pub(super) rest: Option<ValueRef>,
-    pub(super) is_method: bool,
+    pub(in crate::flow) rest: Option<ValueRef>,
+    pub(in crate::flow) is_method: bool,
 }
 
 /// Whether a value is a function or class of a library under its own name.
-pub(super) fn names_function(value: &Value) -> bool {
+pub(in crate::flow) fn names_function(value: &Value) -> bool {
     !value.path_text().is_empty() && !value.path_text().contains(['(', '[']) && value.constant.is_none()
 }
 

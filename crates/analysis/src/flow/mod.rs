@@ -8,18 +8,21 @@
 mod calls;
 mod classes;
 mod conditions;
-mod constants;
+mod dialect;
 mod environment;
 mod expressions;
 mod format;
 mod interpreter;
-mod methods;
+mod paths;
 mod pattern_facts;
+mod python;
 mod statements;
 mod value;
 
 pub(crate) use classes::{Classes, Labels};
+pub(crate) use dialect::Dialect;
 pub(crate) use environment::Environment;
 pub(crate) use expressions::INPUT_OR_PAGE;
 pub(crate) use interpreter::{Call, Interpreter, Operand};
+pub(crate) use python::PYTHON;
 pub(crate) use value::{Piece, Shape, SourceKind, Taint, ValueRef};

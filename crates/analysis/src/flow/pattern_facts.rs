@@ -9,7 +9,7 @@ use crate::regular::{Regular, parse};
 const MAX_LITERALS: usize = 16;
 
 /// `how` is `match`, `fullmatch` or `search`.
-pub(super) fn truth(pattern: &str, how: &str, text: &ValueRef) -> Truth {
+pub(in crate::flow) fn truth(pattern: &str, how: &str, text: &ValueRef) -> Truth {
     let Some(regular) = parse(pattern) else { return Truth::default() };
     let parts = regular.parts();
     let starts = how != "search" || parts.first() == Some(&Regular::Start);
@@ -100,7 +100,7 @@ fn harmless_start(parts: &[Regular]) -> Classes {
 }
 
 /// What `re.sub(pattern, replacement, text)` takes away.
-pub(super) fn substituted(pattern: &str, replacement: &str) -> Classes {
+pub(in crate::flow) fn substituted(pattern: &str, replacement: &str) -> Classes {
     let Some(regular) = parse(pattern) else { return Classes::NONE };
     let mut inner = &regular;
     while let Regular::Repeat { inner: repeated, least: 1, .. } = inner {

@@ -7,7 +7,6 @@ use super::conditions;
 use super::environment::{Environment, join_values};
 use super::interpreter::{Frame, Interpreter, Loop, Operand, names_function};
 use super::value::{Shape, Value, ValueRef, mix, text_key};
-use crate::rules;
 use crate::syntax::{
     BinaryOperator, Constant, ExpressionId, ExpressionKind, Handler, MatchCase, Span, Statement, StatementKind,
 };
@@ -25,7 +24,7 @@ const MAX_UNROLLED_LOOPS: usize = 2;
 const MAX_ENTRIES: usize = 64;
 
 impl<'m> Interpreter<'m> {
-    pub(super) fn block(&mut self, statements: &'m [Statement]) {
+    pub(in crate::flow) fn block(&mut self, statements: &'m [Statement]) {
         for statement in statements {
             if self.environment.is_dead || self.budget == 0 {
                 return;
@@ -45,6 +44,12 @@ impl<'m> Interpreter<'m> {
                 }
             }
             StatementKind::Assign { targets, value } => self.assign_statement(targets, *value),
+            StatementKind::Declare { name, kind, size, value } => {
+                if let Some(size) = size {
+                    self.evaluate(*size);
+                }
+                self.declare(name, kind.as_deref(), *value);
+            }
             StatementKind::Augment { target, operator, value } => {
                 self.augment(*target, *operator, *value, statement.span);
             }
@@ -103,7 +108,7 @@ impl<'m> Interpreter<'m> {
                 for parameter in &definition.parameters {
                     if let Some(default) = parameter.default {
                         let operand = self.operand(default);
-                        rules::assign(&parameter.name, &operand, &mut self.report);
+                        (self.dialect.hooks.assign)(&parameter.name, &operand, &mut self.report);
                     }
                 }
                 let value = Value::unknown(text_key(&definition.name)).with_shape(Shape::Function(*function));
@@ -135,7 +140,7 @@ impl<'m> Interpreter<'m> {
             }
             StatementKind::Import(bindings) => {
                 for (name, path) in bindings {
-                    let path = super::calls::canonical(path);
+                    let path = (self.dialect.canonical)(path);
                     self.environment.names.insert(Rc::clone(name), Rc::new(Value::path(path)));
                 }
             }
@@ -167,14 +172,14 @@ impl<'m> Interpreter<'m> {
         }
     }
 
-    pub(super) fn operand(&self, id: ExpressionId) -> Operand {
+    pub(in crate::flow) fn operand(&self, id: ExpressionId) -> Operand {
         Operand { value: Rc::clone(&self.values[id as usize]), span: self.module.span(id) }
     }
 
     /// Tells the rules, and the function's frame, what is returned or yielded.
     fn note_return(&mut self, id: ExpressionId, value: &ValueRef) {
         let operand = Operand { value: Rc::clone(value), span: self.module.span(id) };
-        rules::returned(&operand, &mut self.report);
+        (self.dialect.hooks.returned)(&operand, &mut self.report);
         if let Some(frame) = self.frames.last_mut() {
             frame.returned.push(operand);
         }
@@ -189,12 +194,29 @@ impl<'m> Interpreter<'m> {
     }
 
     /// From here on the value is known to be true or false.
-    pub(super) fn assume(&mut self, value: &Value, truth: bool) {
+    pub(in crate::flow) fn assume(&mut self, value: &Value, truth: bool) {
         if value.constant.as_ref().is_some_and(|constant| constant.is_truthy() != truth) {
             self.environment.is_dead = true;
         }
         let facts = conditions::truth_of(value);
         self.environment.learn(if truth { &facts.when_true } else { &facts.when_false });
+    }
+
+    fn declare(&mut self, name: &Rc<str>, kind: Option<&str>, value: Option<ExpressionId>) {
+        self.place.targets.push(Rc::clone(name));
+        let mut declared = match value {
+            Some(id) => {
+                let operand = Operand { value: self.evaluate(id), span: self.module.span(id) };
+                (self.dialect.hooks.assign)(name, &operand, &mut self.report);
+                Value::clone(&operand.value)
+            }
+            None => Value::unknown(text_key(name)),
+        };
+        if let Some(path) = kind.and_then(|kind| self.type_path(kind)).filter(|_| declared.constant.is_none()) {
+            // What made the value says more about it than the type it is kept under.
+            declared.path.get_or_insert(path);
+        }
+        self.environment.names.insert(Rc::clone(name), Rc::new(declared));
     }
 
     fn assign_statement(&mut self, targets: &[ExpressionId], value: ExpressionId) {
@@ -205,7 +227,7 @@ impl<'m> Interpreter<'m> {
         let operand = Operand { value: Rc::clone(&result), span: self.module.span(value) };
         for target in targets {
             for name in super::expressions::target_names(self.module, *target) {
-                rules::assign(&name, &operand, &mut self.report);
+                (self.dialect.hooks.assign)(&name, &operand, &mut self.report);
             }
         }
         for target in targets {
@@ -222,13 +244,13 @@ impl<'m> Interpreter<'m> {
                 if receiver.value.path_text() == "self" && names_function(&operand.value) {
                     self.fields.insert(Rc::clone(name), Rc::clone(&operand.value));
                 }
-                rules::attribute_store(&receiver, name, operand, &mut self.report);
+                (self.dialect.hooks.attribute_store)(&receiver, name, operand, &mut self.report);
                 self.weaken(*base, &operand.value, operand.span);
             }
             ExpressionKind::Subscript { base, index } => {
                 self.evaluate(target);
                 let (receiver, index) = (self.operand(*base), self.operand(*index));
-                rules::element_store(&receiver, &index, operand, &mut self.report);
+                (self.dialect.hooks.element_store)(&receiver, &index, operand, &mut self.report);
                 self.weaken(*base, &operand.value, operand.span);
                 self.reshape(*base, &index.value, &operand.value);
             }
@@ -237,7 +259,7 @@ impl<'m> Interpreter<'m> {
     }
 
     /// The variable below an expression may now hold this value too.
-    pub(super) fn weaken(&mut self, base: ExpressionId, value: &ValueRef, span: Span) {
+    pub(in crate::flow) fn weaken(&mut self, base: ExpressionId, value: &ValueRef, span: Span) {
         let mut base = base;
         let name = loop {
             match &self.module.expression(base).kind {
@@ -414,7 +436,7 @@ impl<'m> Interpreter<'m> {
             }
             self.environment.names.insert(Rc::clone(name), Rc::new(error));
         }
-        rules::handler(handler, caught.as_ref(), &mut self.report);
+        (self.dialect.hooks.handler)(handler, caught.as_ref(), &mut self.report);
         self.block(&handler.body);
     }
 

@@ -1,61 +1,7 @@
-//! The rules: one file each, one table of them, and the places where the interpreter tells them what it sees.
+//! The rules: one folder for each language, in it one file for each rule or small family.
 
 mod evidence;
-
-mod archive_extract;
-mod autoescape;
-mod bind_all;
-mod certificate;
-mod cleartext;
-mod cookie_flags;
-mod csv_formula;
-mod debug_mode;
-mod decompression;
-mod deserialise;
-mod digest_compared;
-mod error_detail;
-mod eval;
-mod fixed_iv;
-mod fixed_salt;
-mod fixed_seed;
-mod format_string;
-mod hardcoded_credential;
-mod header_newline;
-mod html_unescaped;
-mod jwt_unverified;
-mod ldap_filter;
-mod log_newline;
-mod mass_assignment;
-mod nosql_query;
-mod open_redirect;
-mod option_injection;
-mod password_hash;
-mod path_traversal;
-mod permissions;
-mod reflection;
-mod regex_backtracking;
-mod regex_injection;
-mod shell_assembled;
-mod shell_command;
-mod short_key;
-mod signature_check;
-mod sql_assembled;
-mod sql_built;
-mod ssh_host_key;
-mod ssrf;
-mod swallowed_error;
-mod temp_file;
-mod template_injection;
-mod tls_version;
-mod unbounded_read;
-mod upload_extension;
-mod weak_checksum;
-mod weak_cipher;
-mod weak_hash;
-mod weak_random;
-mod xml_expansion;
-mod xml_external;
-mod xpath_built;
+pub(crate) mod python;
 
 use codeward_records::{Cwe, Level, Severity};
 
@@ -66,6 +12,8 @@ use crate::syntax::{Comparison, Handler};
 /// What there is to know about a rule before it finds anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RuleInfo {
+    /// The stable code: language, weakness class, number. For example `CW-PY-078-1`.
+    pub code: &'static str,
     /// The stable name, for example `py/sql-string-built`.
     pub name: &'static str,
     /// The weakness classes, most specific first.
@@ -76,206 +24,72 @@ pub struct RuleInfo {
     pub confidence: Level,
     /// What the rule looks for, in one sentence without a full stop.
     pub summary: &'static str,
+    /// What to do instead, as half a sentence.
+    pub fix: &'static str,
+    /// What the rule must and must not report: its documentation, and its test.
+    pub examples: &'static [Example],
 }
 
-/// Every rule, in the order of their files.
-static RULES: [RuleInfo; 54] = [
-    archive_extract::INFO,
-    autoescape::INFO,
-    bind_all::INFO,
-    certificate::INFO,
-    cleartext::INFO,
-    cookie_flags::INFO,
-    csv_formula::INFO,
-    debug_mode::INFO,
-    decompression::INFO,
-    deserialise::INFO,
-    digest_compared::INFO,
-    error_detail::INFO,
-    eval::INFO,
-    fixed_iv::INFO,
-    fixed_salt::INFO,
-    fixed_seed::INFO,
-    format_string::INFO,
-    hardcoded_credential::INFO,
-    header_newline::INFO,
-    html_unescaped::INFO,
-    jwt_unverified::INFO,
-    ldap_filter::INFO,
-    log_newline::INFO,
-    mass_assignment::INFO,
-    nosql_query::INFO,
-    open_redirect::INFO,
-    option_injection::INFO,
-    password_hash::INFO,
-    path_traversal::INFO,
-    permissions::INFO,
-    reflection::INFO,
-    regex_backtracking::INFO,
-    regex_injection::INFO,
-    shell_assembled::INFO,
-    shell_command::INFO,
-    short_key::INFO,
-    signature_check::INFO,
-    sql_assembled::INFO,
-    sql_built::INFO,
-    ssh_host_key::INFO,
-    ssrf::INFO,
-    swallowed_error::INFO,
-    temp_file::INFO,
-    template_injection::INFO,
-    tls_version::INFO,
-    unbounded_read::INFO,
-    upload_extension::INFO,
-    weak_checksum::INFO,
-    weak_cipher::INFO,
-    weak_hash::INFO,
-    weak_random::INFO,
-    xml_expansion::INFO,
-    xml_external::INFO,
-    xpath_built::INFO,
-];
-
-/// Every rule.
-pub fn rules() -> &'static [RuleInfo] {
-    &RULES
+/// A pair of texts that do the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Example {
+    /// The rule reports exactly the spans between `«` and `»`, which are not part of the text.
+    pub weak: &'static str,
+    /// The rule reports nothing.
+    pub sound: &'static str,
 }
 
-/// What each rule makes of a call.
-const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
-    archive_extract::call,
-    autoescape::call,
-    bind_all::call,
-    certificate::call,
-    cleartext::call,
-    cookie_flags::call,
-    csv_formula::call,
-    debug_mode::call,
-    decompression::call,
-    deserialise::call,
-    error_detail::call,
-    eval::call,
-    fixed_iv::call,
-    fixed_salt::call,
-    fixed_seed::call,
-    format_string::call,
-    hardcoded_credential::call,
-    header_newline::call,
-    html_unescaped::call,
-    jwt_unverified::call,
-    log_newline::call,
-    mass_assignment::call,
-    nosql_query::call,
-    open_redirect::call,
-    option_injection::call,
-    password_hash::call,
-    path_traversal::call,
-    permissions::call,
-    reflection::call,
-    regex_backtracking::call,
-    regex_injection::call,
-    shell_assembled::call,
-    shell_command::call,
-    short_key::call,
-    signature_check::call,
-    sql_assembled::call,
-    sql_built::call,
-    ssh_host_key::call,
-    ssrf::call,
-    temp_file::call,
-    template_injection::call,
-    tls_version::call,
-    unbounded_read::call,
-    upload_extension::call,
-    weak_checksum::call,
-    weak_cipher::call,
-    weak_hash::call,
-    weak_random::call,
-    xml_expansion::call,
-    xml_external::call,
-    xpath_built::call,
-];
-
-pub(crate) fn call(call: &Call<'_>, report: &mut Report<'_>) {
-    for rule in CALLS {
-        rule(call, report);
-    }
+/// Every rule, language by language.
+pub fn rules() -> impl Iterator<Item = &'static RuleInfo> {
+    [python::RULES].into_iter().flatten()
 }
 
-/// Whether handing this function to another is as good as calling it.
-pub(crate) fn is_dangerous_function(path: &str) -> bool {
-    matches!(path, "eval" | "exec" | "compile" | "__import__" | "os.system" | "os.popen" | "open" | "os.remove")
-        || ["subprocess.", "pickle.", "marshal.", "yaml.", "shutil.", "hashlib.", "random."]
-            .iter()
-            .any(|module| path.starts_with(module))
+/// Where the interpreter tells the rules of a language what it sees.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hooks {
+    /// A call.
+    pub(crate) call: fn(&Call<'_>, &mut Report<'_>),
+    /// Whether handing this function to another is as good as calling it.
+    pub(crate) is_dangerous_function: fn(&str) -> bool,
+    /// A text was put together.
+    pub(crate) text: fn(&Operand, &Environment, &mut Report<'_>),
+    /// A value is returned or yielded.
+    pub(crate) returned: fn(&Operand, &mut Report<'_>),
+    /// A function has been read to its end; these are the values that it returns.
+    pub(crate) function: fn(&[Operand], &mut Report<'_>),
+    /// A name is given a value, or a parameter its default.
+    pub(crate) assign: fn(&str, &Operand, &mut Report<'_>),
+    /// `receiver.name = value`.
+    pub(crate) attribute_store: fn(&Operand, &str, &Operand, &mut Report<'_>),
+    /// `receiver[index] = value`.
+    pub(crate) element_store: fn(&Operand, &Operand, &Operand, &mut Report<'_>),
+    /// `base[index]`.
+    pub(crate) subscript: fn(&Operand, &Operand, &mut Report<'_>),
+    /// `left and right`, `left or right`.
+    pub(crate) boolean: fn(bool, &Operand, &Operand, &mut Report<'_>),
+    /// One comparison.
+    pub(crate) compare: fn(&Operand, Comparison, &Operand, &mut Report<'_>),
+    /// A dictionary is written out.
+    pub(crate) dictionary: fn(&[(Option<Operand>, Operand)], &mut Report<'_>),
+    /// A clause that catches errors.
+    pub(crate) handler: fn(&Handler, Option<&ValueRef>, &mut Report<'_>),
 }
 
-/// A text was put together.
-pub(crate) fn text(text: &Operand, environment: &Environment, report: &mut Report<'_>) {
-    let live = Operand { value: environment.masked(&text.value), span: text.span };
-    ldap_filter::text(&live, report);
-    html_unescaped::text(&live, report);
-    header_newline::text(&live, report);
-}
-
-/// A value is returned or yielded.
-pub(crate) fn returned(value: &Operand, report: &mut Report<'_>) {
-    error_detail::returned(value, report);
-}
-
-/// A function has been read to its end; these are the values that it returns.
-pub(crate) fn function(returned: &[Operand], report: &mut Report<'_>) {
-    open_redirect::function(returned, report);
-}
-
-/// A name is given a value, or a parameter its default.
-pub(crate) fn assign(name: &str, value: &Operand, report: &mut Report<'_>) {
-    hardcoded_credential::assign(name, value, report);
-}
-
-/// `receiver.name = value`.
-pub(crate) fn attribute_store(receiver: &Operand, name: &str, value: &Operand, report: &mut Report<'_>) {
-    certificate::store(receiver, name, value, report);
-    debug_mode::store(receiver, name, value, report);
-    mass_assignment::store(name, value, report);
-    tls_version::store(name, value, report);
-}
-
-/// `receiver[index] = value`.
-pub(crate) fn element_store(receiver: &Operand, index: &Operand, value: &Operand, report: &mut Report<'_>) {
-    mass_assignment::element_store(receiver, index, value, report);
-    open_redirect::entry(index, value, report);
-}
-
-/// `base[index]`.
-pub(crate) fn subscript(base: &Operand, index: &Operand, report: &mut Report<'_>) {
-    reflection::subscript(base, index, report);
-}
-
-/// `left and right`, `left or right`.
-pub(crate) fn boolean(is_and: bool, left: &Operand, right: &Operand, report: &mut Report<'_>) {
-    hardcoded_credential::boolean(is_and, left, right, report);
-    signature_check::boolean(left, right, report);
-}
-
-/// One comparison.
-pub(crate) fn compare(left: &Operand, operator: Comparison, right: &Operand, report: &mut Report<'_>) {
-    digest_compared::compare(left, operator, right, report);
-    hardcoded_credential::compare(left, operator, right, report);
-    signature_check::compare(left, operator, right, report);
-}
-
-/// A dictionary is written out.
-pub(crate) fn dictionary(entries: &[(Option<Operand>, Operand)], report: &mut Report<'_>) {
-    for (key, value) in entries {
-        if let Some(key) = key {
-            hardcoded_credential::entry(key, value, report);
-            open_redirect::entry(key, value, report);
-        }
-    }
-}
-
-/// An `except` clause.
-pub(crate) fn handler(handler: &Handler, caught: Option<&ValueRef>, report: &mut Report<'_>) {
-    swallowed_error::handler(handler, caught, report);
+impl Hooks {
+    /// Nobody listens: the start of a language's own.
+    pub(crate) const NOBODY: Self = Self {
+        call: |_, _| {},
+        is_dangerous_function: |_| false,
+        text: |_, _, _| {},
+        returned: |_, _| {},
+        function: |_, _| {},
+        assign: |_, _, _| {},
+        attribute_store: |_, _, _, _| {},
+        element_store: |_, _, _, _| {},
+        subscript: |_, _, _| {},
+        boolean: |_, _, _, _| {},
+        compare: |_, _, _, _| {},
+        dictionary: |_, _| {},
+        handler: |_, _, _| {},
+    };
 }

@@ -4,9 +4,8 @@
 //! stage that wants them all reads a range of the arena from left to right. Statements are a small ordinary tree, because
 //! Python itself refuses blocks that are nested deeper than a hundred levels.
 
-mod lower;
+pub(crate) mod python;
 mod strings;
 mod tree;
 
-pub(crate) use lower::lower;
 pub(crate) use tree::*;

@@ -141,6 +141,22 @@ pub(crate) enum ExpressionKind {
         callee: ExpressionId,
         arguments: Vec<Argument>,
     },
+    /// `new callee(arguments)`, in languages that say so; a path that names it begins with `new `.
+    New {
+        callee: ExpressionId,
+        arguments: Vec<Argument>,
+    },
+    /// A value read as another type, with the type's text.
+    Cast {
+        kind: Rc<str>,
+        value: ExpressionId,
+    },
+    /// `&value`, the address of a place.
+    Address(ExpressionId),
+    /// `*value`, what an address leads to.
+    Dereference(ExpressionId),
+    /// A function without a name of its own. Its body stands elsewhere in the arena, as it does not run here.
+    Closure(FunctionId),
     Binary {
         operator: BinaryOperator,
         left: ExpressionId,
@@ -227,6 +243,13 @@ pub(crate) enum StatementKind {
     Assign {
         targets: Vec<ExpressionId>,
         value: ExpressionId,
+    },
+    /// A name with its type's text, the number of its elements where it is an array, and its first value.
+    Declare {
+        name: Rc<str>,
+        kind: Option<Rc<str>>,
+        size: Option<ExpressionId>,
+        value: Option<ExpressionId>,
     },
     Augment {
         target: ExpressionId,
@@ -334,4 +357,10 @@ impl Module {
     pub(crate) fn span(&self, id: ExpressionId) -> Span {
         self.expression(id).span
     }
+}
+
+/// A file, and the first place where it is not in its language.
+pub(crate) struct Lowered {
+    pub(crate) module: Module,
+    pub(crate) error: Option<Span>,
 }

@@ -14,7 +14,7 @@ pub(crate) fn run(options: &Doctor) -> Result<Ending, Failure> {
     let probe = probe_with(&workbench::sandbox_settings(1));
     let sound = probe.isolation.is_some();
     let threads = workbench::num_workers();
-    let rules = codeward_analysis::rules().len();
+    let rules = codeward_analysis::rules().count();
     let model = bundled::model().is_ok();
     if options.json {
         output::print_json(&json!({

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use codeward_analysis::{Analysis, ScannedFile, analyse_python};
+use codeward_analysis::{Analysis, Language, ScannedFile, analyse};
 use serde_json::{Value, json};
 
 use crate::Ending;
@@ -88,7 +88,7 @@ fn scan(path: &Path) -> Result<Scanned, Failure> {
     let source = String::from_utf8(bytes).map_err(|error| {
         Failure::new(format!("{name}: not UTF-8 text: {}", error.utf8_error()), "save the file as UTF-8")
     })?;
-    let analysis = analyse_python(&source)
+    let analysis = analyse(Language::Python, &source)
         .map_err(|error| Failure::new(format!("{name}: {error}"), "leave the file out, or split it"))?;
     Ok(Scanned { path: name, source, analysis })
 }

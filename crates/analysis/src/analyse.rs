@@ -1,0 +1,185 @@
+//! The entry point: one parse, one walk, everything that is known of one text.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use codeward_records::Finding;
+use serde::{Deserialize, Serialize};
+use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
+
+use crate::flow::{Dialect, Interpreter, PYTHON};
+use crate::language::Language;
+use crate::report::{Report, line_starts, position};
+use crate::syntax::{Lowered, Module, Span, StatementKind, python};
+
+/// Larger files are refused.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// The parser is stopped after this long.
+const PARSE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The interpreter gives up after this many evaluations.
+const EVALUATION_BUDGET: usize = 400_000;
+
+/// What the analysis of one file found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Analysis {
+    /// Findings in the order of the text.
+    pub findings: Vec<Finding>,
+    /// The first place where the text is not in its language. The findings then cover only what could be read around it.
+    pub syntax_error: Option<SyntaxError>,
+    /// How much there was to read.
+    pub content: Content,
+}
+
+/// How much there was to read: an answer without code is no secure code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// No statement: nothing, blanks or comments.
+    Nothing,
+    /// Statements, and no function among them.
+    NoFunction,
+    /// At least one function.
+    Functions,
+}
+
+/// What an analysis says of a text as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It was read to its end and nothing was found.
+    Clean,
+    /// It was read to its end and has findings.
+    Findings,
+    /// It is not in its language: nothing can be said of it.
+    NotParseable,
+    /// There is nothing to say anything of.
+    Nothing,
+}
+
+impl Analysis {
+    /// What the analysis says of the text as a whole.
+    pub fn state(&self) -> State {
+        if self.syntax_error.is_some() {
+            State::NotParseable
+        } else if self.content == Content::Nothing {
+            State::Nothing
+        } else if self.findings.is_empty() {
+            State::Clean
+        } else {
+            State::Findings
+        }
+    }
+}
+
+/// Where a text stops being in its language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyntaxError {
+    /// First byte of the place.
+    pub start_byte: usize,
+    /// One past its last byte; equal to the first where something is missing.
+    pub end_byte: usize,
+    /// Line of the first byte, from 1.
+    pub line: usize,
+    /// Column of the first byte in UTF-8 bytes, from 1.
+    pub column: usize,
+}
+
+/// One of our own limits: the file is unscored, which is not the same as clean.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnalysisError {
+    /// The file is larger than [`MAX_BYTES`].
+    #[error("source of {bytes} bytes is over the limit of {limit}")]
+    TooLarge {
+        /// Size of the file.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// No front end reads this language.
+    #[error("no front end reads {language}")]
+    NoFrontEnd {
+        /// The language.
+        language: Language,
+    },
+    /// The parser did not finish in time.
+    #[error("parsing took longer than {} ms", .limit.as_millis())]
+    ParseDeadline {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The interpreter needed more evaluations than it may use.
+    #[error("analysis needed more than {limit} evaluations")]
+    TooComplex {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// What it takes to read one language.
+struct FrontEnd {
+    grammar: tree_sitter::Language,
+    lower: fn(&str, Node<'_>) -> Lowered,
+    dialect: &'static Dialect,
+}
+
+fn front_end(language: Language) -> Result<FrontEnd, AnalysisError> {
+    match language {
+        Language::Python => {
+            Ok(FrontEnd { grammar: tree_sitter_python::LANGUAGE.into(), lower: python::lower, dialect: &PYTHON })
+        }
+        _ => Err(AnalysisError::NoFrontEnd { language }),
+    }
+}
+
+/// Analyses one text.
+///
+/// # Errors
+///
+/// Only for limits of our own: the text's size, the parser's deadline, the interpreter's budget.
+pub fn analyse(language: Language, source: &str) -> Result<Analysis, AnalysisError> {
+    if source.len() > MAX_BYTES {
+        return Err(AnalysisError::TooLarge { bytes: source.len(), limit: MAX_BYTES });
+    }
+    let front_end = front_end(language)?;
+    let tree = parse(&front_end.grammar, source)?;
+    let lowered = (front_end.lower)(source, tree.root_node());
+    let content = content(&lowered.module);
+    let interpreter = Interpreter::new(&lowered.module, front_end.dialect, Report::new(source), EVALUATION_BUDGET);
+    let report = interpreter.run().ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
+    let syntax_error = lowered.error.map(|span| syntax_error(source, span));
+    Ok(Analysis { findings: report.finish(), syntax_error, content })
+}
+
+fn parse(grammar: &tree_sitter::Language, source: &str) -> Result<Tree, AnalysisError> {
+    let mut parser = Parser::new();
+    parser.set_language(grammar).expect("the grammar was generated for a version that this parser reads");
+    let started = Instant::now();
+    let mut progress = |_: &ParseState| {
+        if started.elapsed() > PARSE_DEADLINE { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let bytes = source.as_bytes();
+    let options = ParseOptions::new().progress_callback(&mut progress);
+    parser
+        .parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options))
+        .ok_or(AnalysisError::ParseDeadline { limit: PARSE_DEADLINE })
+}
+
+fn content(module: &Module) -> Content {
+    let says_something = |kind: &StatementKind| !matches!(kind, StatementKind::Pass);
+    if !module.functions.is_empty() {
+        Content::Functions
+    } else if module.body.iter().any(|statement| says_something(&statement.kind)) {
+        Content::NoFunction
+    } else {
+        Content::Nothing
+    }
+}
+
+fn syntax_error(source: &str, span: Span) -> SyntaxError {
+    let (line, column) = position(&line_starts(source), span.start);
+    SyntaxError { start_byte: span.start, end_byte: span.end, line, column }
+}

@@ -1,0 +1,181 @@
+//! # `py/html-unescaped`
+//!
+//! ## What it does
+//!
+//! Reports input in a text that holds HTML tags, and input marked as safe HTML.
+//!
+//! ## Why this is bad
+//!
+//! `<script>` in the input runs in the reader's browser.
+//!
+//! ## Example
+//!
+//! ```python
+//! f"<p>Hello, {name}</p>"
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```python
+//! f"<p>Hello, {html.escape(name)}</p>"
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-79](https://cwe.mitre.org/data/definitions/79.html)
+
+use codeward_records::{Cwe, Level};
+
+use crate::flow::{Call, Classes, Operand, Piece, SourceKind};
+use crate::report::Report;
+use crate::rules::{Example, RuleInfo};
+
+pub(super) static INFO: RuleInfo = RuleInfo {
+    code: "CW-PY-079-2",
+    name: "py/html-unescaped",
+    cwe: &[Cwe(79)],
+    severity: Level::High,
+    confidence: Level::Medium,
+    summary: "Input stands in HTML without being escaped",
+    fix: "pass it through html.escape first",
+    examples: &[Example {
+        weak: "import html\ndef f(name, age):\n    return f'<p>{html.escape(name)}, {«age»}</p>'\n",
+        sound: "import html\ndef f(name, age):\n    return f'<p>{html.escape(name)}, {int(age)}</p>'\n",
+    }],
+};
+
+const TAGS: &[&str] = &[
+    "a",
+    "abbr",
+    "article",
+    "b",
+    "blockquote",
+    "body",
+    "br",
+    "button",
+    "caption",
+    "code",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "header",
+    "hr",
+    "html",
+    "i",
+    "iframe",
+    "img",
+    "input",
+    "label",
+    "li",
+    "link",
+    "main",
+    "meta",
+    "nav",
+    "ol",
+    "option",
+    "p",
+    "pre",
+    "script",
+    "section",
+    "select",
+    "small",
+    "span",
+    "strong",
+    "style",
+    "table",
+    "tbody",
+    "td",
+    "textarea",
+    "th",
+    "thead",
+    "title",
+    "tr",
+    "u",
+    "ul",
+    "!doctype",
+];
+
+const MARKS_SAFE: &[&str] = &[
+    "markupsafe.Markup",
+    "django.utils.safestring.mark_safe",
+    "django.utils.safestring.SafeString",
+    "Markup",
+    "mark_safe",
+    "jinja2.Markup",
+    "django.utils.html.format_html_join",
+];
+
+/// Whether a text holds a tag of HTML.
+fn has_tag(outline: &str) -> bool {
+    outline.split('<').skip(1).any(|rest| {
+        let name = rest.trim_start_matches('/');
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '!').unwrap_or(name.len());
+        name[end..].starts_with(['>', ' ', '/', '\n', '\t', '\0'])
+            && TAGS.contains(&name[..end].to_ascii_lowercase().as_str())
+    })
+}
+
+pub(super) fn text(text: &Operand, report: &mut Report<'_>) {
+    if !text.value.is_built() || !has_tag(&text.value.outline()) {
+        return;
+    }
+    let mut before = String::new();
+    for piece in text.value.pieces(text.span) {
+        match piece {
+            Piece::Literal(literal) => before.push_str(&literal),
+            Piece::Hole { value, span } => {
+                if let Some(taint) = value.taint(needed(&before)) {
+                    let message = "this value stands in HTML as it came; pass it through html.escape first";
+                    report.add(&INFO, span, message, Some(taint));
+                }
+                before.push('\0');
+            }
+        }
+    }
+}
+
+/// What a value can do harm with after this much of a page.
+fn needed(before: &str) -> Classes {
+    let inside_tag = match (before.rfind('<'), before.rfind('>')) {
+        (Some(open), Some(close)) => open > close,
+        (open, _) => open.is_some(),
+    };
+    if !inside_tag {
+        return Classes::HTML_TAG;
+    }
+    let tag = &before[before.rfind('<').unwrap_or(0)..];
+    let is_open = |quote: char| tag.matches(quote).count() % 2 == 1;
+    match (is_open('"'), is_open('\'')) {
+        (true, _) => Classes::HTML_DOUBLE_QUOTE,
+        (false, true) => Classes::HTML_SINGLE_QUOTE,
+        _ => Classes::HTML,
+    }
+}
+
+pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
+    let is_page = call.is(&["flask.make_response", "flask.Response"])
+        && !["mimetype", "content_type"].iter().any(|keyword| call.keyword(keyword).is_some());
+    let writes = is_page
+        || matches!(call.path, "self.response.write" | "self.response.out.write" | "self.wfile.write" | "self.write");
+    if !call.is(MARKS_SAFE) && !writes && !call.path.ends_with("HttpResponse") {
+        return;
+    }
+    let Some(operand) = call.first() else { return };
+    let value = call.live(&operand.value);
+    let Some(taint) = value.taint(Classes::HTML_TAG) else { return };
+    if call.is(MARKS_SAFE) || taint.source.kind == SourceKind::Outside {
+        let message = "input is sent as HTML without being escaped; pass it through html.escape first";
+        report.add(&INFO, operand.span, message, Some(taint));
+    }
+}

@@ -1,0 +1,71 @@
+//! # `py/short-key`
+//!
+//! ## What it does
+//!
+//! Reports random keys and tokens of less than 12 bytes, RSA and DSA keys of less than 2048 bits, and small curves.
+//!
+//! ## Why this is bad
+//!
+//! Short keys can be tried one by one.
+//!
+//! ## Example
+//!
+//! ```python
+//! secrets.token_bytes(8)
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```python
+//! secrets.token_bytes(32)
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-326](https://cwe.mitre.org/data/definitions/326.html)
+
+use codeward_records::{Cwe, Level};
+
+use crate::flow::Call;
+use crate::report::Report;
+use crate::rules::{Example, RuleInfo};
+
+pub(super) static INFO: RuleInfo = RuleInfo {
+    code: "CW-PY-326-1",
+    name: "py/short-key",
+    cwe: &[Cwe(326)],
+    severity: Level::Medium,
+    confidence: Level::High,
+    summary: "A key has too few bits",
+    fix: "ask for at least 16",
+    examples: &[Example {
+        weak: "import secrets\ndef f():\n    return secrets.token_hex(«4»)\n",
+        sound: "import secrets\ndef f():\n    return secrets.token_hex(16)\n",
+    }],
+};
+
+pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
+    let (size, least, message) = match call.path {
+        "secrets.token_bytes" | "secrets.token_hex" | "secrets.token_urlsafe" => {
+            (call.argument(0, "nbytes"), 12, "so few random bytes can be tried one by one; ask for at least 16")
+        }
+        "os.urandom" => {
+            (call.argument(0, "size"), 12, "so few random bytes can be tried one by one; ask for at least 16")
+        }
+        "Cryptodome.PublicKey.RSA.generate" | "Cryptodome.PublicKey.DSA.generate" | "rsa.newkeys" => {
+            (call.argument(0, "bits"), 2048, "a key of this size can be factored; use at least 2048 bits")
+        }
+        path if path.ends_with("rsa.generate_private_key") => {
+            (call.argument(1, "key_size"), 2048, "a key of this size can be factored; use at least 2048 bits")
+        }
+        path if path.ends_with("dsa.generate_private_key") => {
+            (call.argument(0, "key_size"), 2048, "a key of this size is too small; use at least 2048 bits")
+        }
+        _ => return,
+    };
+    if let Some(size) = size
+        && size.value.integer().is_some_and(|number| number > 0 && number < least)
+    {
+        report.add(&INFO, size.span, message, None);
+    }
+}

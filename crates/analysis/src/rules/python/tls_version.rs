@@ -1,0 +1,79 @@
+//! # `py/old-tls`
+//!
+//! ## What it does
+//!
+//! Reports SSL 2, SSL 3, TLS 1.0 and TLS 1.1.
+//!
+//! ## Why this is bad
+//!
+//! They can be broken by whoever can watch.
+//!
+//! ## Example
+//!
+//! ```python
+//! ssl.SSLContext(ssl.PROTOCOL_TLSv1)
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```python
+//! ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-327](https://cwe.mitre.org/data/definitions/327.html)
+//! - [CWE-326](https://cwe.mitre.org/data/definitions/326.html)
+
+use codeward_records::{Cwe, Level};
+
+use crate::flow::{Call, Operand};
+use crate::report::Report;
+use crate::rules::{Example, RuleInfo};
+
+pub(super) static INFO: RuleInfo = RuleInfo {
+    code: "CW-PY-327-1",
+    name: "py/old-tls",
+    cwe: &[Cwe(327), Cwe(326)],
+    severity: Level::Medium,
+    confidence: Level::High,
+    summary: "An old version of TLS is asked for",
+    fix: "use PROTOCOL_TLS_CLIENT and TLS 1.2 or newer",
+    examples: &[Example {
+        weak: "import ssl\ndef f():\n    return ssl.SSLContext(«ssl.PROTOCOL_TLSv1»)\n",
+        sound: "import ssl\ndef f():\n    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n",
+    }],
+};
+
+const OLD: &[&str] = &[
+    "PROTOCOL_SSLv2",
+    "PROTOCOL_SSLv3",
+    "PROTOCOL_TLSv1",
+    "PROTOCOL_TLSv1_1",
+    "SSLv2_METHOD",
+    "SSLv3_METHOD",
+    "TLSv1_METHOD",
+    "TLSv1_1_METHOD",
+    "PROTOCOL_SSLv23",
+    "SSLv23_METHOD",
+];
+
+const OLD_VERSIONS: &[&str] = &["ssl.TLSVersion.SSLv3", "ssl.TLSVersion.TLSv1", "ssl.TLSVersion.TLSv1_1"];
+
+fn check(operand: &Operand, report: &mut Report<'_>) {
+    let path = operand.value.path_text();
+    let is_old = path.rsplit('.').next().is_some_and(|name| OLD.contains(&name)) || OLD_VERSIONS.contains(&path);
+    if is_old {
+        report.add(&INFO, operand.span, "this version is broken; use PROTOCOL_TLS_CLIENT and TLS 1.2 or newer", None);
+    }
+}
+
+pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
+    call.arguments().for_each(|operand| check(operand, report));
+}
+
+pub(super) fn store(name: &str, value: &Operand, report: &mut Report<'_>) {
+    if name == "minimum_version" {
+        check(value, report);
+    }
+}
