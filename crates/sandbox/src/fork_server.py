@@ -386,6 +386,7 @@ def say_confined(host, job, own):
     # Becoming a program closes it; until then there may be something to report.
     if not job.arguments:
         host.status.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, host.descriptors)
 
 
 def send_packet(link, packet, descriptors):
@@ -557,6 +558,10 @@ def start():
     threading.stack_size(THREAD_STACK)
     # What is the same for every program is limited here, once.
     host.ceilings = find_ceilings()
+    most = host.ceilings[resource.RLIMIT_NOFILE]
+    host.descriptors = (min(config["descriptors"], most),) * 2
+    # Whoever prepares programs may send descriptors whatever programs have on their way.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     limit(config["limits"], host.ceilings)
     about = {"version": sys.version.split()[0], "executable": sys.executable, "warmed": warmed, "can_ask": can_ask}
     gc.collect()

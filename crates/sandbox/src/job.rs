@@ -47,7 +47,9 @@ const CONTENT_BYTES: u64 = 64 << 10;
 const PAGE: u64 = 4096;
 /// Threads share one count with processes, so a program that may not fork still needs room for threads.
 const THREADS_WITHOUT_PROCESSES: u32 = 64;
-const DESCRIPTORS: u64 = 128;
+/// Set last of all: the kernel counts the descriptors on their way of a user as a whole, those of its other programs too, and
+/// lets nobody send whose own limit they exceed. Set-up must be able to send when a program has sent all it may.
+pub(crate) const DESCRIPTORS: u64 = 128;
 /// Timers count as queued signals, and all hosts of one user draw on the same number.
 const QUEUED_SIGNALS: u64 = 256;
 /// Without a user namespace all hosts of one user draw on one count of processes.
@@ -65,12 +67,11 @@ struct Described<'a> {
 }
 
 /// Limits that are the same for every program of every host, by the kernel's numbers for them.
-pub(crate) const COMMON_LIMITS: [(u32, u64); 5] = [
+pub(crate) const COMMON_LIMITS: [(u32, u64); 4] = [
     (libc::RLIMIT_CORE, NO_CORE),
     (libc::RLIMIT_MEMLOCK, 0),
     (libc::RLIMIT_MSGQUEUE, 0),
     (libc::RLIMIT_SIGPENDING, QUEUED_SIGNALS),
-    (libc::RLIMIT_NOFILE, DESCRIPTORS),
 ];
 
 /// What of a host's nature decides how a job is written for it.

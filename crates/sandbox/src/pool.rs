@@ -121,6 +121,7 @@ struct Config<'a> {
     has_namespaces: bool,
     scratch_base: String,
     limits: Vec<(u32, u64)>,
+    descriptors: u64,
     numbers: Numbers,
 }
 
@@ -607,6 +608,7 @@ impl Start<'_> {
             has_namespaces,
             scratch_base: scratch_base.as_ref().map_or_else(String::new, |base| base.path().display().to_string()),
             limits: job::COMMON_LIMITS.to_vec(),
+            descriptors: job::DESCRIPTORS,
             numbers: NUMBERS,
         };
         Ok(Blueprint {

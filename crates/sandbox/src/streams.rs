@@ -93,11 +93,23 @@ pub(crate) fn send(link: &OwnedFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>])
     if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(io::Error::other("too many descriptors for one packet"));
     }
-    rustix::io::retry_on_intr(|| {
-        rustix::net::sendmsg(link, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)
-    })?;
-    Ok(())
+    let mut patience = MAX_SEND_TRIES;
+    loop {
+        match rustix::net::sendmsg(link, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL) {
+            Ok(_) => return Ok(()),
+            Err(rustix::io::Errno::INTR) => {}
+            // Programs of ours, which are the same user, have sent each other more than this process may have on their way.
+            Err(rustix::io::Errno::TOOMANYREFS) if patience > 0 => {
+                patience -= 1;
+                std::thread::sleep(SEND_AGAIN);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
+
+const MAX_SEND_TRIES: u32 = 500;
+const SEND_AGAIN: std::time::Duration = std::time::Duration::from_millis(2);
 
 /// Tells what this process lacks from what the answer is about: with no descriptor left nothing can be seen of a program, and
 /// that must not pass for there being nothing.

@@ -1,6 +1,8 @@
 //! After the worst of programs and the end of the sandbox nothing is left: no process, no folder, no descriptor. Alone in its
 //! binary: tests of one process share all three.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -71,7 +73,7 @@ fn run_all(settings: &Settings) {
         .collect();
     for result in sandbox.run_batch(&programs) {
         let outcome = result.expect("the sandbox works");
-        assert!(outcome.wall <= limits.wall + Duration::from_millis(250), "{:?} {:?}", outcome.end, outcome.wall);
+        assert!(common::is_in_time(outcome.wall, limits.wall), "{:?} {:?}", outcome.end, outcome.wall);
     }
     if is_full && sandbox.can_run(Language::C).is_ok() {
         let source =

@@ -1,5 +1,7 @@
 //! The queue in front of a real sandbox: room, dates, giving up, and one answer for every ticket.
 
+mod common;
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
@@ -137,7 +139,7 @@ fn what_is_late_before_it_starts_is_not_run() {
     assert!(matches!(outside.wait(), Err(SandboxError::DeadlinePassed)));
     assert!(matches!(inside.wait(), Err(SandboxError::DeadlinePassed)));
     let late_by = deadline.elapsed();
-    assert!(late_by < Duration::from_millis(250), "{late_by:?}");
+    assert!(common::is_in_time(late_by, Duration::ZERO), "{late_by:?}");
     assert_eq!(queue.load().running, 2);
 }
 
@@ -150,7 +152,7 @@ fn a_program_that_runs_ends_at_its_deadline() {
     let ticket = queue.submit_blocking(Item { deadline: Some(deadline), ..sleeper() });
     assert!(matches!(ticket.wait(), Err(SandboxError::DeadlinePassed)));
     let late_by = deadline.elapsed();
-    assert!(late_by < Duration::from_millis(250), "{late_by:?}");
+    assert!(common::is_in_time(late_by, Duration::ZERO), "{late_by:?}");
     is_unharmed(&queue);
     is_unharmed(&queue);
 }

@@ -5,6 +5,8 @@
 
 mod bombs;
 mod channels;
+#[path = "../common/mod.rs"]
+mod common;
 mod compilers;
 mod descriptors;
 mod files;
@@ -19,7 +21,6 @@ mod runtimes;
 mod time;
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use codeward_sandbox::{End, Language, Outcome, Program, Sandbox, SandboxError, TamperKind};
 
@@ -38,9 +39,6 @@ pub(crate) fn program_in(language: Language, source: &str) -> Program {
     Program { language, ..program(source) }
 }
 
-/// How long after its deadline a program may still be seen alive.
-const LATE: Duration = Duration::from_millis(250);
-
 /// Runs an attack, then a harmless program on every worker: whatever the attack did, the engine must be unharmed.
 pub(crate) fn attack(program: &Program) -> Outcome {
     attack_on(sandbox(), program)
@@ -49,9 +47,8 @@ pub(crate) fn attack(program: &Program) -> Outcome {
 /// The same on another sandbox than the one that all tests share.
 pub(crate) fn attack_on(sandbox: &Sandbox, program: &Program) -> Outcome {
     let outcome = sandbox.run(program).expect("the sandbox works");
-    let deadline = program.limits.wall + LATE;
     assert!(
-        outcome.wall <= deadline,
+        common::is_in_time(outcome.wall, program.limits.wall),
         "{:?} {:?} after a limit of {:?}",
         outcome.end,
         outcome.wall,

@@ -1,6 +1,8 @@
 //! What one program leaves for the next, what chance is there, and a real harness.
 
-use codeward_sandbox::{End, Program};
+use std::time::Duration;
+
+use codeward_sandbox::{End, Program, Sandbox};
 
 use crate::{attack, attack_report, program, sandbox};
 
@@ -130,4 +132,37 @@ fn the_reward_harness_runs() {
     assert!(lines.contains(&serde_json::json!({"observe": "bad", "raised": "TypeError"})), "{text}");
     assert_eq!(lines.last(), Some(&serde_json::json!({"done": true})));
     assert_eq!(outcome.tamper, []);
+}
+
+#[test]
+fn descriptors_on_their_way_do_not_keep_a_neighbour_from_starting() {
+    // The kernel counts descriptors in flight for a user as a whole, and refuses more than a sender's own limit.
+    let holder = "
+import array, os, socket, time
+held, sent = [], 0
+while True:
+    one, other = socket.socketpair()
+    held += [one, other]
+    try:
+        while True:
+            one.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0] * 60))])
+            sent += 60
+    except OSError as error:
+        if error.errno == 109 or len(held) > 40:
+            break
+print(sent > 120, flush=True)
+time.sleep(1.5)
+";
+    let sandbox = Sandbox::start(2).unwrap();
+    std::thread::scope(|scope| {
+        let holding = scope.spawn(|| sandbox.run(&program(holder)).unwrap());
+        std::thread::sleep(Duration::from_millis(400));
+        for _ in 0..20 {
+            let outcome = sandbox.run(&program("print(6 * 7)")).unwrap();
+            assert_eq!(outcome.stdout, b"42\n");
+        }
+        assert!(!holding.is_finished());
+        let held = holding.join().unwrap();
+        assert_eq!((held.end, held.stdout.as_slice()), (End::Exited { code: 0 }, &b"True\n"[..]));
+    });
 }
