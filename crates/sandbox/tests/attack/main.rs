@@ -17,6 +17,7 @@ mod processes;
 mod reuse;
 mod runtimes;
 mod time;
+mod tools;
 
 use std::sync::OnceLock;
 use std::time::Duration;
