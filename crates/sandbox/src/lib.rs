@@ -138,4 +138,4 @@ pub use pool::{Sandbox, Settings};
 pub use probe::{LanguageSeen, Probe, Python, probe, probe_with};
 pub use program::{Limits, Network, Program};
 pub use queue::{Full, Item, Load, Queue, Ticket};
-pub use tool::Tool;
+pub use tool::{Tool, check_shown};

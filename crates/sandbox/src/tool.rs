@@ -1,6 +1,7 @@
 //! Programs of the host that read hostile text, such as code analysers: run as compilers are.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path};
 
 use crate::error::SandboxError;
@@ -74,8 +75,13 @@ impl Tool {
 /// What is put together inside, or tells about the host: nothing there can be shown.
 const OWN: [&str; 7] = ["tmp", "dev", "etc", "proc", "sys", "run", "boot"];
 
-/// Refuses what would show more than a tool, or would not be seen.
-pub(crate) fn check_shown(path: &Path) -> Result<(), SandboxError> {
+/// Whether a path of the host may be named in [`Settings::shown`](crate::Settings::shown).
+///
+/// # Errors
+///
+/// `NotShowable` where it would show more than a tool, is covered by a folder of the sandbox's own, or cannot be read by the
+/// user that programs run as.
+pub fn check_shown(path: &Path) -> Result<(), SandboxError> {
     let refuse = |reason| Err(SandboxError::NotShowable { path: path.to_owned(), reason });
     let mut names = Vec::new();
     for part in path.components() {
@@ -97,6 +103,16 @@ pub(crate) fn check_shown(path: &Path) -> Result<(), SandboxError> {
     }
     if !path.exists() {
         return refuse("it is not there");
+    }
+    // A caller who is root runs programs as somebody who may read what everybody may.
+    let is_for_all = |path: &Path, bits: u32| {
+        std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & bits == bits)
+    };
+    let above = path.ancestors().skip(1);
+    if rustix::process::geteuid().is_root()
+        && !(is_for_all(path, 0o4) && above.into_iter().all(|path| is_for_all(path, 0o1)))
+    {
+        return refuse("not everybody may read it");
     }
     Ok(())
 }
