@@ -89,9 +89,9 @@ const KNOWN: &[(Analyser, Language, &str, &str, u16, &str)] = &[
     (Analyser::Flawfinder, Language::C, C, "flawfinder/FF1016", 134, "printf"),
     (Analyser::Flawfinder, Language::Cpp, C, "flawfinder/FF1001", 120, "strcpy"),
     (Analyser::Gcc, Language::C, C, "gcc/-Wanalyzer-double-free", 415, "free(p)"),
-    (Analyser::Gcc, Language::C, C, "gcc/-Wformat-security", 134, "printf(s)"),
+    (Analyser::Gcc, Language::C, C, "gcc/-Wformat-security", 134, "printf"),
     (Analyser::ClangTidy, Language::C, C, "clang-tidy/clang-analyzer-unix.Malloc", 416, "free"),
-    (Analyser::ClangTidy, Language::Cpp, CPP, "clang-tidy/clang-analyzer-cplusplus.NewDelete", 416, "return"),
+    (Analyser::ClangTidy, Language::Cpp, CPP, "clang-tidy/clang-analyzer-cplusplus.NewDelete", 416, "p"),
     (Analyser::Eslint, Language::JavaScript, JAVASCRIPT, "eslint/detect-eval-with-expression", 95, "eval(x)"),
     (
         Analyser::Eslint,
@@ -213,9 +213,9 @@ fn texts_cannot_ask_analysers_to_look_away() {
 fn what_cannot_be_read_is_not_clean() {
     let broken = [
         (Analyser::Bandit, Language::Python, "def f(:\n"),
-        (Analyser::Semgrep, Language::Python, "def f(:\n"),
-        (Analyser::Opengrep, Language::Python, "def f(:\n"),
-        (Analyser::Semgrep, Language::Go, "package main\nfunc f( {{{\n"),
+        (Analyser::Semgrep, Language::Python, "class ][ eval(x)\n  % {{{\n"),
+        (Analyser::Opengrep, Language::Python, "class ][ eval(x)\n  % {{{\n"),
+        (Analyser::Semgrep, Language::Go, "package main\nfunc f( {{{ exec.Command(\"sh\", \"-c\", x)\n"),
         (Analyser::Cppcheck, Language::C, "int f( { ) return }}}\n"),
         (Analyser::Gcc, Language::C, "int f( { ) return }}}\n"),
         (Analyser::Gcc, Language::C, "#include \"missing.h\"\nint f(void) { return 0; }\n"),

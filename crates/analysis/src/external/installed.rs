@@ -219,7 +219,7 @@ mod tests {
         write(&folder.path().join("bin/flawfinder"), b"#!/usr/bin/python3\n");
         let installed = Installed::find(Some(folder.path().join("bin").as_os_str()));
         assert_eq!(installed.analysers().collect::<Vec<_>>(), [Analyser::Bandit]);
-        assert_eq!(installed.shown(), [packages.clone()]);
+        assert_eq!(installed.shown(), std::slice::from_ref(&packages));
         assert_eq!(python_version(&packages).as_deref(), Some("3.11"));
         assert_eq!(python_version(Path::new("/usr/lib/python3/dist-packages")), None);
     }

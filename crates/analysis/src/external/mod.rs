@@ -310,7 +310,7 @@ mod tests {
         let key = hash([&b"text"[..]]);
         let name = file_name(Language::Cpp, &key);
         assert_eq!(name.len(), 1 + 24 + 4);
-        assert!(name.starts_with('f') && name.ends_with(".cpp"));
+        assert_eq!((&name[..1], &name[25..]), ("f", ".cpp"));
         assert_ne!(name, file_name(Language::Cpp, &hash([&b"other"[..]])));
     }
 }

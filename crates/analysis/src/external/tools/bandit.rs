@@ -37,10 +37,14 @@ struct Failed {
 struct Issue {
     filename: String,
     test_id: String,
-    issue_text: String,
-    issue_severity: String,
-    issue_confidence: String,
-    issue_cwe: Option<Class>,
+    #[serde(rename = "issue_text")]
+    text: String,
+    #[serde(rename = "issue_severity")]
+    severity: String,
+    #[serde(rename = "issue_confidence")]
+    confidence: String,
+    #[serde(rename = "issue_cwe")]
+    class: Option<Class>,
     line_number: usize,
     line_range: Vec<usize>,
     col_offset: i64,
@@ -87,10 +91,10 @@ impl Issue {
         Said {
             rule: self.test_id,
             place,
-            message: self.issue_text,
-            severity: level(&self.issue_severity),
-            confidence: level(&self.issue_confidence),
-            cwe: self.issue_cwe.and_then(|class| class.id).map(Cwe).into_iter().collect(),
+            message: self.text,
+            severity: level(&self.severity),
+            confidence: level(&self.confidence),
+            cwe: self.class.and_then(|class| class.id).map(Cwe).into_iter().collect(),
         }
     }
 }

@@ -36,7 +36,8 @@ struct Message {
     rule_id: Option<String>,
     #[serde(default)]
     fatal: bool,
-    message: String,
+    #[serde(rename = "message")]
+    text: String,
     line: Option<usize>,
     column: Option<usize>,
     end_line: Option<usize>,
@@ -58,7 +59,7 @@ pub(super) fn read(asked: &Asked<'_>, outcome: &Outcome) -> Result<Answers, Exte
 
 fn said(asked: &Asked<'_>, messages: Vec<Message>) -> Result<Vec<Said>, ExternalError> {
     if let Some(fatal) = messages.iter().find(|message| message.fatal) {
-        return Err(asked.not_read(fatal.message.clone()));
+        return Err(asked.not_read(fatal.text.clone()));
     }
     let mut all = Vec::new();
     for message in messages {
@@ -72,7 +73,7 @@ fn said(asked: &Asked<'_>, messages: Vec<Message>) -> Result<Vec<Said>, External
             _ => Place::Start { line, column },
         };
         let (severity, confidence) = (Level::Medium, Level::Low);
-        all.push(Said { rule: rule.to_owned(), place, message: message.message, severity, confidence, cwe: vec![] });
+        all.push(Said { rule: rule.to_owned(), place, message: message.text, severity, confidence, cwe: vec![] });
     }
     Ok(all)
 }

@@ -32,6 +32,9 @@ struct Diagnostic {
     option: Option<String>,
     #[serde(default)]
     locations: Vec<Location>,
+    /// What follows on something said before, whether or not it has to do with it.
+    #[serde(default)]
+    children: Vec<Diagnostic>,
     metadata: Option<Metadata>,
 }
 
@@ -60,7 +63,13 @@ pub(super) fn read_one(asked: &Asked<'_>, ran: &Ran<'_>) -> Result<Vec<Said>, Ex
     let Some(json) = ran.stderr.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"[")) else {
         return Err(ran.crashed(asked));
     };
-    let diagnostics: Vec<Diagnostic> = asked.json(json)?;
+    let mut diagnostics: Vec<Diagnostic> = asked.json(json)?;
+    let mut at = 0;
+    while at < diagnostics.len() {
+        let children = std::mem::take(&mut diagnostics[at].children);
+        diagnostics.extend(children);
+        at += 1;
+    }
     if let Some(error) = diagnostics.iter().find(|one| one.kind.contains("error")) {
         return Err(asked.not_read(error.message.clone()));
     }

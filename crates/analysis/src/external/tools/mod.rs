@@ -162,8 +162,7 @@ pub(super) fn counting(analyser: Analyser) -> Counting {
 pub(super) fn version_arguments(analyser: Analyser) -> &'static [&'static str] {
     match analyser {
         Analyser::Gcc => &["-dumpfullversion"],
-        Analyser::Opengrep => &["opengrep-core", "-version"],
-        Analyser::Semgrep => &["osemgrep", "--version"],
+        Analyser::Semgrep | Analyser::Opengrep => &["semgrep-core", "-version"],
         Analyser::Codeql => &["version", "--format=terse"],
         Analyser::Eslint => &[],
         _ => &["--version"],
