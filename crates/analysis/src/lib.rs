@@ -15,6 +15,7 @@
 //! Comments that ask other tools to look away are ignored: the code may have been written to please the analyser.
 
 mod analyse;
+pub mod external;
 mod flow;
 mod language;
 mod regular;

@@ -1,5 +1,7 @@
 //! What can go wrong that is not the program's doing.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -180,6 +182,14 @@ pub enum SandboxError {
         /// The level in force.
         isolation: Isolation,
     },
+    /// A path of the host is not one to show to what runs inside: the caller's mistake.
+    #[error("{path:?} cannot be shown inside: {reason}")]
+    NotShowable {
+        /// The path.
+        path: PathBuf,
+        /// Why not.
+        reason: &'static str,
+    },
     /// The caller gave up before the program had ended.
     #[error("cancelled before the program had ended")]
     Cancelled,
@@ -221,6 +231,7 @@ impl SandboxError {
             Self::BadProgram { .. } => "bad_program",
             Self::NoToolchain { .. } => "no_toolchain",
             Self::Unconfinable { .. } => "unconfinable",
+            Self::NotShowable { .. } => "not_showable",
             Self::Cancelled => "cancelled",
             Self::DeadlinePassed => "deadline_passed",
             Self::Engine { .. } => "engine_error",

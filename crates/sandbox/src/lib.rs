@@ -45,6 +45,8 @@
 //! | Java | by a compiler that stays warm on a host of its own, `javac` inside when that fails | `java` |
 //! | Go | `go build` inside, without modules and C | as C |
 //!
+//! Programs of the host that read hostile text, such as code analysers, run as compilers do ([`Sandbox::run_tool`]).
+//!
 //! A language whose toolchain is missing is an error ([`SandboxError::NoToolchain`]), never a failed program.
 //!
 //! # Levels
@@ -119,6 +121,7 @@ mod scratch;
 mod seccomp;
 mod streams;
 mod temporary;
+mod tool;
 mod toolchain;
 mod usage;
 mod view;
@@ -135,3 +138,4 @@ pub use pool::{Sandbox, Settings};
 pub use probe::{LanguageSeen, Probe, Python, probe, probe_with};
 pub use program::{Limits, Network, Program};
 pub use queue::{Full, Item, Load, Queue, Ticket};
+pub use tool::{Tool, check_shown};

@@ -23,6 +23,7 @@ use crate::python::{self, Interpreter};
 use crate::scratch;
 use crate::seccomp;
 use crate::temporary::Temporary;
+use crate::tool::{self, Tool};
 use crate::toolchain::{SHARED_FOLDER, Toolchain, Toolchains};
 use crate::view::{FileRules, View};
 use crate::worker::{self, About, Failure, Worker};
@@ -86,6 +87,9 @@ pub struct Settings {
     pub weakest: Isolation,
     /// The strongest isolation to try.
     pub strongest: Isolation,
+    /// Files and folders of the host that everything in this sandbox may read besides, for tools that are installed outside
+    /// the system folders.
+    pub shown: Vec<PathBuf>,
     /// Behave as if this host could not enforce a layer, to test what then happens.
     #[doc(hidden)]
     pub pretend_missing: Option<Layer>,
@@ -99,6 +103,7 @@ impl Default for Settings {
             programs_per_host: 1000,
             weakest: Isolation::Full,
             strongest: Isolation::FullCgroup,
+            shown: vec![],
             pretend_missing: None,
         }
     }
@@ -241,6 +246,7 @@ impl Sandbox {
         {
             return Err(SandboxError::unavailable(Layer::ControlGroup, reason));
         }
+        settings.shown.iter().try_for_each(|path| tool::check_shown(path))?;
         let toolchains = Toolchains::find(std::env::var_os("PATH").as_deref());
         let shared = isolation.has_namespaces().then(shared_folder).transpose()?;
         let launcher = Launcher::start()?;
@@ -249,7 +255,7 @@ impl Sandbox {
             isolation: if subtree.is_ok() { Isolation::FullCgroup } else { isolation },
             abi,
             subtree: subtree.map(Arc::new),
-            folders: toolchains.folders(),
+            folders: [toolchains.folders(), settings.shown.clone()].concat(),
             shared: shared.as_ref().map(|folder| folder.path().to_owned()),
             launcher: &launcher,
         };
@@ -328,6 +334,23 @@ impl Sandbox {
         self.check_confinable(program)?;
         let mut slot = Taken { slot: self.take(&patience)?, sandbox: self };
         self.run_on(&mut slot.slot, program, &patience)
+    }
+
+    /// Runs a program of the host on hostile text, confined like a compiler: it may start processes and read what is shown.
+    ///
+    /// # Errors
+    ///
+    /// As `run`. `BadProgram` also when the tool has no path, `Unconfinable` at levels without namespaces.
+    pub fn run_tool(&self, tool: &Tool) -> Result<Outcome, SandboxError> {
+        tool.check()?;
+        if !self.isolation().has_namespaces() {
+            return Err(SandboxError::Unconfinable { what: "a tool of the host", isolation: self.isolation() });
+        }
+        let patience = Patience::default();
+        let mut slot = Taken { slot: self.take(&patience)?, sandbox: self };
+        let mut outcome = self.run_job(&mut slot.slot, &tool.job(), &patience)?;
+        outcome.files.retain(|path, file| !tool.laid_out(path, file));
+        Ok(outcome)
     }
 
     /// Runs many programs, as many at a time as there are workers. Results come in the programs' order.

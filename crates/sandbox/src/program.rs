@@ -82,28 +82,8 @@ impl Program {
     /// Refuses what could never be laid out or run as asked.
     pub(crate) fn check(&self) -> Result<(), SandboxError> {
         let bad = |reason: String| Err(SandboxError::BadProgram { reason });
-        if self.files.len() > MAX_FILES {
-            return bad(format!("{} files, of which at most {MAX_FILES} can be laid out", self.files.len()));
-        }
-        let job_bytes = self.source.len() + self.stdin.len() + self.files.values().map(Vec::len).sum::<usize>();
-        if job_bytes > MAX_JOB_BYTES {
-            return bad(format!("{job_bytes} bytes of source, input and files, above {MAX_JOB_BYTES}"));
-        }
-        let mut folders = BTreeSet::new();
-        for path in self.files.keys() {
-            if !is_plain_relative(path) {
-                return bad(format!("file path {path:?} does not stay inside the scratch folder"));
-            }
-            folders.extend(Path::new(path).ancestors().skip(1).filter_map(Path::to_str));
-        }
-        if let Some(path) = self.files.keys().find(|path| folders.contains(path.as_str())) {
-            return bad(format!("file path {path:?} is also the folder of another file"));
-        }
-        if let Some((name, _)) =
-            self.env.iter().find(|(name, value)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0'))
-        {
-            return bad(format!("environment variable {name:?} cannot be set"));
-        }
+        check_laid_out(&self.files, self.source.len() + self.stdin.len())?;
+        check_env(&self.env)?;
         if let Some(reason) = self.limits.problem() {
             return bad(reason);
         }
@@ -114,9 +94,44 @@ impl Program {
     }
 }
 
+/// Refuses files that could not be laid into the scratch folder, with what comes besides them.
+pub(crate) fn check_laid_out(files: &BTreeMap<String, Vec<u8>>, other_bytes: usize) -> Result<(), SandboxError> {
+    let bad = |reason: String| Err(SandboxError::BadProgram { reason });
+    if files.len() > MAX_FILES {
+        return bad(format!("{} files, of which at most {MAX_FILES} can be laid out", files.len()));
+    }
+    let job_bytes = other_bytes + files.values().map(Vec::len).sum::<usize>();
+    if job_bytes > MAX_JOB_BYTES {
+        return bad(format!("{job_bytes} bytes of source, input and files, above {MAX_JOB_BYTES}"));
+    }
+    let mut folders = BTreeSet::new();
+    for path in files.keys() {
+        if !is_plain_relative(path) {
+            return bad(format!("file path {path:?} does not stay inside the scratch folder"));
+        }
+        folders.extend(Path::new(path).ancestors().skip(1).filter_map(Path::to_str));
+    }
+    match files.keys().find(|path| folders.contains(path.as_str())) {
+        Some(path) => bad(format!("file path {path:?} is also the folder of another file")),
+        None => Ok(()),
+    }
+}
+
+/// Refuses environment variables that cannot be.
+pub(crate) fn check_env(env: &BTreeMap<String, String>) -> Result<(), SandboxError> {
+    let is_impossible =
+        |(name, value): &(&String, &String)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0');
+    match env.iter().find(is_impossible) {
+        Some((name, _)) => {
+            Err(SandboxError::BadProgram { reason: format!("environment variable {name:?} cannot be set") })
+        }
+        None => Ok(()),
+    }
+}
+
 impl Limits {
     /// What nobody means, and what would not fit into the numbers the kernel counts with.
-    fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         if self.wall.is_zero() || self.cpu.is_zero() {
             return Some("a time limit of zero".to_owned());
         }

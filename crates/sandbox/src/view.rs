@@ -93,7 +93,13 @@ impl View {
         for (folder, name) in self.bound.iter().map(|folder| (folder, folder)).chain(renamed) {
             let mut above: Vec<&Path> = name.ancestors().filter(|path| *path != Path::new("/")).collect();
             above.reverse();
-            steps.extend(above.into_iter().map(|path| Step::Folder(at(path))));
+            if folder.is_file() {
+                let file = above.pop().unwrap_or(name);
+                steps.extend(above.into_iter().map(|path| Step::Folder(at(path))));
+                steps.push(Step::File(at(file), vec![]));
+            } else {
+                steps.extend(above.into_iter().map(|path| Step::Folder(at(path))));
+            }
             steps.push(Step::Bind { from: text(folder), onto: at(name), device: false });
         }
         for (path, content) in [("/etc/passwd", ACCOUNTS), ("/etc/group", GROUPS), ("/etc/hosts", ADDRESSES)] {
@@ -132,8 +138,9 @@ impl View {
         let read = READ_FILE | READ_FOLDER;
         let renamed = self.renamed.iter().map(|(_, name)| name);
         let folders = self.bound.iter().chain(renamed);
+        let rights = |path: &Path| if path.is_file() { READ_FILE } else { read };
         let mut rules: Vec<(String, u64)> =
-            folders.map(|folder| (folder.to_string_lossy().into_owned(), read | EXECUTE)).collect();
+            folders.map(|path| (path.to_string_lossy().into_owned(), rights(path) | EXECUTE)).collect();
         if has_namespaces {
             rules.push(("/".to_owned(), READ_FOLDER));
             rules.push(("/etc".to_owned(), read));

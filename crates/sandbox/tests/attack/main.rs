@@ -19,6 +19,7 @@ mod processes;
 mod reuse;
 mod runtimes;
 mod time;
+mod tools;
 
 use std::sync::OnceLock;
 
