@@ -95,6 +95,7 @@ impl Interpreter<'_> {
             keywords: event.keywords.clone(),
             splat: event.splat.clone(),
             double_splat: event.double_splat.clone(),
+            span: event.span,
             environment: &self.environment,
             place: &self.place,
         };

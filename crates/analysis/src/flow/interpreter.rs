@@ -42,6 +42,8 @@ pub(crate) struct Call<'a> {
     pub(crate) keywords: Vec<(Rc<str>, Operand)>,
     pub(crate) splat: Option<Operand>,
     pub(crate) double_splat: Option<Operand>,
+    /// The whole call.
+    pub(crate) span: Span,
     pub(crate) environment: &'a Environment,
     pub(crate) place: &'a Place,
 }

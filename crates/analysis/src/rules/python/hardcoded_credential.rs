@@ -72,7 +72,9 @@ fn is_secret(value: &ValueRef, name: &str) -> bool {
 }
 
 pub(super) fn assign(name: &str, value: &Operand, report: &mut Report<'_>) {
-    if is_secret_name(name) && is_secret(&value.value, name) {
+    // A variable with a name of the same kind has been reported where it was given its value.
+    let is_repeated = is_secret_name(report.written(value.span));
+    if is_secret_name(name) && is_secret(&value.value, name) && !is_repeated {
         report.add(&INFO, value.span, ADVICE, None);
     }
 }

@@ -2,10 +2,12 @@
 
 mod archive_extract;
 mod autoescape;
+mod bidirectional_text;
 mod bind_all;
 mod certificate;
 mod cleartext;
 mod cookie_flags;
+mod crypt_method;
 mod csv_formula;
 mod debug_mode;
 mod decompression;
@@ -17,14 +19,21 @@ mod fixed_iv;
 mod fixed_salt;
 mod fixed_seed;
 mod format_string;
+mod group_permissions;
 mod hardcoded_credential;
 mod header_newline;
 mod html_unescaped;
 mod jwt_unverified;
 mod ldap_filter;
 mod log_newline;
+mod logging_listen;
 mod mass_assignment;
+mod missing_timeout;
 mod nosql_query;
+mod noted_interface;
+mod noted_password;
+mod noted_shell;
+mod noted_sql;
 mod open_redirect;
 mod option_injection;
 mod password_hash;
@@ -37,6 +46,7 @@ mod shell_assembled;
 mod shell_command;
 mod short_key;
 mod signature_check;
+mod snmp;
 mod sql_assembled;
 mod sql_built;
 mod ssh_host_key;
@@ -46,6 +56,7 @@ mod temp_file;
 mod template_injection;
 mod tls_version;
 mod unbounded_read;
+mod unpinned_model;
 mod upload_extension;
 mod weak_checksum;
 mod weak_cipher;
@@ -64,10 +75,12 @@ use crate::syntax::{Comparison, Handler};
 pub(super) static RULES: &[RuleInfo] = &[
     archive_extract::INFO,
     autoescape::INFO,
+    bidirectional_text::INFO,
     bind_all::INFO,
     certificate::INFO,
     cleartext::INFO,
     cookie_flags::INFO,
+    crypt_method::INFO,
     csv_formula::INFO,
     debug_mode::INFO,
     decompression::INFO,
@@ -79,14 +92,30 @@ pub(super) static RULES: &[RuleInfo] = &[
     fixed_salt::INFO,
     fixed_seed::INFO,
     format_string::INFO,
+    group_permissions::INFO,
     hardcoded_credential::INFO,
     header_newline::INFO,
     html_unescaped::INFO,
     jwt_unverified::INFO,
     ldap_filter::INFO,
     log_newline::INFO,
+    logging_listen::INFO,
     mass_assignment::INFO,
+    missing_timeout::INFO,
     nosql_query::INFO,
+    noted_interface::CODE,
+    noted_interface::MARKUP,
+    noted_interface::PICKLE,
+    noted_interface::RANDOM,
+    noted_interface::URL,
+    noted_interface::XML,
+    noted_password::INFO,
+    noted_shell::DOWNLOAD,
+    noted_shell::RELATIVE,
+    noted_shell::SHELL,
+    noted_shell::WILDCARD,
+    noted_sql::DJANGO,
+    noted_sql::INFO,
     open_redirect::INFO,
     option_injection::INFO,
     password_hash::INFO,
@@ -99,6 +128,8 @@ pub(super) static RULES: &[RuleInfo] = &[
     shell_command::INFO,
     short_key::INFO,
     signature_check::INFO,
+    snmp::INFO,
+    snmp::USER,
     sql_assembled::INFO,
     sql_built::INFO,
     ssh_host_key::INFO,
@@ -108,6 +139,8 @@ pub(super) static RULES: &[RuleInfo] = &[
     template_injection::INFO,
     tls_version::INFO,
     unbounded_read::INFO,
+    unpinned_model::CODE,
+    unpinned_model::INFO,
     upload_extension::INFO,
     weak_checksum::INFO,
     weak_cipher::INFO,
@@ -120,6 +153,7 @@ pub(super) static RULES: &[RuleInfo] = &[
 
 /// Where the rules listen.
 pub(crate) static HOOKS: Hooks = Hooks {
+    file: bidirectional_text::file,
     call,
     is_dangerous_function,
     text,
@@ -143,6 +177,7 @@ const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
     certificate::call,
     cleartext::call,
     cookie_flags::call,
+    crypt_method::call,
     csv_formula::call,
     debug_mode::call,
     decompression::call,
@@ -153,13 +188,19 @@ const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
     fixed_salt::call,
     fixed_seed::call,
     format_string::call,
+    group_permissions::call,
     hardcoded_credential::call,
     header_newline::call,
     html_unescaped::call,
     jwt_unverified::call,
     log_newline::call,
+    logging_listen::call,
     mass_assignment::call,
+    missing_timeout::call,
     nosql_query::call,
+    noted_interface::call,
+    noted_shell::call,
+    noted_sql::call,
     open_redirect::call,
     option_injection::call,
     password_hash::call,
@@ -172,6 +213,7 @@ const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
     shell_command::call,
     short_key::call,
     signature_check::call,
+    snmp::call,
     sql_assembled::call,
     sql_built::call,
     ssh_host_key::call,
@@ -180,6 +222,7 @@ const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
     template_injection::call,
     tls_version::call,
     unbounded_read::call,
+    unpinned_model::call,
     upload_extension::call,
     weak_checksum::call,
     weak_cipher::call,
@@ -210,6 +253,7 @@ fn text(text: &Operand, environment: &Environment, report: &mut Report<'_>) {
     ldap_filter::text(&live, report);
     html_unescaped::text(&live, report);
     header_newline::text(&live, report);
+    noted_sql::text(text, report);
 }
 
 /// A value is returned or yielded.
@@ -225,6 +269,8 @@ fn function(returned: &[Operand], report: &mut Report<'_>) {
 /// A name is given a value, or a parameter its default.
 fn assign(name: &str, value: &Operand, report: &mut Report<'_>) {
     hardcoded_credential::assign(name, value, report);
+    noted_password::assign(name, value, report);
+    tls_version::default(value, report);
 }
 
 /// `receiver.name = value`.
@@ -256,6 +302,7 @@ fn boolean(is_and: bool, left: &Operand, right: &Operand, report: &mut Report<'_
 fn compare(left: &Operand, operator: Comparison, right: &Operand, report: &mut Report<'_>) {
     digest_compared::compare(left, operator, right, report);
     hardcoded_credential::compare(left, operator, right, report);
+    noted_password::compare(left, operator, right, report);
     signature_check::compare(left, operator, right, report);
 }
 
@@ -264,6 +311,7 @@ fn dictionary(entries: &[(Option<Operand>, Operand)], report: &mut Report<'_>) {
     for (key, value) in entries {
         if let Some(key) = key {
             hardcoded_credential::entry(key, value, report);
+            noted_password::entry(key, value, report);
             open_redirect::entry(key, value, report);
         }
     }

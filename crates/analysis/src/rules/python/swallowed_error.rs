@@ -50,7 +50,9 @@ pub(super) static INFO: RuleInfo = RuleInfo {
 
 pub(super) fn handler(handler: &Handler, caught: Option<&ValueRef>, report: &mut Report<'_>) {
     let is_broad = caught.is_none_or(|caught| matches!(caught.path_text(), "Exception" | "BaseException"));
-    if is_broad && handler.body.iter().all(|statement| matches!(statement.kind, StatementKind::Pass)) {
+    if is_broad
+        && handler.body.iter().all(|statement| matches!(statement.kind, StatementKind::Pass | StatementKind::Continue))
+    {
         report.add(&INFO, handler.span, "this drops every error; catch the ones that are expected", None);
     }
 }

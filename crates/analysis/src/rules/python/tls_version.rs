@@ -72,6 +72,11 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     call.arguments().for_each(|operand| check(operand, report));
 }
 
+/// A name or a parameter that is an old version.
+pub(super) fn default(value: &Operand, report: &mut Report<'_>) {
+    check(value, report);
+}
+
 pub(super) fn store(name: &str, value: &Operand, report: &mut Report<'_>) {
     if name == "minimum_version" {
         check(value, report);
