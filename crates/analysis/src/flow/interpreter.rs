@@ -89,6 +89,8 @@ pub(in crate::flow) struct Frame {
     /// Spans of the returned expressions, for rules about what a function returns.
     pub(in crate::flow) returned: Vec<Operand>,
     pub(in crate::flow) is_class: bool,
+    /// What it returns answers a web request.
+    pub(in crate::flow) is_route: bool,
 }
 
 /// A loop in progress.
@@ -236,7 +238,7 @@ impl<'m> Interpreter<'m> {
             };
             self.environment.names.insert(Rc::clone(&parameter.name), Rc::new(value));
         }
-        self.frames.push(Frame { function: Some(function), ..Frame::default() });
+        self.frames.push(Frame { function: Some(function), is_route, ..Frame::default() });
         self.block(&definition.body);
         let frame = self.frames.pop().expect("pushed above");
         (self.dialect.hooks.function)(&frame.returned, &mut self.report);

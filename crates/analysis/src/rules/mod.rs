@@ -66,6 +66,8 @@ pub(crate) struct Hooks {
     pub(crate) text: fn(&Operand, &Environment, &mut Report<'_>),
     /// A value is returned or yielded.
     pub(crate) returned: fn(&Operand, &mut Report<'_>),
+    /// A function that answers web requests returns a value.
+    pub(crate) responded: fn(&Operand, &mut Report<'_>),
     /// A function has been read to its end; these are the values that it returns.
     pub(crate) function: fn(&[Operand], &mut Report<'_>),
     /// A name is given a value, or a parameter its default.
@@ -94,6 +96,7 @@ impl Hooks {
         is_dangerous_function: |_| false,
         text: |_, _, _| {},
         returned: |_, _| {},
+        responded: |_, _| {},
         function: |_, _| {},
         assign: |_, _, _| {},
         attribute_store: |_, _, _, _| {},

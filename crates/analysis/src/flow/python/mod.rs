@@ -42,6 +42,7 @@ pub(crate) static PYTHON: Dialect = Dialect {
     adding_methods: &["append", "add", "appendleft"],
     filling_methods: &["extend", "insert", "update", "write", "writelines", "setdefault", "put"],
     writing_methods: &["write", "writelines", "put"],
+    keyed_store: methods::keyed_store,
     receivers: &["self", "cls"],
     route_decorators: &["route", "get", "post", "put", "patch", "delete", "api_view", "websocket", "view_config"],
     number_types: &["int", "float", "bool"],

@@ -76,9 +76,11 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     }
     let Some(data) = call.first() else { return };
     let is_safe = match call.path {
-        "yaml.load" | "yaml.load_all" => call.argument(1, "Loader").is_some_and(|loader| {
-            loader.value.path_text().contains("Safe") || loader.value.path_text().ends_with("BaseLoader")
-        }),
+        "yaml.load" | "yaml.load_all" => {
+            call.argument(1, "Loader").is_some_and(|loader| {
+                loader.value.path_text().contains("Safe") || loader.value.path_text().ends_with("BaseLoader")
+            }) || data.value.text().is_some()
+        }
         "torch.load" => call.keyword("weights_only").is_some_and(may_be_true),
         "numpy.load" => !call.keyword("allow_pickle").is_some_and(may_be_true),
         // What this very expression has encoded may be decoded.

@@ -163,6 +163,20 @@ fn needed(before: &str) -> Classes {
     }
 }
 
+/// A text that a web framework sends as a page.
+pub(super) fn responded(page: &Operand, report: &mut Report<'_>) {
+    let value = page.value.items().first().unwrap_or(&page.value);
+    let is_request = |label: &str| label.starts_with("flask.request") || label.starts_with("bottle.request");
+    let is_text = value.is_built() || is_request(value.path_text());
+    if !is_text || has_tag(&value.outline()) {
+        return;
+    }
+    if let Some(taint) = value.taint(Classes::HTML_TAG).filter(|taint| is_request(&taint.source.label)) {
+        let message = "input is sent as a page without being escaped; pass it through html.escape first";
+        report.add(&INFO, page.span, message, Some(taint));
+    }
+}
+
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     let is_page = call.is(&["flask.make_response", "flask.Response"])
         && !["mimetype", "content_type"].iter().any(|keyword| call.keyword(keyword).is_some());
@@ -172,7 +186,9 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
         return;
     }
     let Some(operand) = call.first() else { return };
-    let value = call.live(&operand.value);
+    // `make_response((page, headers))`: the headers are no HTML.
+    let page = operand.value.items().first().filter(|_| is_page).unwrap_or(&operand.value);
+    let value = call.live(page);
     let Some(taint) = value.taint(Classes::HTML_TAG) else { return };
     if call.is(MARKS_SAFE) || taint.source.kind == SourceKind::Outside {
         let message = "input is sent as HTML without being escaped; pass it through html.escape first";

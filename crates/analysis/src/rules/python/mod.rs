@@ -37,6 +37,7 @@ mod noted_sql;
 mod open_redirect;
 mod option_injection;
 mod password_hash;
+mod path_probed;
 mod path_traversal;
 mod permissions;
 mod reflection;
@@ -55,6 +56,7 @@ mod swallowed_error;
 mod temp_file;
 mod template_injection;
 mod tls_version;
+mod trust_boundary;
 mod unbounded_read;
 mod unpinned_model;
 mod upload_extension;
@@ -80,6 +82,10 @@ pub(super) static RULES: &[RuleInfo] = &[
     certificate::INFO,
     cleartext::INFO,
     cookie_flags::INFO,
+    cookie_flags::OTHER_SITES,
+    cookie_flags::READABLE,
+    cookie_flags::SECRET,
+    cookie_flags::SETTING,
     crypt_method::INFO,
     csv_formula::INFO,
     debug_mode::INFO,
@@ -119,6 +125,7 @@ pub(super) static RULES: &[RuleInfo] = &[
     open_redirect::INFO,
     option_injection::INFO,
     password_hash::INFO,
+    path_probed::INFO,
     path_traversal::INFO,
     permissions::INFO,
     reflection::INFO,
@@ -138,6 +145,7 @@ pub(super) static RULES: &[RuleInfo] = &[
     temp_file::INFO,
     template_injection::INFO,
     tls_version::INFO,
+    trust_boundary::INFO,
     unbounded_read::INFO,
     unpinned_model::CODE,
     unpinned_model::INFO,
@@ -158,6 +166,7 @@ pub(crate) static HOOKS: Hooks = Hooks {
     is_dangerous_function,
     text,
     returned,
+    responded,
     function,
     assign,
     attribute_store,
@@ -204,6 +213,7 @@ const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
     open_redirect::call,
     option_injection::call,
     password_hash::call,
+    path_probed::call,
     path_traversal::call,
     permissions::call,
     reflection::call,
@@ -261,6 +271,11 @@ fn returned(value: &Operand, report: &mut Report<'_>) {
     error_detail::returned(value, report);
 }
 
+/// A function that answers web requests returns a value.
+fn responded(value: &Operand, report: &mut Report<'_>) {
+    html_unescaped::responded(value, report);
+}
+
 /// A function has been read to its end; these are the values that it returns.
 fn function(returned: &[Operand], report: &mut Report<'_>) {
     open_redirect::function(returned, report);
@@ -270,7 +285,13 @@ fn function(returned: &[Operand], report: &mut Report<'_>) {
 fn assign(name: &str, value: &Operand, report: &mut Report<'_>) {
     hardcoded_credential::assign(name, value, report);
     noted_password::assign(name, value, report);
+    setting(name, value, report);
     tls_version::default(value, report);
+}
+
+/// A setting, as a name, a key or a keyword.
+fn setting(name: &str, value: &Operand, report: &mut Report<'_>) {
+    cookie_flags::setting(name, value, report);
 }
 
 /// `receiver.name = value`.
@@ -278,6 +299,7 @@ fn attribute_store(receiver: &Operand, name: &str, value: &Operand, report: &mut
     certificate::store(receiver, name, value, report);
     debug_mode::store(receiver, name, value, report);
     mass_assignment::store(name, value, report);
+    setting(name, value, report);
     tls_version::store(name, value, report);
 }
 
@@ -285,6 +307,11 @@ fn attribute_store(receiver: &Operand, name: &str, value: &Operand, report: &mut
 fn element_store(receiver: &Operand, index: &Operand, value: &Operand, report: &mut Report<'_>) {
     mass_assignment::element_store(receiver, index, value, report);
     open_redirect::entry(index, value, report);
+    trust_boundary::element_store(receiver, value, report);
+    if let Some(name) = index.value.text() {
+        setting(name, value, report);
+    }
+    weak_random::element_store(receiver, index, value, report);
 }
 
 /// `base[index]`.
@@ -312,6 +339,9 @@ fn dictionary(entries: &[(Option<Operand>, Operand)], report: &mut Report<'_>) {
         if let Some(key) = key {
             hardcoded_credential::entry(key, value, report);
             noted_password::entry(key, value, report);
+            if let Some(name) = key.value.text() {
+                setting(name, value, report);
+            }
             open_redirect::entry(key, value, report);
         }
     }

@@ -138,6 +138,8 @@ const DECODES: &[&str] = &[
     "pandas.read_pickle",
     "marshal.load",
     "marshal.loads",
+    "yaml.load",
+    "yaml.unsafe_load",
 ];
 
 const TRUSTS: &[&str] = &[
@@ -194,7 +196,8 @@ fn rule(path: &str) -> Option<&'static RuleInfo> {
 }
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
-    if let Some(rule) = rule(call.path) {
+    let is_safe = call.argument(1, "Loader").is_some_and(|loader| loader.value.path_text().contains("Safe"));
+    if let Some(rule) = rule(call.path).filter(|_| call.path != "yaml.load" || !is_safe) {
         report.note(rule, call.callee.span, call.span, rule.advice());
     }
 }
