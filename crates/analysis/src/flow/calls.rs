@@ -178,8 +178,13 @@ impl Interpreter<'_> {
         if value.path.is_none() && !path.is_empty() && path.len() < 150 {
             value.path = Some(format!("{path}()").into());
         }
-        let question =
-            Question { path: &path, method: &event.method, receiver: receiver.as_ref(), positional: &event.positional };
+        let question = Question {
+            path: &path,
+            method: &event.method,
+            receiver: receiver.as_ref(),
+            positional: &event.positional,
+            is_foreign: !matches!(event.callee.value.shape, Shape::Function(_)),
+        };
         let (truth, passed) = (self.dialect.predicate)(self, &question);
         if let Some(truth) = truth {
             value.truth = Some(Rc::new(truth));

@@ -159,7 +159,8 @@ pub(crate) fn harmless_with_only(may_occur: impl Fn(char) -> bool) -> Classes {
     if lacks("=+@\t\r") && lacks("-") {
         harmless = harmless | Classes::FORMULA;
     }
-    if lacks("(.[") {
+    // Numbers and operators calculate and no more.
+    if lacks("(.[") || ('a'..='z').chain('A'..='Z').chain(['_', '\'', '"']).all(|letter| !may_occur(letter)) {
         harmless = harmless | Classes::CODE;
     }
     if lacks(":/\\@") {

@@ -70,6 +70,8 @@ pub(in crate::flow) struct Question<'a> {
     pub(in crate::flow) method: &'a str,
     pub(in crate::flow) receiver: Option<&'a ValueRef>,
     pub(in crate::flow) positional: &'a [Operand],
+    /// Whether the function is of another file, and not of the library.
+    pub(in crate::flow) is_foreign: bool,
 }
 
 impl Question<'_> {

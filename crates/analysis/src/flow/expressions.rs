@@ -500,6 +500,10 @@ impl Interpreter<'_> {
                 _ => format::concatenate(&left.value, left.span, &right.value, right.span, span),
             },
             BinaryOperator::Modulo => format::percent(left, right, span),
+            BinaryOperator::Multiply if left.value.characters().is_some() && right.value.taints.is_empty() => {
+                let value = Value::unknown(mix(mix(left.value.key, right.value.key), 17 + operator as u64));
+                value.with_shape(Shape::Repeated(Rc::clone(&left.value)))
+            }
             BinaryOperator::Divide if let Some(joined) = (self.dialect.divide)(left, right, span) => joined,
             BinaryOperator::Multiply if left.value.integer().is_some() && right.value.integer().is_some() => {
                 Value::constant(Constant::Float(f64::INFINITY))

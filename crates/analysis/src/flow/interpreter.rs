@@ -281,6 +281,9 @@ impl<'m> Interpreter<'m> {
         }
         let module = self.module;
         let definition = &module.functions[function as usize];
+        if is_placeholder(&definition.body, module) {
+            return None;
+        }
         let is_generator = yields(&definition.body, module);
         let caller_names = self.environment.names.clone();
         if let Some(names) = &self.module_names
@@ -413,6 +416,24 @@ pub(in crate::flow) fn names_function(value: &Value) -> bool {
 
 fn meet(left: &BTreeMap<u64, Classes>, right: &BTreeMap<u64, Classes>) -> BTreeMap<u64, Classes> {
     left.iter().filter_map(|(key, classes)| right.get(key).map(|other| (*key, *classes & *other))).collect()
+}
+
+/// Whether a body stands for one that is written elsewhere: nothing, a text, `...`, or an error that says so.
+fn is_placeholder(body: &[crate::syntax::Statement], module: &Module) -> bool {
+    body.iter().all(|statement| match &statement.kind {
+        StatementKind::Pass => true,
+        StatementKind::Expression(id) => {
+            matches!(&module.expression(*id).kind, ExpressionKind::Constant(_) | ExpressionKind::Name(_))
+        }
+        StatementKind::Raise(parts) => parts.iter().any(|part| match &module.expression(*part).kind {
+            ExpressionKind::Name(name) => name.as_ref() == "NotImplementedError",
+            ExpressionKind::Call { callee, .. } => {
+                matches!(&module.expression(*callee).kind, ExpressionKind::Name(name) if name.as_ref() == "NotImplementedError")
+            }
+            _ => false,
+        }),
+        _ => false,
+    })
 }
 
 /// Whether a function's own statements yield.

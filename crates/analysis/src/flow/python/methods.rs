@@ -23,6 +23,9 @@ pub(super) fn sanitised(path: &str) -> Classes {
         | "bleach.clean"
         | "nh3.clean"
         | "xml.sax.saxutils.quoteattr"
+        | "escape"
+        | "conditional_escape"
+        | "django.utils.html.conditional_escape"
         | "tornado.escape.xhtml_escape" => Classes::HTML,
         "xml.sax.saxutils.escape" => Classes::HTML_TAG,
         // A stream in memory has no path.
@@ -441,6 +444,10 @@ fn split(receiver: &ValueRef, mut value: Value, harmless: Classes, span: Span) -
 /// What a text lacks after `translate(table)`.
 fn translated(table: &Value) -> Classes {
     let Shape::Dictionary(entries) = &table.shape else {
+        // A table of another file that says what it is for.
+        if table.path_text().to_ascii_lowercase().contains("escape") {
+            return Classes::HTML;
+        }
         let Shape::Called { positional, .. } = &table.shape else { return Classes::NONE };
         let Some(first) = positional.first() else { return Classes::NONE };
         let mut from = positional.iter().filter_map(|part| part.text());

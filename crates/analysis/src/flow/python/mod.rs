@@ -16,7 +16,15 @@ pub(crate) static PYTHON: Dialect = Dialect {
     hooks: &rules::python::HOOKS,
     canonical: names::canonical,
     constant: constants::named,
-    outside_names: &["sys.argv", "flask.request", "bottle.request", "request", "self.request", "os.environ"],
+    outside_names: &[
+        "sys.argv",
+        "flask.request",
+        "bottle.request",
+        "request",
+        "self.request",
+        "request.form",
+        "os.environ",
+    ],
     outside_calls: &[
         "cgi.FieldStorage",
         "input",

@@ -28,6 +28,7 @@ use codeward_records::{Cwe, Level};
 
 use crate::flow::{Labels, Operand};
 use crate::report::Report;
+use crate::rules::evidence::is_password_name;
 use crate::rules::{Example, RuleInfo};
 use crate::syntax::Comparison;
 
@@ -52,5 +53,15 @@ pub(super) fn compare(left: &Operand, operator: Comparison, right: &Operand, rep
         && let Some(code) = [left, right].into_iter().find(|operand| is_code(operand))
     {
         report.add(&INFO, code.span, "comparing takes longer the more is right; use hmac.compare_digest", None);
+    }
+    // One character of a secret after the other.
+    let base = |operand: &Operand| report.written(operand.span).split_once('[').map(|(base, index)| (base, index));
+    if matches!(operator, Comparison::Equal | Comparison::NotEqual)
+        && let (Some((one, at)), Some((_, same))) = (base(left), base(right))
+        && at == same
+        && is_password_name(one)
+        && !at.contains(['"', '\''])
+    {
+        report.add(&INFO, left.span, "comparing takes longer the more is right; use hmac.compare_digest", None);
     }
 }

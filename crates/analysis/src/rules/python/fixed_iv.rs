@@ -26,7 +26,7 @@
 
 use codeward_records::{Cwe, Level};
 
-use crate::flow::Call;
+use crate::flow::{Call, Operand, ValueRef};
 use crate::report::Report;
 use crate::rules::{Example, RuleInfo};
 
@@ -54,7 +54,9 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     } else {
         None
     };
-    if let Some(operand) = operand.filter(|operand| operand.value.characters().is_some_and(|text| !text.is_empty())) {
+    let is_text = |value: &ValueRef| value.characters().is_some_and(|text| !text.is_empty());
+    let is_fixed = |operand: &&Operand| is_text(&operand.value) || operand.value.items().iter().any(is_text);
+    if let Some(operand) = operand.filter(is_fixed) {
         report.add(
             &INFO,
             operand.span,

@@ -67,7 +67,10 @@ pub(super) fn text(text: &Operand, report: &mut Report<'_>) {
 }
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
-    if call.has_method(&["send_header", "putheader"]) {
+    let is_headers = |operand: &Operand| operand.value.path_text().ends_with("Headers()");
+    let adds =
+        call.has_method(&["add", "set", "add_header", "append"]) && call.receiver.as_ref().is_some_and(is_headers);
+    if adds || call.has_method(&["send_header", "putheader"]) {
         for operand in &call.positional {
             if let Some(taint) = call.live(&operand.value).taint(Classes::LINES) {
                 report.add(&INFO, operand.span, ADVICE, Some(taint));

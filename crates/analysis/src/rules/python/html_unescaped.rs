@@ -26,7 +26,7 @@
 
 use codeward_records::{Cwe, Level};
 
-use crate::flow::{Call, Classes, Operand, Piece, SourceKind};
+use crate::flow::{Call, Classes, Operand, Piece, Shape, SourceKind, ValueRef};
 use crate::report::Report;
 use crate::rules::{Example, RuleInfo};
 
@@ -177,15 +177,28 @@ pub(super) fn responded(page: &Operand, report: &mut Report<'_>) {
     }
 }
 
+/// `form.errors.as_json()`, unless asked to escape.
+fn is_error_list(value: &ValueRef) -> bool {
+    let Shape::Called { keywords, .. } = &value.shape else { return false };
+    value.path_text().ends_with(".errors.as_json()") && keywords.is_empty()
+}
+
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     let is_page = call.is(&["flask.make_response", "flask.Response"])
         && !["mimetype", "content_type"].iter().any(|keyword| call.keyword(keyword).is_some());
     let writes = is_page
+        || call.has_method(&["write"])
+            && call.receiver.as_ref().is_some_and(|stream| stream.value.path_text().ends_with(".wfile"))
         || matches!(call.path, "self.response.write" | "self.response.out.write" | "self.wfile.write" | "self.write");
-    if !call.is(MARKS_SAFE) && !writes && !call.path.ends_with("HttpResponse") {
+    let is_answer = call.method.starts_with("HttpResponse") && !call.method.contains("Redirect");
+    if !call.is(MARKS_SAFE) && !writes && !is_answer {
         return;
     }
     let Some(operand) = call.first() else { return };
+    if is_error_list(&operand.value) {
+        let message = "the messages of a form repeat what was sent; write as_json(escape_html=True)";
+        report.add(&INFO, operand.span, message, None);
+    }
     // `make_response((page, headers))`: the headers are no HTML.
     let page = operand.value.items().first().filter(|_| is_page).unwrap_or(&operand.value);
     let value = call.live(page);

@@ -13,6 +13,7 @@ mod debug_mode;
 mod decompression;
 mod deserialise;
 mod digest_compared;
+mod empty_password;
 mod error_detail;
 mod eval;
 mod fixed_iv;
@@ -92,6 +93,7 @@ pub(super) static RULES: &[RuleInfo] = &[
     decompression::INFO,
     deserialise::INFO,
     digest_compared::INFO,
+    empty_password::INFO,
     error_detail::INFO,
     eval::INFO,
     fixed_iv::INFO,
@@ -145,6 +147,7 @@ pub(super) static RULES: &[RuleInfo] = &[
     temp_file::INFO,
     template_injection::INFO,
     tls_version::INFO,
+    tls_version::NEGOTIATED_INFO,
     trust_boundary::INFO,
     unbounded_read::INFO,
     unpinned_model::CODE,
@@ -191,6 +194,7 @@ const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
     debug_mode::call,
     decompression::call,
     deserialise::call,
+    empty_password::call,
     error_detail::call,
     eval::call,
     fixed_iv::call,
@@ -335,6 +339,7 @@ fn compare(left: &Operand, operator: Comparison, right: &Operand, report: &mut R
 
 /// A dictionary is written out.
 fn dictionary(entries: &[(Option<Operand>, Operand)], report: &mut Report<'_>) {
+    empty_password::dictionary(entries, report);
     for (key, value) in entries {
         if let Some(key) = key {
             hardcoded_credential::entry(key, value, report);

@@ -52,7 +52,8 @@ fn is_named(name: &str) -> bool {
 }
 
 pub(super) fn assign(name: &str, value: &Operand, report: &mut Report<'_>) {
-    let is_repeated = is_secret_name(report.written(value.span));
+    let written = report.written(value.span);
+    let is_repeated = !written.contains(['\'', '"']) && is_secret_name(written);
     if is_named(name) && value.value.text().is_some_and(|text| !text.is_empty()) && !is_repeated {
         report.note(&INFO, value.span, value.span, INFO.advice());
     }

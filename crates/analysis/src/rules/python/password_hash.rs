@@ -46,7 +46,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
 };
 
 /// Fewer rounds of PBKDF2 than this are no obstacle.
-const LEAST_ROUNDS: i64 = 50_000;
+const LEAST_ROUNDS: i64 = 10_000;
 
 const LEAST_SCRYPT: i64 = 4096;
 

@@ -119,6 +119,14 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
         {
             check(call, receiver, report);
         }
+    } else if call.has_method(&["get_contents_to_filename", "extract_to", "fget_object"])
+        && let Some(target) = call.positional.last()
+    {
+        check(call, target, report);
+    } else if call.has_method(&["download_file"])
+        && let Some(target) = call.argument(2, "Filename")
+    {
+        check(call, target, report);
     } else if call.has_method(&["save"])
         && let Some(target) = call.first()
     {
