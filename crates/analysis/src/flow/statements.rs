@@ -105,6 +105,10 @@ impl<'m> Interpreter<'m> {
                 for id in parts.chain(definition.decorators.iter().copied()) {
                     self.evaluate(id);
                 }
+                for id in &definition.decorators {
+                    let operand = self.operand(*id);
+                    (self.dialect.hooks.decorator)(&operand, &mut self.report);
+                }
                 for parameter in &definition.parameters {
                     if let Some(default) = parameter.default {
                         let operand = self.operand(default);

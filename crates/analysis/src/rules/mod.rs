@@ -68,6 +68,8 @@ pub(crate) struct Hooks {
     pub(crate) returned: fn(&Operand, &mut Report<'_>),
     /// A function that answers web requests returns a value.
     pub(crate) responded: fn(&Operand, &mut Report<'_>),
+    /// What stands before a function to change it.
+    pub(crate) decorator: fn(&Operand, &mut Report<'_>),
     /// A function has been read to its end; these are the values that it returns.
     pub(crate) function: fn(&[Operand], &mut Report<'_>),
     /// A name is given a value, or a parameter its default.
@@ -97,6 +99,7 @@ impl Hooks {
         text: |_, _, _| {},
         returned: |_, _| {},
         responded: |_, _| {},
+        decorator: |_, _| {},
         function: |_, _| {},
         assign: |_, _, _| {},
         attribute_store: |_, _, _, _| {},

@@ -64,12 +64,19 @@ pub(super) fn sanitised(path: &str) -> Classes {
             Classes::ALL.without(Classes::PATH_ABSOLUTE | Classes::ENCODED)
         }
         path if path.starts_with("hashlib.") || path.starts_with("hmac.") => Classes::ALL,
+        path if hides_password(path) => Classes::ALL,
         path if escapes_html(path) => Classes::HTML,
         "psycopg2.sql.Identifier" | "psycopg2.sql.Literal" | "psycopg.sql.Identifier" | "psycopg.sql.Literal" => {
             Classes::SQL
         }
         _ => Classes::NONE,
     }
+}
+
+/// Whether a function makes of a password what can be stored.
+fn hides_password(path: &str) -> bool {
+    let ends = ["bcrypt.hashpw", "generate_password_hash", "make_password", "PasswordHasher().hash", ".encrypt"];
+    ends.iter().any(|end| path.ends_with(end)) || path.starts_with("passlib.") && path.ends_with("hash")
 }
 
 /// Whether a function says by its name that it escapes text for HTML.

@@ -7,6 +7,7 @@ mod bind_all;
 mod certificate;
 mod cleartext;
 mod cookie_flags;
+mod cross_origin;
 mod crypt_method;
 mod csv_formula;
 mod debug_mode;
@@ -17,6 +18,7 @@ mod empty_password;
 mod error_detail;
 mod eval;
 mod fixed_iv;
+mod fixed_key;
 mod fixed_salt;
 mod fixed_seed;
 mod format_string;
@@ -25,6 +27,7 @@ mod hardcoded_credential;
 mod header_newline;
 mod html_unescaped;
 mod jwt_unverified;
+mod ldap_bind;
 mod ldap_filter;
 mod log_newline;
 mod logging_listen;
@@ -37,22 +40,28 @@ mod noted_shell;
 mod noted_sql;
 mod open_redirect;
 mod option_injection;
+mod outside_environment;
 mod password_hash;
+mod password_in_address;
 mod path_probed;
 mod path_traversal;
 mod permissions;
 mod reflection;
 mod regex_backtracking;
 mod regex_injection;
+mod rsa_padding;
+mod secret_shown;
 mod shell_assembled;
 mod shell_command;
 mod short_key;
 mod signature_check;
+mod small_slips;
 mod snmp;
 mod sql_assembled;
 mod sql_built;
 mod ssh_host_key;
 mod ssrf;
+mod stylesheet;
 mod swallowed_error;
 mod temp_file;
 mod template_injection;
@@ -63,8 +72,10 @@ mod unpinned_model;
 mod upload_extension;
 mod weak_checksum;
 mod weak_cipher;
+mod weak_cipher_suite;
 mod weak_hash;
 mod weak_random;
+mod web_protection;
 mod xml_expansion;
 mod xml_external;
 mod xpath_built;
@@ -87,6 +98,9 @@ pub(super) static RULES: &[RuleInfo] = &[
     cookie_flags::READABLE,
     cookie_flags::SECRET,
     cookie_flags::SETTING,
+    cross_origin::ANY,
+    cross_origin::ECHO,
+    cross_origin::INFO,
     crypt_method::INFO,
     csv_formula::INFO,
     debug_mode::INFO,
@@ -97,6 +111,7 @@ pub(super) static RULES: &[RuleInfo] = &[
     error_detail::INFO,
     eval::INFO,
     fixed_iv::INFO,
+    fixed_key::INFO,
     fixed_salt::INFO,
     fixed_seed::INFO,
     format_string::INFO,
@@ -105,6 +120,7 @@ pub(super) static RULES: &[RuleInfo] = &[
     header_newline::INFO,
     html_unescaped::INFO,
     jwt_unverified::INFO,
+    ldap_bind::INFO,
     ldap_filter::INFO,
     log_newline::INFO,
     logging_listen::INFO,
@@ -126,23 +142,38 @@ pub(super) static RULES: &[RuleInfo] = &[
     noted_sql::INFO,
     open_redirect::INFO,
     option_injection::INFO,
+    outside_environment::DOWNLOAD,
+    outside_environment::INFO,
+    outside_environment::SEARCH,
     password_hash::INFO,
+    password_in_address::INFO,
     path_probed::INFO,
     path_traversal::INFO,
     permissions::INFO,
     reflection::INFO,
     regex_backtracking::INFO,
     regex_injection::INFO,
+    rsa_padding::INFO,
+    secret_shown::FILE,
+    secret_shown::INFO,
+    secret_shown::SENT,
+    secret_shown::TABLE,
     shell_assembled::INFO,
     shell_command::INFO,
     short_key::INFO,
     signature_check::INFO,
+    small_slips::CALLER,
+    small_slips::KEY,
+    small_slips::MATCH,
+    small_slips::SEED,
+    small_slips::TOKEN,
     snmp::INFO,
     snmp::USER,
     sql_assembled::INFO,
     sql_built::INFO,
     ssh_host_key::INFO,
     ssrf::INFO,
+    stylesheet::INFO,
     swallowed_error::INFO,
     temp_file::INFO,
     template_injection::INFO,
@@ -155,8 +186,15 @@ pub(super) static RULES: &[RuleInfo] = &[
     upload_extension::INFO,
     weak_checksum::INFO,
     weak_cipher::INFO,
+    weak_cipher_suite::INFO,
     weak_hash::INFO,
     weak_random::INFO,
+    web_protection::CSRF,
+    web_protection::FRAME,
+    web_protection::HOSTS,
+    web_protection::LIFETIME,
+    web_protection::OPEN,
+    web_protection::REDIRECT,
     xml_expansion::INFO,
     xml_external::INFO,
     xpath_built::INFO,
@@ -170,6 +208,7 @@ pub(crate) static HOOKS: Hooks = Hooks {
     text,
     returned,
     responded,
+    decorator,
     function,
     assign,
     attribute_store,
@@ -189,6 +228,7 @@ const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
     certificate::call,
     cleartext::call,
     cookie_flags::call,
+    cross_origin::call,
     crypt_method::call,
     csv_formula::call,
     debug_mode::call,
@@ -198,6 +238,7 @@ const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
     error_detail::call,
     eval::call,
     fixed_iv::call,
+    fixed_key::call,
     fixed_salt::call,
     fixed_seed::call,
     format_string::call,
@@ -206,6 +247,7 @@ const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
     header_newline::call,
     html_unescaped::call,
     jwt_unverified::call,
+    ldap_bind::call,
     log_newline::call,
     logging_listen::call,
     mass_assignment::call,
@@ -216,22 +258,28 @@ const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
     noted_sql::call,
     open_redirect::call,
     option_injection::call,
+    outside_environment::call,
     password_hash::call,
+    password_in_address::call,
     path_probed::call,
     path_traversal::call,
     permissions::call,
     reflection::call,
     regex_backtracking::call,
     regex_injection::call,
+    rsa_padding::call,
+    secret_shown::call,
     shell_assembled::call,
     shell_command::call,
     short_key::call,
     signature_check::call,
+    small_slips::call,
     snmp::call,
     sql_assembled::call,
     sql_built::call,
     ssh_host_key::call,
     ssrf::call,
+    stylesheet::call,
     temp_file::call,
     template_injection::call,
     tls_version::call,
@@ -240,6 +288,7 @@ const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
     upload_extension::call,
     weak_checksum::call,
     weak_cipher::call,
+    weak_cipher_suite::call,
     weak_hash::call,
     weak_random::call,
     xml_expansion::call,
@@ -280,6 +329,11 @@ fn responded(value: &Operand, report: &mut Report<'_>) {
     html_unescaped::responded(value, report);
 }
 
+/// What stands before a function.
+fn decorator(decorator: &Operand, report: &mut Report<'_>) {
+    web_protection::decorator(decorator, report);
+}
+
 /// A function has been read to its end; these are the values that it returns.
 fn function(returned: &[Operand], report: &mut Report<'_>) {
     open_redirect::function(returned, report);
@@ -290,12 +344,15 @@ fn assign(name: &str, value: &Operand, report: &mut Report<'_>) {
     hardcoded_credential::assign(name, value, report);
     noted_password::assign(name, value, report);
     setting(name, value, report);
+    password_in_address::assign(value, report);
     tls_version::default(value, report);
 }
 
 /// A setting, as a name, a key or a keyword.
 fn setting(name: &str, value: &Operand, report: &mut Report<'_>) {
     cookie_flags::setting(name, value, report);
+    cross_origin::setting(name, value, report);
+    web_protection::setting(name, value, report);
 }
 
 /// `receiver.name = value`.
@@ -311,6 +368,7 @@ fn attribute_store(receiver: &Operand, name: &str, value: &Operand, report: &mut
 fn element_store(receiver: &Operand, index: &Operand, value: &Operand, report: &mut Report<'_>) {
     mass_assignment::element_store(receiver, index, value, report);
     open_redirect::entry(index, value, report);
+    outside_environment::element_store(receiver, value, report);
     trust_boundary::element_store(receiver, value, report);
     if let Some(name) = index.value.text() {
         setting(name, value, report);
@@ -334,12 +392,14 @@ fn compare(left: &Operand, operator: Comparison, right: &Operand, report: &mut R
     digest_compared::compare(left, operator, right, report);
     hardcoded_credential::compare(left, operator, right, report);
     noted_password::compare(left, operator, right, report);
+    small_slips::compare(left, operator, right, report);
     signature_check::compare(left, operator, right, report);
 }
 
 /// A dictionary is written out.
 fn dictionary(entries: &[(Option<Operand>, Operand)], report: &mut Report<'_>) {
     empty_password::dictionary(entries, report);
+    small_slips::dictionary(entries, report);
     for (key, value) in entries {
         if let Some(key) = key {
             hardcoded_credential::entry(key, value, report);
