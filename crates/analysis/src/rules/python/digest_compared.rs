@@ -55,7 +55,7 @@ pub(super) fn compare(left: &Operand, operator: Comparison, right: &Operand, rep
         report.add(&INFO, code.span, "comparing takes longer the more is right; use hmac.compare_digest", None);
     }
     // One character of a secret after the other.
-    let base = |operand: &Operand| report.written(operand.span).split_once('[').map(|(base, index)| (base, index));
+    let base = |operand: &Operand| report.written(operand.span).split_once('[');
     if matches!(operator, Comparison::Equal | Comparison::NotEqual)
         && let (Some((one, at)), Some((_, same))) = (base(left), base(right))
         && at == same

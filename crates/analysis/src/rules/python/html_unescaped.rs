@@ -188,7 +188,10 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
         && !["mimetype", "content_type"].iter().any(|keyword| call.keyword(keyword).is_some());
     let writes = is_page
         || call.has_method(&["write"])
-            && call.receiver.as_ref().is_some_and(|stream| stream.value.path_text().ends_with(".wfile"))
+            && call
+                .receiver
+                .as_ref()
+                .is_some_and(|stream| stream.value.path_text().rsplit('.').next() == Some("wfile"))
         || matches!(call.path, "self.response.write" | "self.response.out.write" | "self.wfile.write" | "self.write");
     let is_answer = call.method.starts_with("HttpResponse") && !call.method.contains("Redirect");
     if !call.is(MARKS_SAFE) && !writes && !is_answer {

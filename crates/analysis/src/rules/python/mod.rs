@@ -25,6 +25,7 @@ mod format_string;
 mod group_permissions;
 mod hardcoded_credential;
 mod header_newline;
+mod host_check;
 mod html_unescaped;
 mod jwt_unverified;
 mod ldap_bind;
@@ -118,6 +119,7 @@ pub(super) static RULES: &[RuleInfo] = &[
     group_permissions::INFO,
     hardcoded_credential::INFO,
     header_newline::INFO,
+    host_check::INFO,
     html_unescaped::INFO,
     jwt_unverified::INFO,
     ldap_bind::INFO,
@@ -245,6 +247,7 @@ const CALLS: &[fn(&Call<'_>, &mut Report<'_>)] = &[
     group_permissions::call,
     hardcoded_credential::call,
     header_newline::call,
+    host_check::call,
     html_unescaped::call,
     jwt_unverified::call,
     ldap_bind::call,
@@ -392,6 +395,7 @@ fn compare(left: &Operand, operator: Comparison, right: &Operand, report: &mut R
     digest_compared::compare(left, operator, right, report);
     hardcoded_credential::compare(left, operator, right, report);
     noted_password::compare(left, operator, right, report);
+    host_check::compare(left, operator, right, report);
     small_slips::compare(left, operator, right, report);
     signature_check::compare(left, operator, right, report);
 }
