@@ -44,7 +44,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "A cookie is sent without encryption too",
-    fix: "set secure=True",
+    fix: "set the cookie with secure=True",
     examples: &[Example {
         weak: "def f(response, value):\n    response.set_cookie('id', value, secure=«False»)\n",
         sound: "def f(response, value):\n    response.set_cookie('id', value, secure=True, httponly=True)\n",
@@ -58,7 +58,7 @@ pub(super) static READABLE: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Medium,
     summary: "Scripts in the page can read a cookie",
-    fix: "set httponly=True",
+    fix: "set the cookie with httponly=True",
     examples: &[Example {
         weak: "def f(response, value):\n    response.set_cookie('id', value, httponly=«False»)\n",
         sound: "def f(response, value):\n    response.set_cookie('id', value, secure=True, httponly=True)\n",

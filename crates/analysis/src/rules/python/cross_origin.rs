@@ -39,7 +39,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::High,
     summary: "Any site may read answers with the cookies of the visitor",
-    fix: "list the sites that may",
+    fix: "list the origins that may",
     examples: &[Example {
         weak: "from flask_cors import CORS\nCORS(app, origins=«'*'», supports_credentials=True)\n",
         sound: "from flask_cors import CORS\nCORS(app, origins=['https://example.org'], supports_credentials=True)\n",
@@ -67,7 +67,7 @@ pub(super) static ANY: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Medium,
     summary: "Any site may read the answers",
-    fix: "list the sites that may",
+    fix: "list the origins that may",
     examples: &[Example {
         weak: "def f(response):\n    response.headers['Access-Control-Allow-Origin'] = «'*'»\n",
         sound: "def f(response):\n    response.headers['Access-Control-Allow-Origin'] = 'https://example.org'\n",

@@ -39,7 +39,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Medium,
     summary: "An authentication code is compared in time that depends on it",
-    fix: "use hmac.compare_digest",
+    fix: "compare with hmac.compare_digest",
     examples: &[Example {
         weak: "import hmac\ndef f(key, message, given):\n    return «hmac.new(key, message, 'sha256').hexdigest()» == given\n",
         sound: "import hmac\ndef f(key, message, given):\n    return hmac.compare_digest(hmac.new(key, message, 'sha256').hexdigest(), given)\n",

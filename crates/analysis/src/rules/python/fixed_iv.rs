@@ -37,7 +37,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "A cipher's starting value is always the same",
-    fix: "draw it with os.urandom",
+    fix: "draw a new one with os.urandom for each message",
     examples: &[Example {
         weak: "from Crypto.Cipher import AES\ndef f(key, data):\n    return AES.new(key, AES.MODE_CBC, «b'0123456789abcdef'»).encrypt(data)\n",
         sound: "import os\nfrom Crypto.Cipher import AES\ndef f(key, data):\n    return AES.new(key, AES.MODE_CBC, os.urandom(16)).encrypt(data)\n",

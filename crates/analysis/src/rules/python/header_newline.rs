@@ -39,7 +39,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "Input in a header may hold a line break",
-    fix: "refuse or remove \\r and \\n",
+    fix: "refuse values with \\r or \\n, or remove both",
     examples: &[Example {
         weak: "def f(place):\n    return f'HTTP/1.1 302 Found\\r\\nLocation: {«place»}\\r\\n\\r\\n'\n",
         sound: "def f(place):\n    place = place.replace('\\r', '').replace('\\n', '')\n    return f'HTTP/1.1 302 Found\\r\\nLocation: {place}\\r\\n\\r\\n'\n",

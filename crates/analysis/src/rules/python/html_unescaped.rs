@@ -37,7 +37,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::High,
     confidence: Level::Medium,
     summary: "Input stands in HTML without being escaped",
-    fix: "pass it through html.escape first",
+    fix: "pass the value through html.escape first",
     examples: &[Example {
         weak: "import html\ndef f(name, age):\n    return f'<p>{html.escape(name)}, {«age»}</p>'\n",
         sound: "import html\ndef f(name, age):\n    return f'<p>{html.escape(name)}, {int(age)}</p>'\n",

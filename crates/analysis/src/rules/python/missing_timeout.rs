@@ -40,7 +40,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Medium,
     summary: "A request waits for its answer without end",
-    fix: "pass timeout=",
+    fix: "pass timeout= with a number of seconds",
     examples: &[Example {
         weak: "import requests\nx = «requests.get»('https://example.org')\ny = requests.get('https://example.org', timeout=«None»)\n",
         sound: "import requests\nx = requests.get('https://example.org', timeout=10)\n",

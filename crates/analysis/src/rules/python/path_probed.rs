@@ -41,7 +41,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Medium,
     summary: "Input decides which path is looked at",
-    fix: "resolve it and compare it with its folder first",
+    fix: "resolve the path and check that it is inside its folder first",
     examples: &[Example {
         weak: "import os\ndef f():\n    return os.path.exists(«input()»)\n",
         sound: "import os\ndef f():\n    return os.path.exists(os.path.basename(input()))\n",

@@ -41,7 +41,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::High,
     summary: "RSA encrypts with a padding that can be attacked",
-    fix: "use OAEP",
+    fix: "use OAEP with SHA-256",
     examples: &[
         Example {
             weak: "from Crypto.Cipher import PKCS1_v1_5\ndef f(key):\n    return «PKCS1_v1_5.new»(key)\n",

@@ -47,7 +47,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "A password is written to a log",
-    fix: "leave it out",
+    fix: "leave the password out of the message",
     examples: &[Example {
         weak: "import logging\ndef f(user, password):\n    logging.info('%s logs in with %s', user, «password»)\n",
         sound: "import logging\ndef f(user, password):\n    logging.info('%s logs in', user)\n",

@@ -37,7 +37,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::High,
     summary: "A key has too few bits",
-    fix: "ask for at least 16",
+    fix: "ask for at least 16 random bytes, 2048 bits for RSA and DSA, or a curve of 256 bits",
     examples: &[Example {
         weak: "import secrets\ndef f():\n    return secrets.token_hex(«4»)\n",
         sound: "import secrets\ndef f():\n    return secrets.token_hex(16)\n",

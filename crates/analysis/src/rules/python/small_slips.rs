@@ -55,7 +55,7 @@ pub(super) static MATCH: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Medium,
     summary: "A match is used without being looked at, and may be None",
-    fix: "test it first",
+    fix: "test it for None first",
     examples: &[Example {
         weak: "import re\ndef f(text):\n    return «re.match('[a-z]+', text)».group()\n",
         sound: "import re\ndef f(text):\n    found = re.match('[a-z]+', text)\n    return found.group() if found else ''\n",
@@ -69,7 +69,7 @@ pub(super) static TOKEN: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Medium,
     summary: "A signed token is valid for ever",
-    fix: "give it an exp",
+    fix: "give it an exp claim",
     examples: &[Example {
         weak: "import jwt\ndef f(name, key):\n    return jwt.encode(«{'name': name}», key, algorithm='HS256')\n",
         sound: "import jwt\ndef f(name, key, end):\n    return jwt.encode({'name': name, 'exp': end}, key, algorithm='HS256')\n",
@@ -83,7 +83,7 @@ pub(super) static SEED: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Medium,
     summary: "A generator starts from a value that can be guessed",
-    fix: "use the secrets module",
+    fix: "draw from the secrets module",
     examples: &[Example {
         weak: "import random, time\nrandom.seed(«time.time()»)\n",
         sound: "import random, os\nrandom.seed(os.urandom(16))\n",

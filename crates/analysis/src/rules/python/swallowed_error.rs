@@ -41,7 +41,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Low,
     summary: "Every error is caught and dropped",
-    fix: "catch the ones that are expected",
+    fix: "catch only the errors that are expected, and log the rest",
     examples: &[Example {
         weak: "def f(run):\n    try:\n        run()\n    «except Exception:\n        pass»\n",
         sound: "def f(run):\n    try:\n        run()\n    except ValueError:\n        pass\n",

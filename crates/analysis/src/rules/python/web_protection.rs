@@ -94,7 +94,7 @@ pub(super) static REDIRECT: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Medium,
     summary: "Pages are served without encryption too",
-    fix: "set it to True",
+    fix: "set it to True so that visitors are sent on to https",
     examples: &[Example { weak: "SECURE_SSL_REDIRECT = «False»\n", sound: "SECURE_SSL_REDIRECT = True\n" }],
 };
 
