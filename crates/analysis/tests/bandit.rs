@@ -93,7 +93,6 @@ fn found(example: &Example) -> Vec<Finding> {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the share is what a reader of the test wants to see")]
 fn at_least_95_percent_of_the_findings_in_scope_are_found_on_their_line() {
     let mut by_check: BTreeMap<String, (u32, u32)> = BTreeMap::new();
     let mut missed = Vec::new();

@@ -377,10 +377,14 @@ impl Interpreter<'_> {
         let is_slice = index.path_text() == "slice";
         let is_start_cut = is_slice && ends[0].integer().is_some_and(|at| at > 0);
         let harmless = if is_start_cut { Classes::OPTION } else { Classes::NONE };
-        value.absorb_without(base, harmless, span);
-        if let Shape::Repeated(element) = &base.shape {
+        if let Shape::Repeated(element) = &base.shape
+            && !is_slice
+        {
+            // What the elements are says more than what the whole was made from.
             value.absorb(element, span);
             value.path.clone_from(&element.path);
+        } else {
+            value.absorb_without(base, harmless, span);
         }
         value.labels = value.labels | (base.labels & Labels::TEXT);
         let is_first = index.integer() == Some(0)
