@@ -36,7 +36,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     code: "CW-PY-208-1",
     name: "py/digest-compared-with-equals",
     cwe: &[Cwe(208)],
-    severity: Level::Low,
+    severity: Level::Medium,
     confidence: Level::Medium,
     summary: "An authentication code is compared in time that depends on it",
     fix: "compare with hmac.compare_digest",

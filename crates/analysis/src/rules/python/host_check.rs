@@ -1,4 +1,4 @@
-//! # `py/host-half-checked`
+//! # `py/host-half-checked`, `py/host-pattern-dot`, `py/normalised-after-escape`
 //!
 //! ## What it does
 //!
@@ -62,6 +62,34 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     ],
 };
 
+pub(super) static PATTERN: RuleInfo = RuleInfo {
+    code: "CW-PY-020-2",
+    name: "py/host-pattern-dot",
+    cwe: &[Cwe(20)],
+    severity: Level::Medium,
+    confidence: Level::High,
+    summary: "A dot in a pattern for a host stands for any character",
+    fix: "write it with a backslash before it",
+    examples: &[Example {
+        weak: "import re\nx = re.compile(«'^(www|beta).example.com/'»)\n",
+        sound: "import re\nx = re.compile(r'^(www|beta)\\.example\\.com/')\n",
+    }],
+};
+
+pub(super) static NORMALISED: RuleInfo = RuleInfo {
+    code: "CW-PY-176-1",
+    name: "py/normalised-after-escape",
+    cwe: &[Cwe(176), Cwe(180)],
+    severity: Level::Medium,
+    confidence: Level::High,
+    summary: "A text is normalised after it was escaped, which can bring back what was escaped",
+    fix: "normalise it first and escape the result",
+    examples: &[Example {
+        weak: "import html, unicodedata\ndef f(text):\n    return unicodedata.normalize('NFKC', «html.escape(text)»)\n",
+        sound: "import html, unicodedata\ndef f(text):\n    return html.escape(unicodedata.normalize('NFKC', text))\n",
+    }],
+};
+
 /// Whether a value is the host of an address.
 fn is_host(value: &ValueRef) -> bool {
     matches!(&value.shape, Shape::Attribute(owner, name)
@@ -74,10 +102,55 @@ fn is_bare(ending: &ValueRef) -> bool {
     !outline.starts_with('.') && (outline.contains('.') || ending.constant.is_none())
 }
 
+/// Ends of names that are for hosts and seldom for anything else.
+const TOP_LEVEL: &[&str] = &["com", "org", "net", "edu", "gov", "io"];
+
+/// Whether a text is the name of a host, at most with a slash behind it.
+fn is_domain(text: &str) -> bool {
+    let name = text.trim_end_matches('/');
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-');
+    name.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+        && name.chars().all(is_plain)
+        && name.rsplit_once('.').is_some_and(|(_, last)| TOP_LEVEL.contains(&last))
+}
+
+/// Whether a pattern has a dot before the end of a host's name that stands for any character.
+fn has_open_dot(pattern: &str) -> bool {
+    pattern.match_indices('.').any(|(at, _)| {
+        let rest = &pattern[at + 1..];
+        let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let before = pattern[..at].chars().next_back();
+        before.is_some_and(|letter| letter.is_ascii_alphanumeric()) && TOP_LEVEL.contains(&&rest[..end])
+    })
+}
+
+/// Patterns for hosts.
+fn pattern(call: &Call<'_>, report: &mut Report<'_>) {
+    if let Some(pattern) = call.argument(0, "pattern")
+        && pattern.value.text().is_some_and(has_open_dot)
+    {
+        report.add(&PATTERN, pattern.span, PATTERN.advice(), None);
+    }
+}
+
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
+    if call.is(&["re.compile", "re.match", "re.search", "re.fullmatch"]) {
+        pattern(call, report);
+        return;
+    }
+    if call.is(&["unicodedata.normalize"])
+        && let Some(text) = call.positional.get(1)
+        && text.value.path_text().ends_with("escape()")
+    {
+        report.add(&NORMALISED, text.span, NORMALISED.advice(), None);
+        return;
+    }
     let (Some(subject), Some(part)) = (&call.receiver, call.first()) else { return };
     let is_half = match call.method {
-        "endswith" => is_host(&subject.value) && part.value.items().is_empty() && is_bare(&part.value),
+        "endswith" => {
+            let is_domain = part.value.text().is_some_and(is_domain) && subject.value.is_tainted(Classes::HOST);
+            is_domain || is_host(&subject.value) && part.value.items().is_empty() && is_bare(&part.value)
+        }
         "startswith" => {
             let host = part.value.text().and_then(|text| text.split_once("://")).map(|(_, host)| host);
             let is_open = host.is_some_and(|host| host.contains('.') && !host.contains(['/', '?', '#']));

@@ -118,7 +118,8 @@ const MARKS_SAFE: &[&str] = &[
 
 /// Whether a text holds a tag of HTML.
 fn has_tag(outline: &str) -> bool {
-    outline.split('<').skip(1).any(|rest| {
+    // `(?P<name>` names a group of a regular expression.
+    outline.replace("?P<", "").split('<').skip(1).any(|rest| {
         let name = rest.trim_start_matches('/');
         let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '!').unwrap_or(name.len());
         name[end..].starts_with(['>', ' ', '/', '\n', '\t', '\0'])

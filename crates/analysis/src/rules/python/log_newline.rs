@@ -48,7 +48,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
 const METHODS: &[&str] = &["debug", "info", "warning", "warn", "error", "critical", "exception", "log"];
 
 /// Objects with methods of these names that are no logs.
-const OTHERS: &[&str] = &["parser", "self", "messages", "flask", "click"];
+const OTHERS: &[&str] = &["parser", "self", "messages", "flask", "click", "math", "cmath", "numpy", "torch", "sympy"];
 
 /// Whether a value is a parameter as it came or the text of one, and no field or element of it.
 fn is_text_itself(value: &ValueRef, taint: &Taint) -> bool {

@@ -120,6 +120,8 @@ pub(super) static RULES: &[RuleInfo] = &[
     hardcoded_credential::INFO,
     header_newline::INFO,
     host_check::INFO,
+    host_check::NORMALISED,
+    host_check::PATTERN,
     html_unescaped::INFO,
     jwt_unverified::INFO,
     ldap_bind::INFO,

@@ -123,6 +123,13 @@ pub(super) fn compare(left: &Operand, operator: Comparison, right: &Operand, rep
         return;
     }
     let is_header = |operand: &Operand| {
+        let told =
+            |name: &str| matches!(name.to_ascii_lowercase().as_str(), "x-forwarded-for" | "x-real-ip" | "referer");
+        if let Shape::Called { positional, .. } = &operand.value.shape
+            && operand.value.path_text().contains(".headers.get")
+        {
+            return positional.first().and_then(|name| name.text()).is_some_and(told);
+        }
         let written = report.written(operand.span).to_ascii_lowercase();
         written.contains("headers") && (written.contains("x-forwarded-for") || written.contains("referer"))
     };
