@@ -45,7 +45,8 @@ pub(super) static INFO: RuleInfo = RuleInfo {
 };
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
-    let by_new = call.path.contains("Cipher") && call.method == "new";
+    let is_bare = matches!(call.path, "AES.new" | "DES3.new" | "DES.new");
+    let by_new = (call.path.contains("Cipher") || is_bare) && call.method == "new";
     let by_mode = call.path.contains("ciphers.modes.");
     let operand = if by_new {
         call.keyword("iv").or_else(|| call.keyword("nonce")).or_else(|| call.positional.get(2))
