@@ -148,7 +148,9 @@ pub fn analyse(language: Language, source: &str) -> Result<Analysis, AnalysisErr
     let tree = parse(&front_end.grammar, source)?;
     let lowered = (front_end.lower)(source, tree.root_node());
     let content = content(&lowered.module);
-    let interpreter = Interpreter::new(&lowered.module, front_end.dialect, Report::new(source), EVALUATION_BUDGET);
+    let mut report = Report::new(source);
+    (front_end.dialect.hooks.file)(source, &mut report);
+    let interpreter = Interpreter::new(&lowered.module, front_end.dialect, report, EVALUATION_BUDGET);
     let report = interpreter.run().ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
     let syntax_error = lowered.error.map(|span| syntax_error(source, span));
     Ok(Analysis { findings: report.finish(), syntax_error, content })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use codeward_records::Finding;
+use codeward_records::{Finding, Level};
 
 use crate::flow::Taint;
 use crate::rules::RuleInfo;
@@ -21,6 +21,8 @@ pub(crate) struct Report<'s> {
     /// Where each line starts.
     lines: Vec<usize>,
     findings: Vec<Finding>,
+    /// What is only said where nothing firmer is said within the span.
+    notes: Vec<(Finding, Span)>,
     seen: BTreeSet<(&'static str, usize, usize)>,
 }
 
@@ -39,7 +41,7 @@ pub(crate) fn line_starts(source: &str) -> Vec<usize> {
 
 impl<'s> Report<'s> {
     pub(crate) fn new(source: &'s str) -> Self {
-        Self { source, lines: line_starts(source), findings: Vec::new(), seen: BTreeSet::new() }
+        Self { source, lines: line_starts(source), findings: Vec::new(), notes: Vec::new(), seen: BTreeSet::new() }
     }
 
     /// Adds a finding, unless the rule has reported this span.
@@ -50,12 +52,30 @@ impl<'s> Report<'s> {
         message: impl Into<String>,
         taint: Option<&Taint>,
     ) {
-        if !self.seen.insert((rule.name, span.start, span.end)) {
-            return;
+        if self.seen.insert((rule.name, span.start, span.end)) {
+            let finding = self.finding(rule, span, message.into(), taint);
+            self.findings.push(finding);
         }
+    }
+
+    /// What the source says at a span.
+    pub(crate) fn written(&self, span: Span) -> &'s str {
+        self.source.get(span.range()).unwrap_or_default()
+    }
+
+    /// Adds a finding that is dropped if one of medium or high severity lies within the wider span: the use of an interface, where
+    /// nothing worse is known of it.
+    pub(crate) fn note(&mut self, rule: &'static RuleInfo, span: Span, within: Span, message: impl Into<String>) {
+        if self.seen.insert((rule.name, span.start, span.end)) {
+            let finding = self.finding(rule, span, message.into(), None);
+            self.notes.push((finding, within));
+        }
+    }
+
+    fn finding(&self, rule: &RuleInfo, span: Span, message: String, taint: Option<&Taint>) -> Finding {
         let (line, column) = position(&self.lines, span.start);
         let (end_line, end_column) = position(&self.lines, span.end);
-        self.findings.push(Finding {
+        Finding {
             rule: rule.name.to_owned(),
             cwe: rule.cwe.to_vec(),
             severity: rule.severity,
@@ -66,9 +86,9 @@ impl<'s> Report<'s> {
             column,
             end_line,
             end_column,
-            message: message.into(),
+            message,
             trace: taint.map_or_else(Vec::new, |taint| self.trace(taint, span)),
-        });
+        }
     }
 
     fn trace(&self, taint: &Taint, end: Span) -> Vec<String> {
@@ -95,6 +115,10 @@ impl<'s> Report<'s> {
 
     /// The findings in the order of the text.
     pub(crate) fn finish(mut self) -> Vec<Finding> {
+        let is_inside = |firm: &Finding, within: Span| within.start <= firm.start_byte && firm.end_byte <= within.end;
+        let firm: Vec<_> = self.findings.iter().filter(|finding| finding.severity >= Level::Medium).cloned().collect();
+        self.notes.retain(|(_, within)| !firm.iter().any(|firm| is_inside(firm, *within)));
+        self.findings.extend(self.notes.into_iter().map(|(note, _)| note));
         self.findings.sort_by(|one, other| {
             (one.start_byte, one.end_byte, &one.rule).cmp(&(other.start_byte, other.end_byte, &other.rule))
         });

@@ -123,10 +123,13 @@ fn sarif_names_rule_place_and_weakness() {
     let result = &run["results"][0];
     let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
     assert_eq!(run["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
+    // The index changes with every new rule; it was compared above.
+    let mut result = result.clone();
+    result["ruleIndex"] = 0.into();
     insta::assert_json_snapshot!(result, @r#"
     {
       "ruleId": "py/eval",
-      "ruleIndex": 12,
+      "ruleIndex": 0,
       "level": "error",
       "message": {
         "text": "this runs input as code; use ast.literal_eval for literals, or look the operation up in a table"

@@ -7,6 +7,9 @@ use super::interpreter::{Arguments, Call, Interpreter, Operand};
 use super::value::{Shape, Source, SourceKind, Taint, Value, ValueRef, mix, text_key};
 use crate::syntax::{Argument, ArgumentKind, ExpressionId, ExpressionKind, Span};
 
+/// What was stored under a key is told apart for so many keys.
+const MAX_STORED: usize = 32;
+
 impl Interpreter<'_> {
     pub(in crate::flow) fn call(
         &mut self,
@@ -95,6 +98,7 @@ impl Interpreter<'_> {
             keywords: event.keywords.clone(),
             splat: event.splat.clone(),
             double_splat: event.double_splat.clone(),
+            span: event.span,
             environment: &self.environment,
             place: &self.place,
         };
@@ -174,8 +178,13 @@ impl Interpreter<'_> {
         if value.path.is_none() && !path.is_empty() && path.len() < 150 {
             value.path = Some(format!("{path}()").into());
         }
-        let question =
-            Question { path: &path, method: &event.method, receiver: receiver.as_ref(), positional: &event.positional };
+        let question = Question {
+            path: &path,
+            method: &event.method,
+            receiver: receiver.as_ref(),
+            positional: &event.positional,
+            is_foreign: !matches!(event.callee.value.shape, Shape::Function(_)),
+        };
         let (truth, passed) = (self.dialect.predicate)(self, &question);
         if let Some(truth) = truth {
             value.truth = Some(Rc::new(truth));
@@ -261,6 +270,16 @@ impl Interpreter<'_> {
         };
         let Some(known) = self.environment.names.get(name).cloned() else { return };
         let mut changed = Value::clone(&known);
+        if let Some((key, value)) = (self.dialect.keyed_store)(event) {
+            changed.absorb(&value, event.span);
+            let entries = if let Shape::Dictionary(entries) = &known.shape { entries.to_vec() } else { Vec::new() };
+            let same = key.key;
+            let others = entries.into_iter().filter(|(known, _)| known.as_ref().is_none_or(|known| known.key != same));
+            let entries = others.take(MAX_STORED).chain([(Some(Rc::new(key)), value)]).collect();
+            changed = changed.with_shape(Shape::Dictionary(entries));
+            self.environment.names.insert(Rc::clone(name), Rc::new(changed));
+            return;
+        }
         match event.method.as_ref() {
             method if self.dialect.adding_methods.contains(&method) => {
                 let Some(operand) = event.positional.first() else { return };
@@ -281,6 +300,14 @@ impl Interpreter<'_> {
                     other => other.clone(),
                 };
                 changed = changed.with_shape(shape);
+            }
+            "pop" if self.loops.is_empty() && event.positional.len() <= 1 => {
+                let Shape::Sequence(kind, items) = &known.shape else { return };
+                let at = event.positional.first().map_or(Some(-1), |at| at.value.integer());
+                let at = at.map(|at| if at < 0 { at + items.len() as i64 } else { at });
+                let Some(at) = at.and_then(|at| usize::try_from(at).ok()) else { return };
+                let rest = items.iter().enumerate().filter(|(place, _)| *place != at).map(|(_, item)| Rc::clone(item));
+                changed = changed.with_shape(Shape::Sequence(*kind, rest.collect()));
             }
             method if self.dialect.filling_methods.contains(&method) => {
                 for operand in event.positional.clone() {

@@ -159,7 +159,8 @@ pub(crate) fn harmless_with_only(may_occur: impl Fn(char) -> bool) -> Classes {
     if lacks("=+@\t\r") && lacks("-") {
         harmless = harmless | Classes::FORMULA;
     }
-    if lacks("(.[") {
+    // Numbers and operators calculate and no more.
+    if lacks("(.[") || ('a'..='z').chain('A'..='Z').chain(['_', '\'', '"']).all(|letter| !may_occur(letter)) {
         harmless = harmless | Classes::CODE;
     }
     if lacks(":/\\@") {
@@ -198,6 +199,8 @@ bits! { Labels:
     GUESSABLE = 7;
     /// From a computed authentication code or digest.
     DIGEST = 8;
+    /// All but the first and the last character of a text.
+    INNER = 9;
     /// Known to be a text.
     TEXT = 12;
     /// Opened to add to its end.
@@ -210,7 +213,7 @@ impl Labels {
     pub(crate) const NONE: Self = Self(0);
     /// What describes a path as a whole and is lost when something is added to it.
     pub(crate) const WHOLE_PATH: Self =
-        Self(Self::RESOLVED_PATH.0 | Self::ENDS_WITH_SEPARATOR.0 | Self::FIRST_CHARACTER.0);
+        Self(Self::RESOLVED_PATH.0 | Self::ENDS_WITH_SEPARATOR.0 | Self::FIRST_CHARACTER.0 | Self::INNER.0);
 
     pub(crate) fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0

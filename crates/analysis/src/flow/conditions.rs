@@ -180,6 +180,13 @@ fn member(value: &ValueRef, container: &ValueRef) -> Truth {
     let mut truth = Truth::default();
     if let Some(literal) = value.characters() {
         truth.when_false = container.facts(harmless_lacking(literal));
+        // A text whose inner part holds no quote is at most one literal.
+        if let Shape::Part(text) = &container.shape
+            && container.labels.has(Labels::INNER)
+            && matches!(literal, "'" | "\"")
+        {
+            truth.when_false.extend(text.facts(Classes::CODE));
+        }
         return truth;
     }
     let owner = if let Shape::Part(owner) = &value.shape { Some(owner) } else { None };
@@ -344,6 +351,21 @@ fn compare(left: &ValueRef, operator: Comparison, right: &ValueRef) -> Truth {
     }
 }
 
+/// What a comparison of literals gives.
+fn outcome(left: &Constant, operator: Comparison, right: &Constant) -> Option<bool> {
+    match (operator, left, right) {
+        (Comparison::Equal, ..) => Some(left == right),
+        (Comparison::NotEqual, ..) => Some(left != right),
+        (Comparison::Less, Constant::Integer(one), Constant::Integer(two)) => Some(one < two),
+        (Comparison::LessEqual, Constant::Integer(one), Constant::Integer(two)) => Some(one <= two),
+        (Comparison::Greater, Constant::Integer(one), Constant::Integer(two)) => Some(one > two),
+        (Comparison::GreaterEqual, Constant::Integer(one), Constant::Integer(two)) => Some(one >= two),
+        (Comparison::In, Constant::Text(one), Constant::Text(two)) => Some(two.contains(one.as_ref())),
+        (Comparison::NotIn, Constant::Text(one), Constant::Text(two)) => Some(!two.contains(one.as_ref())),
+        _ => None,
+    }
+}
+
 impl Interpreter<'_> {
     pub(in crate::flow) fn compare(&mut self, left: ExpressionId, links: &[(Comparison, ExpressionId)]) -> Value {
         let mut left = self.operand(left);
@@ -379,9 +401,9 @@ impl Interpreter<'_> {
     /// Keeps the sides of a comparison, for rules about how it is combined with others.
     fn describe(mut value: Value, left: &Operand, operator: Comparison, right: &Operand) -> Value {
         if let (Some(one), Some(two)) = (&left.value.constant, &right.value.constant)
-            && matches!(operator, Comparison::Equal | Comparison::NotEqual)
+            && let Some(outcome) = outcome(one, operator, two)
         {
-            value.constant = Some(Constant::Boolean((one == two) == (operator == Comparison::Equal)));
+            value.constant = Some(Constant::Boolean(outcome));
         }
         value.path = match operator {
             Comparison::Equal => Some("==()".into()),

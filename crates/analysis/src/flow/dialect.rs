@@ -33,6 +33,8 @@ pub(crate) struct Dialect {
     pub(in crate::flow) filling_methods: &'static [&'static str],
     /// Of these, the ones that write to a stream, which stays the stream it is.
     pub(in crate::flow) writing_methods: &'static [&'static str],
+    /// Methods that store a value under a key, whatever was stored under it before: the key and the value.
+    pub(in crate::flow) keyed_store: fn(&Event) -> Option<(Value, ValueRef)>,
     /// Names that a function's first parameter has when it is the object that the function belongs to.
     pub(in crate::flow) receivers: &'static [&'static str],
     /// Decorators whose last part marks a function as called with the parts of a web request.
@@ -68,6 +70,8 @@ pub(in crate::flow) struct Question<'a> {
     pub(in crate::flow) method: &'a str,
     pub(in crate::flow) receiver: Option<&'a ValueRef>,
     pub(in crate::flow) positional: &'a [Operand],
+    /// Whether the function is of another file, and not of the library.
+    pub(in crate::flow) is_foreign: bool,
 }
 
 impl Question<'_> {
@@ -90,6 +94,7 @@ impl Dialect {
         adding_methods: &[],
         filling_methods: &[],
         writing_methods: &[],
+        keyed_store: |_| None,
         receivers: &[],
         route_decorators: &[],
         is_outside_parameter: |_, _| false,

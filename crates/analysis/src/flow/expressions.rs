@@ -351,6 +351,9 @@ impl Interpreter<'_> {
                 return Value::clone(entry);
             }
         }
+        if let Some(part) = base.text().and_then(|text| part_of_text(text, index)) {
+            return Value::constant(Constant::Text(part.into()));
+        }
         if let (Shape::Sequence(_, items), Some(at)) = (&base.shape, index.integer()) {
             let at = if at < 0 { at + items.len() as i64 } else { at };
             if let Some(item) = usize::try_from(at).ok().and_then(|at| items.get(at)) {
@@ -374,16 +377,23 @@ impl Interpreter<'_> {
         let is_slice = index.path_text() == "slice";
         let is_start_cut = is_slice && ends[0].integer().is_some_and(|at| at > 0);
         let harmless = if is_start_cut { Classes::OPTION } else { Classes::NONE };
-        value.absorb_without(base, harmless, span);
-        if let Shape::Repeated(element) = &base.shape {
+        if let Shape::Repeated(element) = &base.shape
+            && !is_slice
+        {
+            // What the elements are says more than what the whole was made from.
             value.absorb(element, span);
             value.path.clone_from(&element.path);
+        } else {
+            value.absorb_without(base, harmless, span);
         }
         value.labels = value.labels | (base.labels & Labels::TEXT);
         let is_first = index.integer() == Some(0)
             || is_slice && ends[1].integer() == Some(1) && matches!(ends[0].integer(), None | Some(0));
         if matches!(index.integer(), Some(-1 | 1)) {
             value.stand_for(base, Classes::EXTENSION);
+        }
+        if is_slice && ends[0].integer() == Some(1) && ends[1].integer() == Some(-1) {
+            value.labels = value.labels | Labels::INNER;
         }
         if is_first {
             value.labels = value.labels | Labels::FIRST_CHARACTER;
@@ -473,6 +483,11 @@ impl Interpreter<'_> {
         right: &Operand,
         span: Span,
     ) -> Value {
+        if let (Some(one), Some(two)) = (left.value.integer(), right.value.integer())
+            && let Some(result) = calculated(operator, one, two)
+        {
+            return Value::constant(Constant::Integer(result));
+        }
         let value = match operator {
             BinaryOperator::Add => match (&left.value.shape, &right.value.shape) {
                 (Shape::Sequence(kind, one), Shape::Sequence(_, two)) => {
@@ -489,14 +504,13 @@ impl Interpreter<'_> {
                 _ => format::concatenate(&left.value, left.span, &right.value, right.span, span),
             },
             BinaryOperator::Modulo => format::percent(left, right, span),
-            BinaryOperator::Divide if let Some(joined) = (self.dialect.divide)(left, right, span) => joined,
-            BinaryOperator::Or if left.value.integer().is_some() && right.value.integer().is_some() => {
-                let bits = left.value.integer().unwrap_or_default() | right.value.integer().unwrap_or_default();
-                Value::constant(Constant::Integer(bits))
+            BinaryOperator::Multiply if left.value.characters().is_some() && right.value.taints.is_empty() => {
+                let value = Value::unknown(mix(mix(left.value.key, right.value.key), 17 + operator as u64));
+                value.with_shape(Shape::Repeated(Rc::clone(&left.value)))
             }
+            BinaryOperator::Divide if let Some(joined) = (self.dialect.divide)(left, right, span) => joined,
             BinaryOperator::Multiply if left.value.integer().is_some() && right.value.integer().is_some() => {
-                let product = left.value.integer().unwrap_or(1).checked_mul(right.value.integer().unwrap_or(1));
-                Value::constant(product.map_or(Constant::Float(f64::INFINITY), Constant::Integer))
+                Value::constant(Constant::Float(f64::INFINITY))
             }
             _ => {
                 let mut value = Value::unknown(mix(mix(left.value.key, right.value.key), 17 + operator as u64));
@@ -513,6 +527,31 @@ impl Interpreter<'_> {
         }
         value
     }
+}
+
+/// The result on two integers, where it is the same in every language.
+fn calculated(operator: BinaryOperator, left: i64, right: i64) -> Option<i64> {
+    match operator {
+        BinaryOperator::Add => left.checked_add(right),
+        BinaryOperator::Subtract => left.checked_sub(right),
+        BinaryOperator::Multiply => left.checked_mul(right),
+        BinaryOperator::Modulo if left >= 0 && right > 0 => Some(left % right),
+        BinaryOperator::Or => Some(left | right),
+        _ => None,
+    }
+}
+
+/// An element or a slice of a literal text.
+fn part_of_text(text: &str, index: &Value) -> Option<String> {
+    let letters: Vec<char> = text.chars().collect();
+    let place = |at: i64| usize::try_from(if at < 0 { at + letters.len() as i64 } else { at }).ok();
+    if let Some(at) = index.integer() {
+        return letters.get(place(at)?).map(char::to_string);
+    }
+    let [lower, upper] = index.items() else { return None };
+    let end = |end: &Value, missing: usize| if end.is_none() { Some(missing) } else { place(end.integer()?) };
+    let (start, end) = (end(lower, 0)?, end(upper, letters.len())?.min(letters.len()));
+    (index.path_text() == "slice").then(|| letters.get(start..end).unwrap_or_default().iter().collect())
 }
 
 /// What an attribute of a value is known to lack.

@@ -42,6 +42,8 @@ pub(crate) struct Call<'a> {
     pub(crate) keywords: Vec<(Rc<str>, Operand)>,
     pub(crate) splat: Option<Operand>,
     pub(crate) double_splat: Option<Operand>,
+    /// The whole call.
+    pub(crate) span: Span,
     pub(crate) environment: &'a Environment,
     pub(crate) place: &'a Place,
 }
@@ -87,6 +89,8 @@ pub(in crate::flow) struct Frame {
     /// Spans of the returned expressions, for rules about what a function returns.
     pub(in crate::flow) returned: Vec<Operand>,
     pub(in crate::flow) is_class: bool,
+    /// What it returns answers a web request.
+    pub(in crate::flow) is_route: bool,
 }
 
 /// A loop in progress.
@@ -234,7 +238,7 @@ impl<'m> Interpreter<'m> {
             };
             self.environment.names.insert(Rc::clone(&parameter.name), Rc::new(value));
         }
-        self.frames.push(Frame { function: Some(function), ..Frame::default() });
+        self.frames.push(Frame { function: Some(function), is_route, ..Frame::default() });
         self.block(&definition.body);
         let frame = self.frames.pop().expect("pushed above");
         (self.dialect.hooks.function)(&frame.returned, &mut self.report);
@@ -277,6 +281,9 @@ impl<'m> Interpreter<'m> {
         }
         let module = self.module;
         let definition = &module.functions[function as usize];
+        if is_placeholder(&definition.body, module) {
+            return None;
+        }
         let is_generator = yields(&definition.body, module);
         let caller_names = self.environment.names.clone();
         if let Some(names) = &self.module_names
@@ -409,6 +416,24 @@ pub(in crate::flow) fn names_function(value: &Value) -> bool {
 
 fn meet(left: &BTreeMap<u64, Classes>, right: &BTreeMap<u64, Classes>) -> BTreeMap<u64, Classes> {
     left.iter().filter_map(|(key, classes)| right.get(key).map(|other| (*key, *classes & *other))).collect()
+}
+
+/// Whether a body stands for one that is written elsewhere: nothing, a text, `...`, or an error that says so.
+fn is_placeholder(body: &[crate::syntax::Statement], module: &Module) -> bool {
+    body.iter().all(|statement| match &statement.kind {
+        StatementKind::Pass => true,
+        StatementKind::Expression(id) => {
+            matches!(&module.expression(*id).kind, ExpressionKind::Constant(_) | ExpressionKind::Name(_))
+        }
+        StatementKind::Raise(parts) => parts.iter().any(|part| match &module.expression(*part).kind {
+            ExpressionKind::Name(name) => name.as_ref() == "NotImplementedError",
+            ExpressionKind::Call { callee, .. } => {
+                matches!(&module.expression(*callee).kind, ExpressionKind::Name(name) if name.as_ref() == "NotImplementedError")
+            }
+            _ => false,
+        }),
+        _ => false,
+    })
 }
 
 /// Whether a function's own statements yield.

@@ -105,6 +105,10 @@ impl<'m> Interpreter<'m> {
                 for id in parts.chain(definition.decorators.iter().copied()) {
                     self.evaluate(id);
                 }
+                for id in &definition.decorators {
+                    let operand = self.operand(*id);
+                    (self.dialect.hooks.decorator)(&operand, &mut self.report);
+                }
                 for parameter in &definition.parameters {
                     if let Some(default) = parameter.default {
                         let operand = self.operand(default);
@@ -180,6 +184,10 @@ impl<'m> Interpreter<'m> {
     fn note_return(&mut self, id: ExpressionId, value: &ValueRef) {
         let operand = Operand { value: Rc::clone(value), span: self.module.span(id) };
         (self.dialect.hooks.returned)(&operand, &mut self.report);
+        if self.frames.last().is_some_and(|frame| frame.is_route) {
+            let live = Operand { value: self.environment.masked(&operand.value), span: operand.span };
+            (self.dialect.hooks.responded)(&live, &mut self.report);
+        }
         if let Some(frame) = self.frames.last_mut() {
             frame.returned.push(operand);
         }
@@ -465,6 +473,12 @@ impl<'m> Interpreter<'m> {
         let mut after: Option<Environment> = None;
         let mut is_exhaustive = false;
         for case in cases {
+            let literals = case.literals.as_ref().filter(|literals| !literals.is_empty() && case.guard.is_none());
+            let is_met = literals.zip(value.constant.as_ref()).map(|(literals, value)| literals.contains(value));
+            if is_met == Some(false) {
+                continue;
+            }
+            is_exhaustive |= is_met == Some(true);
             self.environment = before.clone();
             if case.literals.as_ref().is_some_and(|literals| !literals.is_empty()) {
                 self.environment.learn(&value.facts(super::classes::Classes::ALL));
@@ -485,6 +499,9 @@ impl<'m> Interpreter<'m> {
                 Some(after) => after.join(end, span),
                 None => end,
             });
+            if is_met == Some(true) {
+                break;
+            }
         }
         self.environment = match after {
             Some(after) if is_exhaustive => after,

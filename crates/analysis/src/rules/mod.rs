@@ -30,6 +30,15 @@ pub struct RuleInfo {
     pub examples: &'static [Example],
 }
 
+impl RuleInfo {
+    /// What is wrong and what to do instead, for rules that have one thing to say.
+    pub(crate) fn advice(&self) -> String {
+        let mut letters = self.summary.chars();
+        let first = letters.next().map(|first| first.to_ascii_lowercase());
+        format!("{}{}; {}", first.unwrap_or_default(), letters.as_str(), self.fix)
+    }
+}
+
 /// A pair of texts that do the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Example {
@@ -47,6 +56,8 @@ pub fn rules() -> impl Iterator<Item = &'static RuleInfo> {
 /// Where the interpreter tells the rules of a language what it sees.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hooks {
+    /// The whole text, before anything in it.
+    pub(crate) file: fn(&str, &mut Report<'_>),
     /// A call.
     pub(crate) call: fn(&Call<'_>, &mut Report<'_>),
     /// Whether handing this function to another is as good as calling it.
@@ -55,6 +66,10 @@ pub(crate) struct Hooks {
     pub(crate) text: fn(&Operand, &Environment, &mut Report<'_>),
     /// A value is returned or yielded.
     pub(crate) returned: fn(&Operand, &mut Report<'_>),
+    /// A function that answers web requests returns a value.
+    pub(crate) responded: fn(&Operand, &mut Report<'_>),
+    /// What stands before a function to change it.
+    pub(crate) decorator: fn(&Operand, &mut Report<'_>),
     /// A function has been read to its end; these are the values that it returns.
     pub(crate) function: fn(&[Operand], &mut Report<'_>),
     /// A name is given a value, or a parameter its default.
@@ -78,10 +93,13 @@ pub(crate) struct Hooks {
 impl Hooks {
     /// Nobody listens: the start of a language's own.
     pub(crate) const NOBODY: Self = Self {
+        file: |_, _| {},
         call: |_, _| {},
         is_dangerous_function: |_| false,
         text: |_, _, _| {},
         returned: |_, _| {},
+        responded: |_, _| {},
+        decorator: |_, _| {},
         function: |_, _| {},
         assign: |_, _, _| {},
         attribute_store: |_, _, _, _| {},

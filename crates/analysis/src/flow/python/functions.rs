@@ -166,6 +166,21 @@ fn standard(event: &Event, key: u64, here: u64) -> Option<Value> {
             value.absorb(&first.value, span);
             value.stand_for(&first.value, Classes::EXTENSION);
         }
+        // Another language's words for the same text.
+        "_"
+        | "gettext"
+        | "ugettext"
+        | "ngettext"
+        | "gettext_lazy"
+        | "gettext.gettext"
+        | "_t"
+        | "flask_babel.gettext"
+        | "django.utils.translation.gettext"
+        | "django.utils.translation.gettext_lazy"
+            if first.is_some_and(|first| first.value.text().is_some()) =>
+        {
+            return first.map(|first| Value::clone(&first.value));
+        }
         "os.path.commonpath" | "os.path.commonprefix" | "type" => {}
         "html.unescape" | "xml.sax.saxutils.unescape" => value.absorb_restored(&first?.value, Classes::HTML, span),
         "urllib.parse.unquote"

@@ -23,6 +23,9 @@ pub(super) fn sanitised(path: &str) -> Classes {
         | "bleach.clean"
         | "nh3.clean"
         | "xml.sax.saxutils.quoteattr"
+        | "escape"
+        | "conditional_escape"
+        | "django.utils.html.conditional_escape"
         | "tornado.escape.xhtml_escape" => Classes::HTML,
         "xml.sax.saxutils.escape" => Classes::HTML_TAG,
         // A stream in memory has no path.
@@ -61,6 +64,8 @@ pub(super) fn sanitised(path: &str) -> Classes {
             Classes::ALL.without(Classes::PATH_ABSOLUTE | Classes::ENCODED)
         }
         path if path.starts_with("hashlib.") || path.starts_with("hmac.") => Classes::ALL,
+        path if hides_password(path) => Classes::ALL,
+        path if escapes_html(path) => Classes::HTML,
         "psycopg2.sql.Identifier" | "psycopg2.sql.Literal" | "psycopg.sql.Identifier" | "psycopg.sql.Literal" => {
             Classes::SQL
         }
@@ -68,11 +73,37 @@ pub(super) fn sanitised(path: &str) -> Classes {
     }
 }
 
+/// Whether a function makes of a password what can be stored.
+fn hides_password(path: &str) -> bool {
+    let ends = ["bcrypt.hashpw", "generate_password_hash", "make_password", "PasswordHasher().hash", ".encrypt"];
+    ends.iter().any(|end| path.ends_with(end)) || path.starts_with("passlib.") && path.ends_with("hash")
+}
+
+/// Whether a function says by its name that it escapes text for HTML.
+fn escapes_html(path: &str) -> bool {
+    let name = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase();
+    let has = |word: &str| name.contains(word);
+    has("html") && (has("escape") || has("saniti")) && !has("unescape")
+}
+
 /// What a source is known to be: random, guessable, a digest.
 pub(super) fn label(path: &str, value: &mut Value) {
     let label = match path {
-        "random.choice" | "random.choices" | "random.randint" | "random.randrange" | "random.getrandbits"
-        | "random.randbytes" | "random.sample" | "random.random" | "random.uniform" => Labels::WEAK_RANDOM,
+        "random.choice"
+        | "random.choices"
+        | "random.randint"
+        | "random.randrange"
+        | "random.getrandbits"
+        | "random.randbytes"
+        | "random.sample"
+        | "random.random"
+        | "random.uniform"
+        | "random.normalvariate"
+        | "random.gauss"
+        | "random.triangular"
+        | "random.betavariate"
+        | "random.expovariate"
+        | "random.shuffle" => Labels::WEAK_RANDOM,
         "os.urandom"
         | "secrets.token_hex"
         | "secrets.token_bytes"
@@ -97,6 +128,18 @@ pub(super) fn label(path: &str, value: &mut Value) {
         _ => return,
     };
     value.labels = value.labels | label;
+}
+
+/// A setting of a parser of settings, by its section and its name.
+pub(super) fn keyed_store(event: &Event) -> Option<(Value, ValueRef)> {
+    let is_settings = event.method.as_ref() == "set" && event.path.starts_with("configparser.");
+    let [section, name, value] = event.positional.as_slice() else { return None };
+    is_settings.then(|| setting(section, name)).flatten().map(|key| (key, Rc::clone(&value.value)))
+}
+
+fn setting(section: &Operand, name: &Operand) -> Option<Value> {
+    let key = format!("{}\0{}", section.value.text()?, name.value.text()?);
+    Some(Value::constant(Constant::Text(key.into())))
 }
 
 impl Interpreter<'_> {
@@ -215,6 +258,14 @@ impl Interpreter<'_> {
                     let items: Vec<_> = entries.iter().map(|(_, value)| Rc::clone(value)).collect();
                     return Some(value.with_shape(Shape::Sequence(SequenceKind::List, items.into())));
                 }
+            }
+            "get" if event.path.starts_with("configparser.") => {
+                let [section, name] = event.positional.as_slice() else { return None };
+                return Some(self.subscript(receiver, &Rc::new(setting(section, name)?), span));
+            }
+            "pop" if matches!(receiver.shape, Shape::Sequence(..)) => {
+                let last = Rc::new(Value::constant(Constant::Integer(-1)));
+                return Some(self.subscript(receiver, first.map_or(&last, |at| &at.value), span));
             }
             "get" | "pop" | "setdefault" if matches!(receiver.shape, Shape::Dictionary(_)) => {
                 let mut found = self.subscript(receiver, &first?.value, span);
@@ -400,6 +451,10 @@ fn split(receiver: &ValueRef, mut value: Value, harmless: Classes, span: Span) -
 /// What a text lacks after `translate(table)`.
 fn translated(table: &Value) -> Classes {
     let Shape::Dictionary(entries) = &table.shape else {
+        // A table of another file that says what it is for.
+        if table.path_text().to_ascii_lowercase().contains("escape") {
+            return Classes::HTML;
+        }
         let Shape::Called { positional, .. } = &table.shape else { return Classes::NONE };
         let Some(first) = positional.first() else { return Classes::NONE };
         let mut from = positional.iter().filter_map(|part| part.text());

@@ -20,7 +20,20 @@ pub(super) fn attribute(value: &mut Value, base: &ValueRef, name: &str) {
     }
 }
 
-/// Sets what follows from the value being true and being false.
+/// Whether a function of another file says by its name that it raises unless its argument is in order.
+fn checks(name: &str) -> bool {
+    let name = name.trim_start_matches('_').to_ascii_lowercase();
+    let of = ["path", "name", "safe", "valid", "injection", "allowed", "url"];
+    ["validate", "ensure_", "sanitize_or_raise"].iter().any(|start| name.starts_with(start))
+        || name.starts_with("check_") && of.iter().any(|word| name.contains(word))
+}
+
+/// Whether it says that its result is true only then.
+fn approves(name: &str) -> bool {
+    let name = name.trim_start_matches('_').to_ascii_lowercase();
+    ["is_safe", "is_valid", "is_allowed", "is_permitted", "is_whitelisted"].iter().any(|start| name.starts_with(start))
+}
+
 /// What follows from the result of a call that asks a question. Facts in `passed` hold whenever the call returns at all.
 pub(super) fn predicate(interpreter: &Interpreter<'_>, question: &Question<'_>) -> (Option<Truth>, Vec<Fact>) {
     let (path, method) = (question.path, question.method);
@@ -51,6 +64,14 @@ pub(super) fn predicate(interpreter: &Interpreter<'_>, question: &Question<'_>) 
             return (None, value.facts(Classes::ALL.without(Classes::REQUEST_HOST)));
         }
         _ => {}
+    }
+    if let (Some(value), true) = (argument(0), question.is_foreign) {
+        if checks(method) {
+            return (None, value.facts(Classes::ALL));
+        }
+        if approves(method) {
+            return when_true(value.facts(Classes::ALL));
+        }
     }
     let Some(receiver) = question.receiver else { return none };
     match (method, argument(0)) {

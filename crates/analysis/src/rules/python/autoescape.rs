@@ -38,7 +38,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::High,
     summary: "A template engine does not escape what it inserts",
-    fix: "pass autoescape=True",
+    fix: "create the environment with autoescape=True",
     examples: &[Example {
         weak: "import jinja2\nenv = «jinja2.Environment»(loader=jinja2.FileSystemLoader('.'))\n",
         sound: "import jinja2\nenv = jinja2.Environment(loader=jinja2.FileSystemLoader('.'), autoescape=True)\n",

@@ -37,7 +37,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Medium,
     summary: "A service listens on every interface",
-    fix: "name the one that is meant",
+    fix: "bind to 127.0.0.1 or the one address that is meant",
     examples: &[Example {
         weak: "def f(sock):\n    sock.bind(«('0.0.0.0', 80)»)\n",
         sound: "def f(sock):\n    sock.bind(('127.0.0.1', 80))\n",

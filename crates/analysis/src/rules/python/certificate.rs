@@ -37,7 +37,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::High,
     confidence: Level::High,
     summary: "The other side's certificate is not checked",
-    fix: "leave certificate and host name checks on",
+    fix: "leave the checks of certificate and host name on",
     examples: &[
         Example {
             weak: "import requests\ndef f():\n    return requests.get('https://example.org/', verify=«False»)\n",

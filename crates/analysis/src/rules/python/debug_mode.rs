@@ -38,7 +38,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::High,
     summary: "A web application runs with its debugger on",
-    fix: "leave debug off",
+    fix: "leave debug off, or read it from a setting that is off by default",
     examples: &[Example {
         weak: "from flask import Flask\napp = Flask('x')\napp.run(debug=«True»)\n",
         sound: "from flask import Flask\napp = Flask('x')\napp.run()\n",

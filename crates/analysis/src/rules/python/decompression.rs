@@ -37,7 +37,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "Input is decompressed without a limit",
-    fix: "decompress with a limit",
+    fix: "decompress with max_length= and stop at a limit on the whole",
     examples: &[Example {
         weak: "import zlib\ndef f(data):\n    return zlib.decompress(«data»)\n",
         sound: "import zlib\ndef f(data):\n    return zlib.decompressobj().decompress(data, 1000)\n",

@@ -26,7 +26,7 @@
 
 use codeward_records::{Cwe, Level};
 
-use crate::flow::{Call, Classes};
+use crate::flow::{Call, Classes, Shape, ValueRef};
 use crate::report::Report;
 use crate::rules::evidence::may_be_true;
 use crate::rules::{Example, RuleInfo};
@@ -70,19 +70,30 @@ const FUNCTIONS: &[&str] = &[
     "dill.Unpickler",
 ];
 
+/// A literal, as it is or decoded.
+fn is_written_here(data: &ValueRef) -> bool {
+    let is_decoded = ["base64.", "binascii.", "bytes.fromhex"].iter().any(|path| data.path_text().starts_with(path));
+    match &data.shape {
+        Shape::Called { positional, .. } if is_decoded => positional.iter().all(|argument| argument.is_literal()),
+        _ => data.is_literal(),
+    }
+}
+
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     if !call.is(FUNCTIONS) {
         return;
     }
     let Some(data) = call.first() else { return };
     let is_safe = match call.path {
-        "yaml.load" | "yaml.load_all" => call.argument(1, "Loader").is_some_and(|loader| {
-            loader.value.path_text().contains("Safe") || loader.value.path_text().ends_with("BaseLoader")
-        }),
+        "yaml.load" | "yaml.load_all" => {
+            call.argument(1, "Loader").is_some_and(|loader| {
+                loader.value.path_text().contains("Safe") || loader.value.path_text().ends_with("BaseLoader")
+            }) || data.value.text().is_some()
+        }
         "torch.load" => call.keyword("weights_only").is_some_and(may_be_true),
         "numpy.load" => !call.keyword("allow_pickle").is_some_and(may_be_true),
         // What this very expression has encoded may be decoded.
-        _ => data.value.is_literal() || data.value.path_text() == "pickle.dumps()",
+        _ => is_written_here(&data.value) || data.value.path_text() == "pickle.dumps()",
     };
     if !is_safe {
         let value = call.live(&data.value);

@@ -28,6 +28,7 @@ use codeward_records::{Cwe, Level};
 
 use crate::flow::{Labels, Operand};
 use crate::report::Report;
+use crate::rules::evidence::is_password_name;
 use crate::rules::{Example, RuleInfo};
 use crate::syntax::Comparison;
 
@@ -35,10 +36,10 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     code: "CW-PY-208-1",
     name: "py/digest-compared-with-equals",
     cwe: &[Cwe(208)],
-    severity: Level::Low,
+    severity: Level::Medium,
     confidence: Level::Medium,
     summary: "An authentication code is compared in time that depends on it",
-    fix: "use hmac.compare_digest",
+    fix: "compare with hmac.compare_digest",
     examples: &[Example {
         weak: "import hmac\ndef f(key, message, given):\n    return «hmac.new(key, message, 'sha256').hexdigest()» == given\n",
         sound: "import hmac\ndef f(key, message, given):\n    return hmac.compare_digest(hmac.new(key, message, 'sha256').hexdigest(), given)\n",
@@ -52,5 +53,15 @@ pub(super) fn compare(left: &Operand, operator: Comparison, right: &Operand, rep
         && let Some(code) = [left, right].into_iter().find(|operand| is_code(operand))
     {
         report.add(&INFO, code.span, "comparing takes longer the more is right; use hmac.compare_digest", None);
+    }
+    // One character of a secret after the other.
+    let base = |operand: &Operand| report.written(operand.span).split_once('[');
+    if matches!(operator, Comparison::Equal | Comparison::NotEqual)
+        && let (Some((one, at)), Some((_, same))) = (base(left), base(right))
+        && at == same
+        && is_password_name(one)
+        && !at.contains(['"', '\''])
+    {
+        report.add(&INFO, left.span, "comparing takes longer the more is right; use hmac.compare_digest", None);
     }
 }

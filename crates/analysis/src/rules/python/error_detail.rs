@@ -38,7 +38,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "The text of an error is given to the caller",
-    fix: "log it and return a fixed message",
+    fix: "log the error and return a fixed message",
     examples: &[Example {
         weak: "def f(run):\n    try:\n        return run()\n    except Exception as error:\n        return «'failed: ' + str(error)»\n",
         sound: "def f(run):\n    try:\n        return run()\n    except Exception as error:\n        print(error)\n        return 'failed'\n",

@@ -26,7 +26,7 @@
 
 use codeward_records::{Cwe, Level};
 
-use crate::flow::Call;
+use crate::flow::{Call, Operand, ValueRef};
 use crate::report::Report;
 use crate::rules::{Example, RuleInfo};
 
@@ -37,7 +37,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "A cipher's starting value is always the same",
-    fix: "draw it with os.urandom",
+    fix: "draw a new one with os.urandom for each message",
     examples: &[Example {
         weak: "from Crypto.Cipher import AES\ndef f(key, data):\n    return AES.new(key, AES.MODE_CBC, «b'0123456789abcdef'»).encrypt(data)\n",
         sound: "import os\nfrom Crypto.Cipher import AES\ndef f(key, data):\n    return AES.new(key, AES.MODE_CBC, os.urandom(16)).encrypt(data)\n",
@@ -45,7 +45,8 @@ pub(super) static INFO: RuleInfo = RuleInfo {
 };
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
-    let by_new = call.path.contains("Cipher") && call.method == "new";
+    let is_bare = matches!(call.path, "AES.new" | "DES3.new" | "DES.new");
+    let by_new = (call.path.contains("Cipher") || is_bare) && call.method == "new";
     let by_mode = call.path.contains("ciphers.modes.");
     let operand = if by_new {
         call.keyword("iv").or_else(|| call.keyword("nonce")).or_else(|| call.positional.get(2))
@@ -54,7 +55,9 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     } else {
         None
     };
-    if let Some(operand) = operand.filter(|operand| operand.value.characters().is_some_and(|text| !text.is_empty())) {
+    let is_text = |value: &ValueRef| value.characters().is_some_and(|text| !text.is_empty());
+    let is_fixed = |operand: &&Operand| is_text(&operand.value) || operand.value.items().iter().any(is_text);
+    if let Some(operand) = operand.filter(is_fixed) {
         report.add(
             &INFO,
             operand.span,

@@ -26,7 +26,7 @@
 
 use codeward_records::{Cwe, Level};
 
-use crate::flow::{Call, Labels};
+use crate::flow::{Call, Labels, ValueRef};
 use crate::report::Report;
 use crate::rules::{Example, RuleInfo};
 
@@ -57,7 +57,8 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
         _ => return,
     };
     let Some(salt) = salt else { return };
-    if salt.value.characters().is_some() {
+    let is_text = |value: &ValueRef| value.characters().is_some();
+    if is_text(&salt.value) || salt.value.items().iter().any(is_text) {
         report.add(
             &INFO,
             salt.span,
@@ -70,6 +71,11 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
         let sources: Vec<_> = password.value.taints.iter().map(|taint| &taint.source).collect();
         salt.value.taints.iter().find(|taint| sources.iter().any(|source| std::rc::Rc::ptr_eq(source, &taint.source)))
     });
+    if salt.value.labels.has(Labels::DIGEST) && !salt.value.labels.has(Labels::STRONG_RANDOM) {
+        let message = "this salt can be computed by everyone; draw one with os.urandom(16) for each password";
+        report.add(&INFO, salt.span, message, None);
+        return;
+    }
     if let Some(taint) = shared.filter(|_| !salt.value.labels.has(Labels::STRONG_RANDOM)) {
         let message = "this salt follows from the password; draw one with os.urandom(16) for each password";
         report.add(&INFO, salt.span, message, Some(taint));

@@ -37,7 +37,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Low,
     summary: "A generator starts from a fixed value",
-    fix: "use the secrets module where that matters",
+    fix: "draw from the secrets module where values must not be guessed",
     examples: &[Example { weak: "import random\nrandom.seed(«42»)\n", sound: "import random\nrandom.seed()\n" }],
 };
 

@@ -37,7 +37,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "Input is used as a format string",
-    fix: "replace known markers or use string.Template",
+    fix: "keep the format fixed, replace known markers or use string.Template",
     examples: &[Example {
         weak: "def f(template, user):\n    return «template».format(user=user)\n",
         sound: "def f(template, user):\n    return template.replace('{name}', user.name)\n",

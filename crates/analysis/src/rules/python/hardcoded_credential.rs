@@ -27,7 +27,7 @@
 
 use codeward_records::{Cwe, Level};
 
-use crate::flow::{Call, Operand, Shape, ValueRef};
+use crate::flow::{Call, Operand, Shape, SourceKind, ValueRef};
 use crate::report::Report;
 use crate::rules::evidence::is_secret_name;
 use crate::rules::{Example, RuleInfo};
@@ -72,7 +72,10 @@ fn is_secret(value: &ValueRef, name: &str) -> bool {
 }
 
 pub(super) fn assign(name: &str, value: &Operand, report: &mut Report<'_>) {
-    if is_secret_name(name) && is_secret(&value.value, name) {
+    // A variable with a name of the same kind has been reported where it was given its value.
+    let written = report.written(value.span);
+    let is_repeated = !written.contains(['\'', '"']) && is_secret_name(written);
+    if is_secret_name(name) && is_secret(&value.value, name) && !is_repeated {
         report.add(&INFO, value.span, ADVICE, None);
     }
 }
@@ -118,11 +121,14 @@ pub(super) fn compare(left: &Operand, operator: Comparison, right: &Operand, rep
         return;
     }
     for (secret, literal) in [(left, right), (right, left)] {
-        let named = secret
+        let is_input = secret.value.taints.iter().any(|taint| taint.enters_as(&secret.value));
+        let is_outside = secret.value.taints.iter().any(|taint| taint.source.kind == SourceKind::Outside);
+        let by_label = secret
             .value
             .taints
             .iter()
             .any(|taint| taint.enters_as(&secret.value) && is_secret_name(&taint.source.label));
+        let named = by_label || (is_input || is_outside) && is_secret_name(report.written(secret.span));
         if named && literal.value.text().is_some() && is_secret(&literal.value, "") {
             report.add(&INFO, literal.span, ADVICE, None);
         }

@@ -39,7 +39,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "Input in a header may hold a line break",
-    fix: "refuse or remove \\r and \\n",
+    fix: "refuse values with \\r or \\n, or remove both",
     examples: &[Example {
         weak: "def f(place):\n    return f'HTTP/1.1 302 Found\\r\\nLocation: {«place»}\\r\\n\\r\\n'\n",
         sound: "def f(place):\n    place = place.replace('\\r', '').replace('\\n', '')\n    return f'HTTP/1.1 302 Found\\r\\nLocation: {place}\\r\\n\\r\\n'\n",
@@ -67,7 +67,10 @@ pub(super) fn text(text: &Operand, report: &mut Report<'_>) {
 }
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
-    if call.has_method(&["send_header", "putheader"]) {
+    let is_headers = |operand: &Operand| operand.value.path_text().ends_with("Headers()");
+    let adds =
+        call.has_method(&["add", "set", "add_header", "append"]) && call.receiver.as_ref().is_some_and(is_headers);
+    if adds || call.has_method(&["send_header", "putheader"]) {
         for operand in &call.positional {
             if let Some(taint) = call.live(&operand.value).taint(Classes::LINES) {
                 report.add(&INFO, operand.span, ADVICE, Some(taint));

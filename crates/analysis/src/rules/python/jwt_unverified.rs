@@ -38,7 +38,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::High,
     confidence: Level::High,
     summary: "A token is read without checking its signature",
-    fix: "leave verification on",
+    fix: "leave verification on and name the algorithms that are expected",
     examples: &[
         Example {
             weak: "import jwt\ndef f(token, key):\n    return jwt.decode(token, key, options=«{'verify_signature': False}»)\n",

@@ -26,7 +26,7 @@
 
 use codeward_records::{Cwe, Level};
 
-use crate::flow::{Call, Classes, Labels};
+use crate::flow::{Call, Classes, Labels, Piece, Shape, SourceKind, Taint, ValueRef};
 use crate::report::Report;
 use crate::rules::evidence::culpable_hole;
 use crate::rules::{Example, RuleInfo};
@@ -48,7 +48,12 @@ pub(super) static INFO: RuleInfo = RuleInfo {
 const METHODS: &[&str] = &["debug", "info", "warning", "warn", "error", "critical", "exception", "log"];
 
 /// Objects with methods of these names that are no logs.
-const OTHERS: &[&str] = &["parser", "self", "messages", "flask", "click"];
+const OTHERS: &[&str] = &["parser", "self", "messages", "flask", "click", "math", "cmath", "numpy", "torch", "sympy"];
+
+/// Whether a value is a parameter as it came or the text of one, and no field or element of it.
+fn is_text_itself(value: &ValueRef, taint: &Taint) -> bool {
+    taint.enters_as(value) || !matches!(value.shape, Shape::Part(_) | Shape::Attribute(..))
+}
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     let advice = "a line break in this value forges a line of the log; log it with %r or remove \\r and \\n";
@@ -63,8 +68,16 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
             return;
         }
         for operand in &call.positional {
-            if let Some(taint) = call.live(&operand.value).taint(Classes::LINES) {
-                report.add(&INFO, operand.span, advice, Some(taint));
+            let value = call.live(&operand.value);
+            for piece in value.pieces(operand.span) {
+                let Piece::Hole { value, span } = piece else { continue };
+                let is_meant = |taint: &&Taint| {
+                    let is_whole = call.method != "debug" && is_text_itself(&value, taint);
+                    taint.classes.has_any(Classes::LINES) && (taint.source.kind == SourceKind::Outside || is_whole)
+                };
+                if let Some(taint) = value.taints.iter().find(is_meant) {
+                    report.add(&INFO, span, advice, Some(taint));
+                }
             }
         }
         return;

@@ -38,7 +38,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "Input is used as a part of a query that may be an operator",
-    fix: "convert it with str() or refuse other types",
+    fix: "convert the value with str() or refuse other types",
     examples: &[Example {
         weak: "def f(users, name, request):\n    return users.find_one(«{'name': name, 'key': {'$eq': request}}»)\n",
         sound: "def f(users, name, request):\n    return users.find_one({'name': str(name), 'key': {'$eq': request}})\n",

@@ -38,7 +38,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "A password is hashed by a function that is fast to compute",
-    fix: "use 600000 for SHA-256, or scrypt",
+    fix: "use hashlib.scrypt with n=16384, or pbkdf2_hmac with 600000 rounds of SHA-256",
     examples: &[Example {
         weak: "import hashlib\ndef f(password, salt):\n    a = hashlib.sha256(«password.encode()»)\n    b = hashlib.pbkdf2_hmac('sha256', password, salt, «1000»)\n    return a, b\n",
         sound: "import hashlib\ndef f(password, salt):\n    return hashlib.pbkdf2_hmac('sha256', password, salt, 600000)\n",
@@ -46,7 +46,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
 };
 
 /// Fewer rounds of PBKDF2 than this are no obstacle.
-const LEAST_ROUNDS: i64 = 50_000;
+const LEAST_ROUNDS: i64 = 10_000;
 
 const LEAST_SCRYPT: i64 = 4096;
 

@@ -42,7 +42,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::High,
     confidence: Level::Medium,
     summary: "A file's path is put together from input that may leave its folder",
-    fix: "resolve it and check that it is still inside",
+    fix: "resolve the path and check that it is still inside the folder",
     examples: &[Example {
         weak: "import os\ndef f(folder, name):\n    return open(«os.path.join(folder, name)», encoding='utf-8')\n",
         sound: "import os\ndef f(folder, name):\n    return open(os.path.join(folder, os.path.basename(name)), encoding='utf-8')\n",
@@ -119,6 +119,14 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
         {
             check(call, receiver, report);
         }
+    } else if call.has_method(&["get_contents_to_filename", "extract_to", "fget_object"])
+        && let Some(target) = call.positional.last()
+    {
+        check(call, target, report);
+    } else if call.has_method(&["download_file"])
+        && let Some(target) = call.argument(2, "Filename")
+    {
+        check(call, target, report);
     } else if call.has_method(&["save"])
         && let Some(target) = call.first()
     {

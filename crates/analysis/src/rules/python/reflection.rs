@@ -37,7 +37,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "Input names the attribute, function or module to use",
-    fix: "look it up in a fixed table of allowed names",
+    fix: "look the name up in a fixed table of allowed ones",
     examples: &[Example {
         weak: "import importlib\ndef f(device, name):\n    importlib.import_module(«name»)\n    return getattr(device, «name»)(), globals()[«name»]\n",
         sound: "def f(device, name):\n    return {'start': device.start, 'stop': device.stop}[name]()\n",

@@ -38,7 +38,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "A regular expression may take for ever on some texts",
-    fix: "take out the repetition inside the repetition",
+    fix: "take out the repetition inside the repetition, or limit the length of the text",
     examples: &[
         Example {
             weak: "import re\nPATTERN = re.compile(r'(\\w+\\s?)*$')\ndef f(text):\n    return «PATTERN».match(text)\n",

@@ -38,7 +38,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Medium,
     summary: "Input is used as a regular expression",
-    fix: "pass it through re.escape",
+    fix: "pass the text through re.escape first",
     examples: &[Example {
         weak: "import re\ndef f(word, text):\n    return re.search(«word», text)\n",
         sound: "import re\ndef f(word, text):\n    return re.search(re.escape(word), text)\n",

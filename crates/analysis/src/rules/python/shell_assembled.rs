@@ -29,7 +29,7 @@ use codeward_records::{Cwe, Level};
 
 use crate::flow::{Call, Classes, Piece, ValueRef};
 use crate::report::Report;
-use crate::rules::evidence::{may_be_true, subject, words};
+use crate::rules::evidence::{looks_like_sql, may_be_true, subject, words};
 use crate::rules::{Example, RuleInfo};
 
 pub(super) static INFO: RuleInfo = RuleInfo {
@@ -49,7 +49,11 @@ pub(super) static INFO: RuleInfo = RuleInfo {
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     let runs_shell = call.keyword("shell").is_some_and(may_be_true) && call.path.starts_with("subprocess.")
         || call.is(&["os.system", "os.popen", "subprocess.getoutput"]);
-    let Some(command) = subject(call, &["args", "cmd", "command"]) else { return };
+    let Some(first) = subject(call, &["args", "cmd", "command"]) else { return };
+    // `_exec_cmd(name, arguments)`: the arguments may have been joined.
+    let joined =
+        call.positional.get(1).filter(|second| !first.value.is_built() && second.value.outline().contains("\0 \0"));
+    let command = joined.unwrap_or(first);
     let is_own = |value: &ValueRef| value.path_text().starts_with("self.") && value.taints.is_empty();
     let is_reported = if runs_shell {
         command
@@ -60,7 +64,8 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
             && call.live(&command.value).taint(Classes::SHELL).is_none()
     } else {
         call.receiver.is_some()
-            && runs_by_name(call.method)
+            && (runs_by_name(call.method)
+                || runs(call.method) && is_command(report.written(command.span), &command.value.outline()))
             && command.value.is_built()
             && (call.live(&command.value).is_tainted(Classes::SHELL)
                 || command
@@ -78,6 +83,22 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
             taint.taint(Classes::SHELL),
         );
     }
+}
+
+/// Whether a method may run a command, going by its name.
+fn runs(method: &str) -> bool {
+    matches!(method.trim_start_matches('_'), "run" | "execute" | "call" | "sudo" | "local" | "check_output")
+}
+
+/// Whether a text is a command line: it is kept as one, or starts with the name of a program.
+fn is_command(written: &str, outline: &str) -> bool {
+    let is_kept_as_one = words(written).iter().any(|word| matches!(word.as_str(), "command" | "cmd" | "cmdline"));
+    let program = outline.split(' ').next().unwrap_or_default();
+    let is_program = program.len() > 1
+        && program
+            .chars()
+            .all(|letter| letter.is_ascii_lowercase() || matches!(letter, '/' | '-' | '_' | '.' | '0'..='9'));
+    outline.contains(' ') && !looks_like_sql(outline) && (is_program || is_kept_as_one && !written.contains(' '))
 }
 
 /// Whether a method's name says that it runs a command: `_run_ssh`, `cli_run`, `exec_command`.

@@ -37,12 +37,15 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::High,
     summary: "A key has too few bits",
-    fix: "ask for at least 16",
+    fix: "ask for at least 16 random bytes, 2048 bits for RSA and DSA, or a curve of 256 bits",
     examples: &[Example {
         weak: "import secrets\ndef f():\n    return secrets.token_hex(«4»)\n",
         sound: "import secrets\ndef f():\n    return secrets.token_hex(16)\n",
     }],
 };
+
+/// Curves below 224 bits.
+const SMALL_CURVES: &[&str] = &["SECT163K1", "SECT163R2", "SECP192R1"];
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     let (size, least, message) = match call.path {
@@ -61,9 +64,19 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
         path if path.ends_with("dsa.generate_private_key") => {
             (call.argument(0, "key_size"), 2048, "a key of this size is too small; use at least 2048 bits")
         }
+        path if path.ends_with("ec.generate_private_key") => {
+            let curve = call.argument(0, "curve");
+            let is_small = |name: &str| SMALL_CURVES.contains(&name.trim_end_matches("()"));
+            if let Some(curve) = curve.filter(|curve| curve.value.path_text().rsplit('.').next().is_some_and(is_small))
+            {
+                report.add(&INFO, curve.span, "this curve is too small; use SECP256R1 or larger", None);
+            }
+            return;
+        }
         _ => return,
     };
-    if let Some(size) = size
+    let is_byte = call.path == "os.urandom" && size.is_some_and(|size| size.value.integer() == Some(1));
+    if let Some(size) = size.filter(|_| !is_byte)
         && size.value.integer().is_some_and(|number| number > 0 && number < least)
     {
         report.add(&INFO, size.span, message, None);

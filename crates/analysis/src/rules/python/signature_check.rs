@@ -41,7 +41,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::High,
     confidence: Level::Medium,
     summary: "A signature is checked in part, or not always",
-    fix: "compare all of it with hmac.compare_digest",
+    fix: "compare the whole signature with hmac.compare_digest",
     examples: &[Example {
         weak: "import hmac\ndef f(key, message, given):\n    code = hmac.new(key, message, 'sha256').hexdigest()\n    return code.startswith(«given») or «given» in code or «code[:8]» == given[:8] or «given» and code != given\n",
         sound: "import hmac\ndef f(key, message, given):\n    code = hmac.new(key, message, 'sha256').hexdigest()\n    return hmac.compare_digest(code, given)\n",

@@ -38,7 +38,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Low,
     summary: "A statement of SQL is put together from an object's fields",
-    fix: "pass the value as a parameter",
+    fix: "write a placeholder and pass the value as a parameter",
     examples: &[Example {
         weak: "class A:\n    def f(self):\n        return self.db.execute(«'SELECT * FROM t WHERE a = %s' % self.name»)\n",
         sound: "class A:\n    def f(self):\n        return self.db.execute('SELECT * FROM t WHERE a = ?', (self.name,))\n",

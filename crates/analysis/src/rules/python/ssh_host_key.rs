@@ -37,7 +37,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::High,
     confidence: Level::High,
     summary: "An unknown host key is accepted",
-    fix: "load known hosts and use RejectPolicy",
+    fix: "load the known hosts and refuse others with RejectPolicy",
     examples: &[Example {
         weak: "import paramiko\ndef f(client):\n    client.set_missing_host_key_policy(«paramiko.AutoAddPolicy()»)\n",
         sound: "import paramiko\ndef f(client):\n    client.set_missing_host_key_policy(paramiko.RejectPolicy())\n",

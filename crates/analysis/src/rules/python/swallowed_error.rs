@@ -41,7 +41,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Low,
     summary: "Every error is caught and dropped",
-    fix: "catch the ones that are expected",
+    fix: "catch only the errors that are expected, and log the rest",
     examples: &[Example {
         weak: "def f(run):\n    try:\n        run()\n    «except Exception:\n        pass»\n",
         sound: "def f(run):\n    try:\n        run()\n    except ValueError:\n        pass\n",
@@ -50,7 +50,9 @@ pub(super) static INFO: RuleInfo = RuleInfo {
 
 pub(super) fn handler(handler: &Handler, caught: Option<&ValueRef>, report: &mut Report<'_>) {
     let is_broad = caught.is_none_or(|caught| matches!(caught.path_text(), "Exception" | "BaseException"));
-    if is_broad && handler.body.iter().all(|statement| matches!(statement.kind, StatementKind::Pass)) {
+    if is_broad
+        && handler.body.iter().all(|statement| matches!(statement.kind, StatementKind::Pass | StatementKind::Continue))
+    {
         report.add(&INFO, handler.span, "this drops every error; catch the ones that are expected", None);
     }
 }

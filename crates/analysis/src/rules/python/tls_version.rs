@@ -54,15 +54,33 @@ const OLD: &[&str] = &[
     "SSLv3_METHOD",
     "TLSv1_METHOD",
     "TLSv1_1_METHOD",
-    "PROTOCOL_SSLv23",
-    "SSLv23_METHOD",
 ];
 
+/// The newest version that both sides know, which may be an old one.
+const NEGOTIATED: &[&str] = &["PROTOCOL_SSLv23", "SSLv23_METHOD"];
+
 const OLD_VERSIONS: &[&str] = &["ssl.TLSVersion.SSLv3", "ssl.TLSVersion.TLSv1", "ssl.TLSVersion.TLSv1_1"];
+
+pub(super) static NEGOTIATED_INFO: RuleInfo = RuleInfo {
+    code: "CW-PY-326-2",
+    name: "py/negotiated-tls",
+    cwe: &[Cwe(326), Cwe(327)],
+    severity: Level::Low,
+    confidence: Level::Low,
+    summary: "The version of TLS is left to the other side",
+    fix: "use PROTOCOL_TLS_CLIENT or set minimum_version to TLS 1.2",
+    examples: &[Example {
+        weak: "import ssl\ndef f():\n    return ssl.SSLContext(«ssl.PROTOCOL_SSLv23»)\n",
+        sound: "import ssl\ndef f():\n    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n",
+    }],
+};
 
 fn check(operand: &Operand, report: &mut Report<'_>) {
     let path = operand.value.path_text();
     let is_old = path.rsplit('.').next().is_some_and(|name| OLD.contains(&name)) || OLD_VERSIONS.contains(&path);
+    if path.rsplit('.').next().is_some_and(|name| NEGOTIATED.contains(&name)) {
+        report.note(&NEGOTIATED_INFO, operand.span, operand.span, NEGOTIATED_INFO.advice());
+    }
     if is_old {
         report.add(&INFO, operand.span, "this version is broken; use PROTOCOL_TLS_CLIENT and TLS 1.2 or newer", None);
     }
@@ -70,6 +88,11 @@ fn check(operand: &Operand, report: &mut Report<'_>) {
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     call.arguments().for_each(|operand| check(operand, report));
+}
+
+/// A name or a parameter that is an old version.
+pub(super) fn default(value: &Operand, report: &mut Report<'_>) {
+    check(value, report);
 }
 
 pub(super) fn store(name: &str, value: &Operand, report: &mut Report<'_>) {

@@ -38,7 +38,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Low,
     summary: "A stream is read to its end, however long",
-    fix: "pass a limit to read()",
+    fix: "pass a limit to read() and refuse what is longer",
     examples: &[Example {
         weak: "def f(stream):\n    return «stream».read()\n",
         sound: "def f(stream):\n    return stream.read(1000)\n",

@@ -40,7 +40,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Low,
     summary: "An uploaded file keeps a name whose kind was not checked",
-    fix: "compare it with a list of allowed ones first",
+    fix: "compare the extension with a list of allowed ones first",
     examples: &[Example {
         weak: "import os\ndef save_upload(folder, name, data):\n    with open(«os.path.join(folder, os.path.basename(name))», 'wb') as handle:\n        handle.write(data)\n",
         sound: "import os\ndef save_upload(folder, name, data):\n    if not name.endswith(('.png', '.jpg')):\n        raise ValueError\n    with open(os.path.join(folder, os.path.basename(name)), 'wb') as handle:\n        handle.write(data)\n",

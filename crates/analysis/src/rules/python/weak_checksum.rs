@@ -37,7 +37,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Low,
     confidence: Level::Low,
     summary: "A checksum stands in for a digest",
-    fix: "use hashlib.sha256",
+    fix: "use hashlib.sha256 where a digest is meant",
     examples: &[Example {
         weak: "import zlib\ndef f(data):\n    return «zlib.crc32»(data)\n",
         sound: "import hashlib\ndef f(data):\n    return hashlib.sha256(data).digest()\n",

@@ -52,7 +52,9 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     let message = "this cipher or mode is broken; use AES in GCM mode or ChaCha20-Poly1305";
     let mut parts = call.path.rsplit('.');
     let (last, before) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let is_old = last == "new" && CIPHERS.contains(&before) && call.path.contains("Cipher")
+    // Without its import, the name alone has to do.
+    let is_bare = call.path.matches('.').count() == 1;
+    let is_old = last == "new" && CIPHERS.contains(&before) && (call.path.contains("Cipher") || is_bare)
         || call.path.contains("ciphers.algorithms") && ALGORITHMS.contains(&last)
         || call.path.contains("ciphers.modes") && last == "ECB"
         || call.path == "pyDes.des";

@@ -91,6 +91,15 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// What tells one visitor from another is kept in sessions and cookies.
+pub(super) fn element_store(receiver: &Operand, index: &Operand, value: &Operand, report: &mut Report<'_>) {
+    let is_kept = report.written(receiver.span).to_ascii_lowercase().contains("session")
+        || index.value.text().is_some_and(must_be_unguessable);
+    if is_kept && value.value.labels.has(Labels::WEAK_RANDOM) {
+        report.add(&INFO, value.span, "this value can be predicted; draw it from the secrets module", None);
+    }
+}
+
 /// Whether characters are drawn from a literal text of many.
 fn is_alphabet(operand: &Operand) -> bool {
     operand.value.characters().is_some_and(|text| text.len() >= 10)

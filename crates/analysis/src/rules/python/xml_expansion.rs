@@ -39,7 +39,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::Medium,
     confidence: Level::Medium,
     summary: "XML from outside may declare entities that grow without end",
-    fix: "refuse \"<!ENTITY\" or \"<!DOCTYPE\" first",
+    fix: "use defusedxml, or refuse texts with <!DOCTYPE or <!ENTITY first",
     examples: &[Example {
         weak: "import xml.etree.ElementTree as ET\ndef f(text):\n    return ET.fromstring(«text»)\n",
         sound: "import xml.etree.ElementTree as ET\ndef f(text):\n    if '<!ENTITY' in text:\n        raise ValueError\n    return ET.fromstring(text)\n",

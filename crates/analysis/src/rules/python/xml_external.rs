@@ -38,7 +38,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::High,
     confidence: Level::High,
     summary: "An XML parser is told to fetch external entities",
-    fix: "leave the feature switched off",
+    fix: "leave external entities off, or pass a parser made with resolve_entities=False",
     examples: &[Example {
         weak: "import xml.sax\nfrom xml.sax.handler import feature_external_ges\ndef f():\n    parser = xml.sax.make_parser()\n    parser.setFeature(feature_external_ges, «True»)\n    return parser\n",
         sound: "import xml.sax\nfrom xml.sax.handler import feature_external_ges\ndef f():\n    parser = xml.sax.make_parser()\n    parser.setFeature(feature_external_ges, False)\n    return parser\n",

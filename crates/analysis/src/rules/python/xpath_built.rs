@@ -38,7 +38,7 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     severity: Level::High,
     confidence: Level::High,
     summary: "A path into an XML document is put together from input",
-    fix: "bind values as variables of the expression",
+    fix: "pass values as variables of the expression, as in xpath(query, name=value)",
     examples: &[Example {
         weak: "def f(root, name):\n    return root.find(«f\"user[name='{name}']\"»)\n",
         sound: "def f(root, name):\n    if \"'\" in name:\n        raise ValueError\n    return root.find(f\"user[name='{name}']\")\n",
