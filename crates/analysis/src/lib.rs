@@ -15,6 +15,7 @@
 //! Comments that ask other tools to look away are ignored: the code may have been written to please the analyser.
 
 mod analyse;
+mod file_state;
 mod flow;
 mod language;
 mod regular;
@@ -24,6 +25,7 @@ mod sarif;
 mod syntax;
 
 pub use analyse::{Analysis, AnalysisError, Content, MAX_BYTES, State, SyntaxError, analyse};
+pub use file_state::FileState;
 pub use language::Language;
 pub use rules::{Example, RuleInfo, rules};
 pub use sarif::{ScannedFile, sarif};
