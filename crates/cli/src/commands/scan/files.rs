@@ -87,6 +87,11 @@ fn is_folder(entry: &DirEntry) -> bool {
 
 fn language_of(path: &Path, wanted: Option<Language>) -> Result<Language, String> {
     let of_stdin = (path == Path::new("-")).then_some(Language::Python);
+    if of_stdin.is_none()
+        && let Err(error) = std::fs::metadata(path)
+    {
+        return Err(error.to_string());
+    }
     wanted
         .or(of_stdin)
         .or_else(|| Language::from_path(path))

@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn what_means_no_rule_is_an_error_that_helps() {
         for (wrong, says) in [
-            ("py/sql-string-buld", "no rule is called \"py/sql-string-buld\"; did you mean py/sql-string-built?"),
+            ("py/sql-string-build", "no rule is called \"py/sql-string-build\"; did you mean py/sql-string-built?"),
             ("CWE-9999", "no rule is called \"CWE-9999\""),
             ("", "no rule is called \"\""),
         ] {
