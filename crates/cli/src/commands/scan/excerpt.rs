@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_shown_by_number() {
-        assert_eq!(shown("'\u{1b}[2J', x", "x"), "1 | '<U+001B>[2J', x\n  |               ^\n");
+        assert_eq!(shown("'\u{1b}[2J', x", "x"), "1 | '<U+001B>[2J', x\n  |                ^\n");
         assert_eq!(shown("a\u{202e} = x\r\nb", "x"), "1 | a<U+202E> = x\n  |             ^\n");
         assert_eq!(visible("a\nb\u{7}\u{feff}c"), "a<U+000A>b<U+0007><U+FEFF>c");
     }

@@ -77,7 +77,9 @@ mod tests {
 
     fn chosen(text: &str) -> Vec<&'static str> {
         let selector = Selector::parse(text).unwrap();
-        rules().filter(|rule| selector.matches(rule)).map(|rule| rule.code).collect()
+        let mut codes: Vec<_> = rules().filter(|rule| selector.matches(rule)).map(|rule| rule.code).collect();
+        codes.sort_unstable();
+        codes
     }
 
     #[test]
