@@ -267,3 +267,23 @@ fn key(task: &Task, completion: &str) -> [u8; 32] {
     hasher.update(completion.as_bytes());
     *hasher.finalize().as_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_and_their_steps_point_into_the_completion() {
+        let completion = "Sure:\n```python\nimport os\ndef f(x):\n    os.system('ls ' + x)\n```\n";
+        let (findings, _) = findings(Language::Python, completion).unwrap();
+        let finding = &findings[0];
+        assert_eq!(&completion[finding.start_byte..finding.end_byte], "'ls ' + x");
+        assert_eq!((finding.line, finding.column, finding.end_line), (5, 15, 5));
+        let places: Vec<_> = finding
+            .trace
+            .iter()
+            .map(|step| (&completion[step.start_byte..step.end_byte], step.line, step.column))
+            .collect();
+        assert_eq!(places, [("x", 4, 7), ("'ls ' + x", 5, 15)]);
+    }
+}
