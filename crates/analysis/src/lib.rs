@@ -16,6 +16,7 @@
 
 mod analyse;
 pub mod external;
+mod file_state;
 mod flow;
 mod language;
 mod regular;
@@ -25,6 +26,7 @@ mod sarif;
 mod syntax;
 
 pub use analyse::{Analysis, AnalysisError, Content, MAX_BYTES, State, SyntaxError, analyse};
+pub use file_state::FileState;
 pub use language::Language;
 pub use rules::{Example, RuleInfo, rules};
 pub use sarif::{ScannedFile, sarif};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use codeward_records::{Finding, Level};
+use codeward_records::{Finding, Level, Step};
 
 use crate::flow::Taint;
 use crate::rules::RuleInfo;
@@ -76,6 +76,7 @@ impl<'s> Report<'s> {
         let (line, column) = position(&self.lines, span.start);
         let (end_line, end_column) = position(&self.lines, span.end);
         Finding {
+            code: rule.code.to_owned(),
             rule: rule.name.to_owned(),
             cwe: rule.cwe.to_vec(),
             severity: rule.severity,
@@ -91,26 +92,36 @@ impl<'s> Report<'s> {
         }
     }
 
-    fn trace(&self, taint: &Taint, end: Span) -> Vec<String> {
-        let mut steps = taint.steps();
-        steps.retain(|step| step.start < step.end);
-        if steps.last() != Some(&end) {
-            steps.push(end);
+    fn trace(&self, taint: &Taint, end: Span) -> Vec<Step> {
+        let mut spans = taint.steps();
+        spans.retain(|span| span.start < span.end);
+        if spans.last() != Some(&end) {
+            spans.push(end);
         }
-        if steps.len() > MAX_STEPS {
-            steps.drain(1..=steps.len() - MAX_STEPS);
+        if spans.len() > MAX_STEPS {
+            spans.drain(1..=spans.len() - MAX_STEPS);
         }
+        let last = spans.len() - 1;
         let describe = |(at, span): (usize, &Span)| {
-            let (line, _) = position(&self.lines, span.start);
-            let text = self.source[span.range()].split_whitespace().collect::<Vec<_>>().join(" ");
-            let mut shown: String = text.chars().take(MAX_STEP_CHARACTERS).collect();
-            if shown.len() < text.len() {
-                shown.push_str("...");
-            }
-            let source = if at == 0 { format!("input `{}` enters: ", taint.source.label) } else { String::new() };
-            format!("line {line}: {source}{shown}")
+            let (line, column) = position(&self.lines, span.start);
+            let note = match at {
+                0 => format!("input `{}` enters", taint.source.label),
+                at if at == last => format!("ends in `{}`", self.shown(*span)),
+                _ => format!("goes through `{}`", self.shown(*span)),
+            };
+            Step { start_byte: span.start, end_byte: span.end, line, column, note }
         };
-        steps.iter().enumerate().map(describe).collect()
+        spans.iter().enumerate().map(describe).collect()
+    }
+
+    /// The text of a span on one line, cut where it gets long.
+    fn shown(&self, span: Span) -> String {
+        let text = self.source[span.range()].split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut shown: String = text.chars().take(MAX_STEP_CHARACTERS).collect();
+        if shown.len() < text.len() {
+            shown.push_str("...");
+        }
+        shown
     }
 
     /// The findings in the order of the text.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use codeward_analysis::{AnalysisError, Language, MAX_BYTES, ScannedFile, analyse, sarif};
+use codeward_analysis::{AnalysisError, Language, MAX_BYTES, analyse};
 use proptest::prelude::*;
 
 #[test]
@@ -98,10 +98,21 @@ fn a_trace_leads_from_the_input_to_the_sink() {
     let text = "import os\ndef f(name):\n    command = 'ls ' + name\n    line = command.strip()\n    os.system(line)\n";
     let analysis = analyse(Language::Python, text).unwrap();
     let finding = &analysis.findings[0];
+    let steps: Vec<_> = finding
+        .trace
+        .iter()
+        .map(|step| (&text[step.start_byte..step.end_byte], step.line, step.column, step.note.as_str()))
+        .collect();
     assert_eq!(
-        finding.trace,
-        ["line 2: input `name` enters: name", "line 3: 'ls ' + name", "line 4: command.strip()", "line 5: line"]
+        steps,
+        [
+            ("name", 2, 7, "input `name` enters"),
+            ("'ls ' + name", 3, 15, "goes through `'ls ' + name`"),
+            ("command.strip()", 4, 12, "goes through `command.strip()`"),
+            ("line", 5, 15, "ends in `line`"),
+        ]
     );
+    assert_eq!((finding.code.as_str(), finding.rule.as_str()), ("CW-PY-078-1", "py/shell-command"));
     assert_eq!((finding.line, finding.column, finding.end_line, finding.end_column), (5, 15, 5, 19));
 }
 
@@ -111,60 +122,6 @@ fn columns_and_bytes_count_utf_8() {
     let finding = &analyse(Language::Python, text).unwrap().findings[0];
     assert_eq!(&text[finding.start_byte..finding.end_byte], "naïve");
     assert_eq!((finding.line, finding.column), (2, 18));
-}
-
-#[test]
-fn sarif_names_rule_place_and_weakness() {
-    let text = "def f(x):\n    return eval(x)\n";
-    let findings = analyse(Language::Python, text).unwrap().findings;
-    let log = sarif([ScannedFile { path: "src/a.py", source: text, findings: &findings }]);
-    assert_eq!(log["version"], "2.1.0");
-    let run = &log["runs"][0];
-    let result = &run["results"][0];
-    let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
-    assert_eq!(run["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
-    // The index changes with every new rule; it was compared above.
-    let mut result = result.clone();
-    result["ruleIndex"] = 0.into();
-    insta::assert_json_snapshot!(result, @r#"
-    {
-      "ruleId": "py/eval",
-      "ruleIndex": 0,
-      "level": "error",
-      "message": {
-        "text": "this runs input as code; use ast.literal_eval for literals, or look the operation up in a table"
-      },
-      "locations": [
-        {
-          "physicalLocation": {
-            "artifactLocation": {
-              "uri": "src/a.py"
-            },
-            "region": {
-              "startLine": 2,
-              "startColumn": 17,
-              "endLine": 2,
-              "endColumn": 18,
-              "byteOffset": 26,
-              "byteLength": 1
-            }
-          }
-        }
-      ],
-      "properties": {
-        "confidence": "high",
-        "trace": [
-          "line 1: input `x` enters: x",
-          "line 2: x"
-        ],
-        "tags": [
-          "security",
-          "external/cwe/cwe-095",
-          "external/cwe/cwe-094"
-        ]
-      }
-    }
-    "#);
 }
 
 /// Rule and matched text of every finding.

@@ -41,8 +41,10 @@ pub(crate) enum Command {
     Generate(Generate),
     /// Score completions: JSONL in, rewards with parts and spans out.
     Score(Score),
-    /// Look for weaknesses in Python files.
+    /// Look for weaknesses in source files.
     Scan(Scan),
+    /// What a rule reports, why it matters, and what to write instead.
+    Explain(Explain),
     /// Run one program in the sandbox.
     Exec(Exec),
     /// Benchmark a model: how often its code works, is secure, and both.
@@ -160,25 +162,110 @@ pub(crate) struct Score {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ScanFormat {
+    /// For people: each finding with the code it is about.
     Text,
+    /// One list: a row for each finding, and one for each file that was not judged or has nothing in it.
     Json,
+    /// SARIF 2.1.0, for code hosts and editors.
     Sarif,
 }
 
+/// A three-step scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScanLevel {
+    Low,
+    Medium,
+    High,
+}
+
+impl From<ScanLevel> for codeward_records::Level {
+    fn from(level: ScanLevel) -> Self {
+        match level {
+            ScanLevel::Low => Self::Low,
+            ScanLevel::Medium => Self::Medium,
+            ScanLevel::High => Self::High,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Exit code 0: nothing found. 1: findings. 2: a file could not be read.\n\nExamples:\n  codeward scan app.py src/\n  codeward scan src/ --format sarif > findings.sarif\n  codeward scan - --format json < app.py"
-)]
+#[command(after_help = SCAN_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub(crate) struct Scan {
-    /// Files, folders (every .py file below), or `-` for standard input.
+    /// Files, folders (every file below in a language that is read), or `-` for standard input.
     #[arg(required_unless_present = "rules")]
     pub(crate) paths: Vec<PathBuf>,
     /// Form of the output.
     #[arg(long, value_enum, default_value_t = ScanFormat::Text)]
     pub(crate) format: ScanFormat,
+    /// Language of standard input (Python unless given) and of the files that you name, whatever they are called; below folders, read only this one.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) language: Option<codeward_analysis::Language>,
+    /// Report only these rules: codes, names, the beginning of either (CW-PY, py/sql), or classes (CWE-89), with commas between.
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    pub(crate) select: Vec<String>,
+    /// Do not report these rules, even when selected.
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    pub(crate) ignore: Vec<String>,
+    /// Report findings of at least this severity.
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(crate) severity: Option<ScanLevel>,
+    /// Report findings of at least this confidence.
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(crate) confidence: Option<ScanLevel>,
+    /// Configuration instead of the nearest codeward.toml in or above each path.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Read no configuration: use it on code that you do not trust, whose own codeward.toml could hide findings.
+    #[arg(long, conflicts_with = "config")]
+    pub(crate) no_config: bool,
+    /// Below folders, also read hidden files and what .gitignore and .ignore leave out.
+    #[arg(long)]
+    pub(crate) all_files: bool,
+    /// Show how input gets to each finding (text; the other formats always carry it).
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// Let files that could not be judged pass: they are still reported, and the exit code is 0 or 1.
+    #[arg(long)]
+    pub(crate) allow_unreadable: bool,
     /// List the rules and stop.
     #[arg(long)]
     pub(crate) rules: bool,
+}
+
+const SCAN_HELP: &str = "\
+Exit code 0: every file was judged and nothing was found. 1: findings. 2: a file could not be judged (it cannot be read, is not in its
+language, is too large, or the analyser failed), or the command is wrong; --allow-unreadable turns the first kind into 0 or 1.
+
+Comments that ask for silence (nosec, noqa, NOLINT, eslint-disable) have no effect: whoever writes the code does not judge it. Leave rules
+out with --ignore or in codeward.toml:
+
+  severity = \"medium\"
+  ignore = [\"CWE-703\"]
+  exclude = [\"vendor/\", \"*_pb2.py\"]   # patterns as in .gitignore
+
+  [per_path_ignore]
+  \"tests/\" = [\"py/hard-coded-credential\"]
+
+Lines count from 1, columns in bytes from 1.
+
+Examples:
+  codeward scan app.py src/
+  codeward scan src/ --select CWE-78,CWE-89 --confidence medium --trace
+  codeward scan src/ --format sarif > findings.sarif
+  codeward scan - --language go --format json < main.go
+  codeward scan --rules";
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  codeward explain CW-PY-089-1\n  codeward explain py/sql-string-built\n  codeward explain CWE-89\n  codeward explain py/sql --json"
+)]
+pub(crate) struct Explain {
+    /// Code or name of a rule. The beginning of either, or a class such as CWE-89, lists the rules that it means.
+    pub(crate) rule: String,
+    /// Print one JSON list instead.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

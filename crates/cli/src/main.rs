@@ -23,6 +23,8 @@ pub(crate) enum Ending {
     Done,
     /// The checked thing failed, for example `scan` found something.
     CheckFailed,
+    /// Something could not be checked, and has been reported.
+    Incomplete,
 }
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::CheckFailed) => ExitCode::from(1),
+        Ok(Ending::Incomplete) => ExitCode::from(2),
         Err(failure) => {
             output::complain(&failure);
             ExitCode::from(2)
@@ -45,6 +48,7 @@ fn run(arguments: &Arguments) -> Result<Ending, failure::Failure> {
         Command::Generate(options) => commands::generate::run(options),
         Command::Score(options) => commands::score::run(options),
         Command::Scan(options) => commands::scan::run(options),
+        Command::Explain(options) => commands::explain::run(options),
         Command::Exec(options) => commands::exec::run(options),
         Command::Eval(options) => commands::eval::run(options),
         Command::Report(options) => commands::report::run(options),

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use codeward_evaluation::Summary;
 use codeward_evaluation::report::{ReportError, write_report};
-use codeward_records::{Judged, UnscoredReason, Verdict, jsonl};
+use codeward_records::{Judged, Step, UnscoredReason, Verdict, jsonl};
 
 /// Writes the report of `run` and returns it.
 fn report(run: &Path) -> String {
@@ -289,10 +289,11 @@ fn hostile_content_stays_text() {
         }
         for finding in &mut row.findings {
             (finding.start_byte, finding.end_byte) = (3, 40);
-            for field in [&mut finding.rule, &mut finding.message] {
+            for field in [&mut finding.code, &mut finding.rule, &mut finding.message] {
                 field.push_str(ATTACK);
             }
-            finding.trace.push(ATTACK.to_owned());
+            let note = ATTACK.to_owned();
+            finding.trace.push(Step { start_byte: 3, end_byte: 40, line: 1, column: 4, note });
         }
         match &mut row.verdict {
             Verdict::Scored { failed_tests, .. } => failed_tests.push(ATTACK.to_owned()),

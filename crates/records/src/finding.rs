@@ -23,6 +23,8 @@ pub type Severity = Level;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
+    /// The rule's stable code, for example `CW-PY-089-1`.
+    pub code: String,
     /// The rule's stable name, for example `py/sql-string-built`.
     pub rule: String,
     /// The weakness classes, most specific first.
@@ -45,7 +47,23 @@ pub struct Finding {
     pub end_column: usize,
     /// What is wrong and what to do instead, one sentence.
     pub message: String,
-    /// How the value got there, source first; empty for rules that look at one place.
+    /// How the value got there, source first, the culpable span last; empty for rules that look at one place.
     #[serde(default)]
-    pub trace: Vec<String>,
+    pub trace: Vec<Step>,
+}
+
+/// One place on the way of a value from where it enters to where it does harm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// First byte of the place, counted as in [`Finding`].
+    pub start_byte: usize,
+    /// One past its last byte.
+    pub end_byte: usize,
+    /// Line of the first byte, from 1.
+    pub line: usize,
+    /// Column of the first byte in UTF-8 bytes, from 1.
+    pub column: usize,
+    /// What happens to the value here, half a sentence.
+    pub note: String,
 }

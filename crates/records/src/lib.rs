@@ -27,7 +27,7 @@ mod test_case;
 
 pub use cwe::{Cwe, ParseCweError};
 pub use expectation::{Expectation, ExpectationError, ObservedSubject, Predicate, RawExpectation, Subject};
-pub use finding::{Finding, Level, Severity};
+pub use finding::{Finding, Level, Severity, Step};
 pub use integer::{Integer, ParseIntegerError};
 pub use judged::{Judged, Verdict};
 pub use manifest::Manifest;

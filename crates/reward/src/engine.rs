@@ -5,7 +5,9 @@ use std::hash::BuildHasher as _;
 use std::sync::Mutex;
 
 use codeward_analysis::analyse;
-use codeward_records::{Finding, Language, Reward, SpanReward, Task, TestCase, TestKind, UnscoredReason, Verdict};
+use codeward_records::{
+    Finding, Language, Reward, SpanReward, Step, Task, TestCase, TestKind, UnscoredReason, Verdict,
+};
 use codeward_sandbox::{Isolation, Sandbox, SandboxError};
 
 use crate::attempt::{Attempt, Runner};
@@ -231,18 +233,26 @@ fn findings(language: Language, completion: &str) -> Result<(Vec<Finding>, bool)
     let lines_before = before.matches('\n').count();
     let analysis = analyse(codeward_analysis::Language::Python, &completion[span.clone()])
         .map_err(|error| (UnscoredReason::AnalysisFailed, error.to_string(), false))?;
-    let moved = analysis
-        .findings
-        .into_iter()
-        .map(|finding| Finding {
-            start_byte: finding.start_byte + span.start,
-            end_byte: finding.end_byte + span.start,
-            line: finding.line + lines_before,
-            end_line: finding.end_line + lines_before,
-            ..finding
-        })
-        .collect();
-    Ok((moved, analysis.syntax_error.is_some()))
+    let findings = analysis.findings.into_iter().map(|finding| moved(finding, span.start, lines_before)).collect();
+    Ok((findings, analysis.syntax_error.is_some()))
+}
+
+/// A finding of a text that starts this many bytes and lines into another; it starts a line there.
+fn moved(finding: Finding, bytes: usize, lines: usize) -> Finding {
+    let moved_step = |step: Step| Step {
+        start_byte: step.start_byte + bytes,
+        end_byte: step.end_byte + bytes,
+        line: step.line + lines,
+        ..step
+    };
+    Finding {
+        start_byte: finding.start_byte + bytes,
+        end_byte: finding.end_byte + bytes,
+        line: finding.line + lines,
+        end_line: finding.end_line + lines,
+        trace: finding.trace.into_iter().map(moved_step).collect(),
+        ..finding
+    }
 }
 
 fn sandbox_failed(error: &SandboxError) -> Unscored {
@@ -256,4 +266,24 @@ fn key(task: &Task, completion: &str) -> [u8; 32] {
     hasher.update(task.id.as_bytes());
     hasher.update(completion.as_bytes());
     *hasher.finalize().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_and_their_steps_point_into_the_completion() {
+        let completion = "Sure:\n```python\nimport os\ndef f(x):\n    os.system('ls ' + x)\n```\n";
+        let (findings, _) = findings(Language::Python, completion).unwrap();
+        let finding = &findings[0];
+        assert_eq!(&completion[finding.start_byte..finding.end_byte], "'ls ' + x");
+        assert_eq!((finding.line, finding.column, finding.end_line), (5, 15, 5));
+        let places: Vec<_> = finding
+            .trace
+            .iter()
+            .map(|step| (&completion[step.start_byte..step.end_byte], step.line, step.column))
+            .collect();
+        assert_eq!(places, [("x", 4, 7), ("'ls ' + x", 5, 15)]);
+    }
 }

@@ -1,5 +1,6 @@
 //! The rules: one folder for each language, in it one file for each rule or small family.
 
+mod document;
 mod evidence;
 pub(crate) mod python;
 

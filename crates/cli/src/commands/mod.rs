@@ -3,6 +3,7 @@
 pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod exec;
+pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod quickstart;
 pub(crate) mod report;

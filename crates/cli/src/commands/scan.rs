@@ -1,157 +1,205 @@
-//! `codeward scan`: weaknesses in Python files.
+//! `codeward scan`: weaknesses in source files.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+mod configuration;
+pub(crate) mod excerpt;
+mod files;
+pub(crate) mod select;
+pub(crate) mod text;
 
-use codeward_analysis::{Analysis, Language, ScannedFile, analyse};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use codeward_analysis::{Analysis, FileState, Language, MAX_BYTES, ScannedFile, SyntaxError, analyse};
+use codeward_records::Finding;
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::Ending;
 use crate::arguments::{Scan, ScanFormat};
 use crate::failure::Failure;
-use crate::{input, output};
+use crate::output;
+use files::{Files, Found};
 
-/// A file with what was found in it.
-struct Scanned {
+/// A file with what the scan says of it.
+pub(crate) struct Scanned {
     path: String,
+    language: Option<Language>,
     source: String,
-    analysis: Analysis,
+    state: FileState,
+    /// Why nothing, or not everything, can be said of it.
+    reason: Option<String>,
+    findings: Vec<Finding>,
+    syntax_error: Option<SyntaxError>,
 }
 
 pub(crate) fn run(options: &Scan) -> Result<Ending, Failure> {
     if options.rules {
         return list_rules();
     }
-    let mut files = Vec::new();
-    for path in &options.paths {
-        collect(path, &mut files)?;
+    let files = Files::find(options)?;
+    if files.found.is_empty() {
+        let names: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(Failure::new(
+            format!("{}: no file to scan", names.join(", ")),
+            "files below folders need the extension of a language that is read, and --all-files also reads hidden and ignored ones",
+        ));
     }
-    let scanned = files.iter().map(|path| scan(path)).collect::<Result<Vec<_>, _>>()?;
-    let found = scanned.iter().any(|file| !file.analysis.findings.is_empty());
+    let mut origins: Vec<_> = files.configurations.iter().filter_map(|found| found.origin.as_ref()).collect();
+    origins.dedup();
+    for origin in origins {
+        output::note(&format!("note: configured by {}", origin.display()));
+    }
+    let scanned: Vec<Scanned> = files
+        .found
+        .par_iter()
+        .map(|found| {
+            let mut scanned = scan(found);
+            files.configurations[found.configuration].keep(&found.path, &mut scanned.findings);
+            if scanned.state == FileState::Findings && scanned.findings.is_empty() {
+                scanned.state = FileState::Clean;
+            }
+            scanned
+        })
+        .collect();
     match options.format {
-        ScanFormat::Text => output::print(&text(&scanned))?,
+        ScanFormat::Text => output::print(&text::report(&scanned, options.trace))?,
         ScanFormat::Json => output::print_json(&rows(&scanned))?,
-        ScanFormat::Sarif => {
-            let files = scanned.iter().map(|file| ScannedFile {
-                path: &file.path,
-                source: &file.source,
-                findings: &file.analysis.findings,
-            });
-            output::print_json(&codeward_analysis::sarif(files))?;
-        }
+        ScanFormat::Sarif => output::print_json(&sarif(&scanned))?,
     }
-    Ok(if found { Ending::CheckFailed } else { Ending::Done })
+    Ok(ending(&scanned, options))
+}
+
+fn ending(scanned: &[Scanned], options: &Scan) -> Ending {
+    let num_unjudged = scanned.iter().filter(|file| !file.state.is_judged()).count();
+    if num_unjudged > 0 && !options.allow_unreadable {
+        output::complain(&Failure::new(
+            format!("{num_unjudged} of {} files could not be judged", scanned.len()),
+            "leave them out with `exclude` in codeward.toml, or let them pass with --allow-unreadable",
+        ));
+        return Ending::Incomplete;
+    }
+    if scanned.iter().any(|file| !file.findings.is_empty()) { Ending::CheckFailed } else { Ending::Done }
 }
 
 fn list_rules() -> Result<Ending, Failure> {
     for rule in codeward_analysis::rules() {
-        let severity = level(rule.severity);
-        output::print(&format!(
-            "{:<36} {:<9} {severity:<7} {}\n",
-            rule.name,
-            rule.cwe.first().map(ToString::to_string).unwrap_or_default(),
-            rule.summary
-        ))?;
+        let severity = text::level(rule.severity);
+        let cwe = rule.cwe.first().map(ToString::to_string).unwrap_or_default();
+        output::print(&format!("{:<15} {:<32} {cwe:<9} {severity:<7} {}\n", rule.code, rule.name, rule.summary))?;
     }
     Ok(Ending::Done)
 }
 
-/// Every Python file below a folder, by name; a file named by the user is taken whatever it is called.
-fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    if !path.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    let unreadable = |error: io::Error| Failure::io(path, &error, "name a folder that can be read");
-    let mut folders = vec![path.to_owned()];
-    let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
-            let kind = entry.file_type().map_err(unreadable)?;
-            if kind.is_dir() {
-                folders.push(entry.path());
-            } else if entry.path().extension().is_some_and(|extension| extension == "py") {
-                found.push(entry.path());
-            }
+fn scan(found: &Found) -> Scanned {
+    let mut scanned = Scanned {
+        path: found.path.to_string_lossy().into_owned(),
+        language: found.language.as_ref().ok().copied(),
+        source: String::new(),
+        state: FileState::Unreadable,
+        reason: None,
+        findings: Vec::new(),
+        syntax_error: None,
+    };
+    let language = match &found.language {
+        Ok(language) => *language,
+        Err(reason) => {
+            scanned.reason = Some(reason.clone());
+            return scanned;
+        }
+    };
+    match read(&found.path) {
+        Ok(source) => scanned.source = source,
+        Err((state, reason)) => {
+            (scanned.state, scanned.reason) = (state, Some(reason));
+            return scanned;
         }
     }
-    found.sort();
-    files.append(&mut found);
-    Ok(())
-}
-
-fn scan(path: &Path) -> Result<Scanned, Failure> {
-    let bytes = input::read(path)?;
-    let name = path.display().to_string();
-    let source = String::from_utf8(bytes).map_err(|error| {
-        Failure::new(format!("{name}: not UTF-8 text: {}", error.utf8_error()), "save the file as UTF-8")
-    })?;
-    let analysis = analyse(Language::Python, &source)
-        .map_err(|error| Failure::new(format!("{name}: {error}"), "leave the file out, or split it"))?;
-    Ok(Scanned { path: name, source, analysis })
-}
-
-fn level(level: codeward_records::Level) -> &'static str {
-    match level {
-        codeward_records::Level::Low => "low",
-        codeward_records::Level::Medium => "medium",
-        codeward_records::Level::High => "high",
+    match guarded(|| analyse(language, &scanned.source)) {
+        Ok(Ok(analysis)) => {
+            scanned.state = analysis.state().into();
+            if scanned.state == FileState::NotParseable {
+                scanned.reason = Some(format!("this is not {language}; nothing can be said of the file"));
+            }
+            Analysis { findings: scanned.findings, syntax_error: scanned.syntax_error, .. } = analysis;
+        }
+        Ok(Err(error)) => (scanned.state, scanned.reason) = (FileState::from(&error), Some(error.to_string())),
+        Err(reason) => (scanned.state, scanned.reason) = (FileState::EngineError, Some(reason)),
     }
-}
-
-fn rows(scanned: &[Scanned]) -> Vec<Value> {
     scanned
-        .iter()
-        .flat_map(|file| {
-            file.analysis.findings.iter().map(|finding| {
-                let mut row = json!({ "path": file.path });
-                let fields = serde_json::to_value(finding).expect("a finding is plain data");
-                if let (Some(row), Value::Object(fields)) = (row.as_object_mut(), fields) {
-                    row.extend(fields);
-                }
-                row
-            })
-        })
-        .collect()
 }
 
-fn text(scanned: &[Scanned]) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::new();
-    let mut count = 0;
-    for file in scanned {
-        if let Some(error) = &file.analysis.syntax_error {
-            let _ = writeln!(
-                out,
-                "{}:{}:{}: syntax error: nothing can be said of this file",
-                file.path, error.line, error.column
-            );
-        }
-        for finding in &file.analysis.findings {
-            count += 1;
-            let cwe = finding.cwe.first().map(ToString::to_string).unwrap_or_default();
-            let _ = writeln!(
-                out,
-                "{}:{}:{}: {} {cwe} [{}] {}",
-                file.path,
-                finding.line,
-                finding.column,
-                level(finding.severity),
-                finding.rule,
-                finding.message
-            );
-            if let Some(line) = file.source.lines().nth(finding.line - 1) {
-                let end = if finding.end_line == finding.line { finding.end_column } else { line.len() + 1 };
-                let (start, end) = (finding.column - 1, (end - 1).min(line.len()));
-                let width = line.get(start..end).map_or(1, |span| span.chars().count().max(1));
-                let indent = line.get(..start).map_or(0, |before| before.chars().count());
-                let _ = writeln!(out, "    {line}\n    {}{}", " ".repeat(indent), "^".repeat(width));
-            }
-        }
+/// Runs the analyser. Should it fail by a defect of its own, the other files must not suffer, and the file must not pass for clean.
+fn guarded<T>(analyser: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(analyser)).map_err(|_| "the analyser failed; please report this file".to_owned())
+}
+
+/// The text of a file, or of standard input for `-`. No more is read than the analyser takes.
+fn read(path: &Path) -> Result<String, (FileState, String)> {
+    let unreadable = |error: io::Error| (FileState::Unreadable, error.to_string());
+    let mut bytes = Vec::new();
+    let limit = MAX_BYTES as u64 + 1;
+    if path == Path::new("-") {
+        io::stdin().take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
+    } else {
+        File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(unreadable)?;
     }
-    let files = scanned.len();
-    let _ = writeln!(out, "{count} findings in {files} files");
-    out
+    if bytes.len() > MAX_BYTES {
+        return Err((FileState::TooLarge, format!("over the limit of {MAX_BYTES} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|error| (FileState::Unreadable, format!("not UTF-8 text: {}", error.utf8_error())))
+}
+
+/// One row for each finding, and one without a rule for each file that was not judged or has nothing in it.
+fn rows(scanned: &[Scanned]) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for file in scanned {
+        let head = json!({ "path": file.path, "language": file.language, "state": file.state });
+        if !matches!(file.state, FileState::Clean | FileState::Findings) {
+            rows.push(state_row(&head, file));
+        }
+        rows.extend(file.findings.iter().map(|finding| {
+            let fields = serde_json::to_value(finding).expect("a finding is plain data");
+            joined(&head, fields)
+        }));
+    }
+    rows
+}
+
+fn state_row(head: &Value, file: &Scanned) -> Value {
+    let place = file.syntax_error.as_ref().map(serde_json::to_value);
+    let place = place.map_or(json!({}), |place| place.expect("a place is plain data"));
+    let reason = file.reason.as_deref().unwrap_or("no statement in it");
+    joined(&joined(head, place), json!({ "message": reason }))
+}
+
+fn joined(head: &Value, fields: Value) -> Value {
+    let mut row = head.clone();
+    if let (Some(row), Value::Object(fields)) = (row.as_object_mut(), fields) {
+        row.extend(fields);
+    }
+    row
+}
+
+fn sarif(scanned: &[Scanned]) -> Value {
+    codeward_analysis::sarif(scanned.iter().map(|file| ScannedFile {
+        path: &file.path,
+        source: &file.source,
+        findings: &file.findings,
+        state: file.state,
+        reason: file.reason.as_deref().unwrap_or_default(),
+        syntax_error: file.syntax_error.as_ref(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_defect_of_the_analyser_is_no_clean_file() {
+        assert_eq!(guarded(|| 3), Ok(3));
+        assert!(guarded(|| panic!("a defect")).is_err_and(|reason: String| reason.contains("the analyser failed")));
+    }
 }

@@ -96,7 +96,8 @@ fn write_finding(html: &mut Html, finding: &Finding, marked: bool) {
             html.text(" (its span lies outside the text)");
         }
         if !finding.trace.is_empty() {
-            html.tag("span").class("quiet").text(format_args!(" Flow: {}", finding.trace.join(" → ")));
+            let steps: Vec<_> = finding.trace.iter().map(|step| format!("line {}: {}", step.line, step.note)).collect();
+            html.tag("span").class("quiet").text(format_args!(" Flow: {}", steps.join(" → ")));
         }
     });
 }
@@ -127,6 +128,7 @@ mod tests {
 
     fn finding(start_byte: usize, end_byte: usize) -> Finding {
         Finding {
+            code: "CW-PY-078-9".to_owned(),
             rule: "py/rule".to_owned(),
             cwe: vec![Cwe(78)],
             severity: Level::High,

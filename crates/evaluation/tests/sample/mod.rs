@@ -114,6 +114,7 @@ fn finding(family: &Family, code: &str) -> Finding {
     let line = code[..start_byte].matches('\n').count() + 1;
     let column = start_byte - code[..start_byte].rfind('\n').map_or(0, |at| at + 1) + 1;
     Finding {
+        code: format!("CW-PY-{:03}-1", family.cwe),
         rule: rule.to_owned(),
         cwe: vec![Cwe(family.cwe)],
         severity: if family.cwe == 327 { Level::Medium } else { Level::High },
