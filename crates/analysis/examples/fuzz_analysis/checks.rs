@@ -4,7 +4,7 @@ use codeward_analysis::Analysis;
 use codeward_records::Finding;
 
 /// Every place lies in the text, on borders of characters, and is the same place in bytes as in lines and columns.
-pub fn spans(text: &str, analysis: &Analysis) -> Result<(), String> {
+pub(crate) fn spans(text: &str, analysis: &Analysis) -> Result<(), String> {
     for finding in &analysis.findings {
         check_finding(text, finding).map_err(|reason| format!("{}: {reason}", finding.rule))?;
     }
@@ -35,8 +35,8 @@ fn check_finding(text: &str, finding: &Finding) -> Result<(), String> {
 
 /// Counts lines and columns anew.
 fn place(text: &str, byte: usize, said: (usize, usize)) -> Result<(), String> {
-    let before = &text.as_bytes()[..byte];
-    let line = 1 + before.iter().filter(|letter| **letter == b'\n').count();
-    let column = 1 + before.iter().rev().take_while(|letter| **letter != b'\n').count();
+    let before = &text[..byte];
+    let line = before.split('\n').count();
+    let column = 1 + before.len() - before.rfind('\n').map_or(0, |at| at + 1);
     if (line, column) == said { Ok(()) } else { Err(format!("byte {byte} is at {line}:{column}, not at {said:?}")) }
 }

@@ -34,7 +34,7 @@ const CPP: &[&str] = &[
 ];
 
 /// The files of a language.
-pub fn corpus(language: Language) -> &'static [&'static str] {
+pub(crate) fn corpus(language: Language) -> &'static [&'static str] {
     match language {
         Language::Python => PYTHON,
         Language::JavaScript => JAVASCRIPT,

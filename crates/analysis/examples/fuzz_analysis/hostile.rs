@@ -3,11 +3,11 @@
 use codeward_analysis::Language;
 
 /// What a text is called in reports, and the text.
-pub struct Hostile {
+pub(crate) struct Hostile {
     /// What is deep or long in it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The text.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// How a language writes the simplest things.
@@ -78,7 +78,7 @@ fn shapes(language: Language) -> Shapes {
 }
 
 /// The texts for one language, `count` deep or long.
-pub fn hostile(language: Language, count: usize) -> Vec<Hostile> {
+pub(crate) fn hostile(language: Language, count: usize) -> Vec<Hostile> {
     let shapes = shapes(language);
     let inside = |middle: String| format!("{}{middle}{}", shapes.before, shapes.after);
     let nested = |open: &str, close: &str| inside(format!("{}y{}", open.repeat(count), close.repeat(count)));
@@ -134,6 +134,10 @@ fn parameters(language: Language, count: usize) -> String {
     }
 }
 
+fn indented(depth: usize, line: &str) -> String {
+    format!("{}{line}", " ".repeat(depth))
+}
+
 /// Long and deep lists of statements.
 fn statements(language: Language, count: usize, shapes: &Shapes, found: &mut Vec<Hostile>) {
     let mut add = |name, text| found.push(Hostile { name, text });
@@ -141,18 +145,18 @@ fn statements(language: Language, count: usize, shapes: &Shapes, found: &mut Vec
         let chain =
             format!("def f(y):\n  if y:\n    x = 1\n{}  return y\n", "  elif y:\n    x = y\n".repeat(count / 2));
         add("a chain of else-if", chain);
-        let deep: String = (0..300).map(|depth| format!("{}if y:\n", " ".repeat(depth))).collect();
+        let deep = (0..300)
+            .map(|depth| {
+                indented(
+                    depth, "if y:
+",
+                )
+            })
+            .collect::<String>();
         add("blocks", format!("{deep}{}pass\n", " ".repeat(300)));
         add("functions", "def f(y):\n  return f(f(y))\n".repeat(count / 4));
-        add(
-            "loops",
-            format!(
-                "def f(y):\n{}",
-                (1..60).map(|depth| format!("{}for y in y + y:\n", " ".repeat(depth))).collect::<String>()
-                    + &" ".repeat(60)
-                    + "y = y + y\n"
-            ),
-        );
+        let loops = (1..60).map(|depth| indented(depth, "for y in y + y:\n")).collect::<String>();
+        add("loops", format!("def f(y):\n{loops}{}", indented(60, "y = y + y\n")));
         add("doublings", format!("def f(y):\n{}  return y\n", "  y = y + 'a' + y\n".repeat(count / 2)));
         return;
     }

@@ -1,19 +1,117 @@
 //! Changing texts by tokens: most results are nearly in their language, which is where front ends are surprised.
 
 /// Says which of so many things to take; the count is at least one, the answer below it.
-pub trait Choices {
+pub(crate) trait Choices {
     /// A number below `count`.
     fn below(&mut self, count: usize) -> usize;
 }
 
 /// Texts that are put in between: what opens and does not close, what no ordinary file has.
 const STRANGE: &[&str] = &[
-    "(", ")", "[", "]", "{", "}", "\"", "'", "`", "\"\"\"", "/*", "*/", "//", "#", "\\", "\n", "\r", "\t", "\0", ";", ":", ",", ".", "...",
-    "=", "==", "=>", "->", "<", ">", "<<", ">>", "&", "&&", "|", "?", "??", "!", "~", "-", "+", "*", "**", "%", "@", "$", "${", "}}", "{{",
-    "0", "0x", "1e999", "99999999999999999999999999", "0b2", "'\\", "\"\\u{110000}\"", "\"\\x", "\"%s%n\"", "\"%", "R\"x(", ")x\"", "é", "\u{202e}",
-    "\u{feff}", "\u{1f980}", "\u{0}\u{0}", "if", "else", "for", "while", "return", "class", "def", "function", "func", "lambda", "template<",
-    "struct", "async", "await", "yield", "import", "from", "case", "default:", "goto x", "try", "catch", "finally", "with", "new", "delete",
-    "#define X(", "#if 0", "#endif", "*(char**)0", "x.x.x.x", "x()()()", "f\"{x!r:{y}}\"", "`${`${", "<a b={c}>", "</", "%d", "\\\n",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "\"",
+    "'",
+    "`",
+    "\"\"\"",
+    "/*",
+    "*/",
+    "//",
+    "#",
+    "\\",
+    "\n",
+    "\r",
+    "\t",
+    "\0",
+    ";",
+    ":",
+    ",",
+    ".",
+    "...",
+    "=",
+    "==",
+    "=>",
+    "->",
+    "<",
+    ">",
+    "<<",
+    ">>",
+    "&",
+    "&&",
+    "|",
+    "?",
+    "??",
+    "!",
+    "~",
+    "-",
+    "+",
+    "*",
+    "**",
+    "%",
+    "@",
+    "$",
+    "${",
+    "}}",
+    "{{",
+    "0",
+    "0x",
+    "1e999",
+    "99999999999999999999999999",
+    "0b2",
+    "'\\",
+    "\"\\u{110000}\"",
+    "\"\\x",
+    "\"%s%n\"",
+    "\"%",
+    "R\"x(",
+    ")x\"",
+    "é",
+    "\u{202e}",
+    "\u{feff}",
+    "\u{1f980}",
+    "\u{0}\u{0}",
+    "if",
+    "else",
+    "for",
+    "while",
+    "return",
+    "class",
+    "def",
+    "function",
+    "func",
+    "lambda",
+    "template<",
+    "struct",
+    "async",
+    "await",
+    "yield",
+    "import",
+    "from",
+    "case",
+    "default:",
+    "goto x",
+    "try",
+    "catch",
+    "finally",
+    "with",
+    "new",
+    "delete",
+    "#define X(",
+    "#if 0",
+    "#endif",
+    "*(char**)0",
+    "x.x.x.x",
+    "x()()()",
+    "f\"{x!r:{y}}\"",
+    "`${`${",
+    "<a b={c}>",
+    "</",
+    "%d",
+    "\\\n",
 ];
 
 /// The token that begins a text: a word, a run of blanks, or one other character.
@@ -28,7 +126,7 @@ fn token(text: &str) -> &str {
 }
 
 /// Cuts a text into tokens that together are the text.
-pub fn tokens(text: &str) -> Vec<&str> {
+pub(crate) fn tokens(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -40,7 +138,7 @@ pub fn tokens(text: &str) -> Vec<&str> {
 }
 
 /// One of the texts with a few tokens removed, doubled, moved, repeated, replaced, or taken from another.
-pub fn mutate(corpus: &[&str], max_bytes: usize, choices: &mut dyn Choices) -> String {
+pub(crate) fn mutate(corpus: &[&str], max_bytes: usize, choices: &mut dyn Choices) -> String {
     let mut text = tokens(corpus[choices.below(corpus.len())]);
     let num_changes = 1 + choices.below(12);
     for _ in 0..num_changes {
@@ -91,7 +189,7 @@ fn repeat<'t>(text: &mut Vec<&'t str>, at: usize, end: usize, times: usize, max_
 }
 
 /// Text without any order, from the same choices.
-pub fn noise(max_tokens: usize, choices: &mut dyn Choices) -> String {
+pub(crate) fn noise(max_tokens: usize, choices: &mut dyn Choices) -> String {
     let count = choices.below(max_tokens);
     let mut text = String::new();
     for _ in 0..count {

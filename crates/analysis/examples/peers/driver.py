@@ -151,7 +151,7 @@ def cppcheck_scan(folder):
     files = nothing_yet(folder)
     version = run([program("cppcheck"), "--version"], folder).stdout.strip()
     template = "@\t{file}\t{severity}\t{inconclusive:inconclusive}\t{cwe}\t{id}"
-    command = [program("cppcheck"), "--quiet", "--enable=warning", "--inconclusive", f"--template={template}", "."]
+    command = [program("cppcheck"), "--quiet", "-j", "2", "--enable=warning", "--inconclusive", f"--template={template}", "."]
     started = time.perf_counter()
     done = run(command, folder)
     spent = time.perf_counter() - started

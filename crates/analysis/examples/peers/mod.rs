@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use codeward_analysis::Language;
-use codeward_records::Level;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 pub(crate) type Failure = Box<dyn Error>;
 
@@ -25,39 +25,21 @@ pub(crate) struct Snippet {
     pub(crate) text: String,
 }
 
-/// What a side says of a text: one finding, without its place.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Flag {
-    pub(crate) classes: Vec<u16>,
-    pub(crate) severity: Level,
-    pub(crate) confidence: Level,
-}
-
-/// What a peer prints of one file.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct FileScan {
-    /// False where the peer could not make sense of the file.
-    pub(crate) is_read: bool,
-    pub(crate) flags: Vec<Flag>,
-    /// Where the peer reads one file after the other in one process: how long this one took.
-    pub(crate) seconds: Option<f64>,
-}
-
-/// What a peer prints of a folder.
+/// What a peer prints of a folder; of each file, as much as is asked for.
 #[derive(Deserialize)]
-struct Answer {
+struct Answer<F> {
     version: String,
     /// The whole folder, start of the peer included where it starts for every scan.
     seconds: f64,
-    files: BTreeMap<String, FileScan>,
+    files: BTreeMap<String, F>,
 }
 
 /// One scan of many texts.
-pub(crate) struct Scan {
+pub(crate) struct Scan<F> {
     pub(crate) version: String,
     pub(crate) seconds: f64,
     /// For each text in order, `None` where the peer does not read its language.
-    pub(crate) files: Vec<Option<FileScan>>,
+    pub(crate) files: Vec<Option<F>>,
 }
 
 /// Another analyser.
@@ -107,7 +89,7 @@ impl Peer {
     }
 
     /// Scans texts in a new folder that is removed afterwards.
-    pub(crate) fn scan(&self, snippets: &[Snippet]) -> Result<Scan, Failure> {
+    pub(crate) fn scan<F: DeserializeOwned>(&self, snippets: &[Snippet]) -> Result<Scan<F>, Failure> {
         let folder = tempfile::tempdir()?;
         for (at, snippet) in snippets.iter().enumerate().filter(|(_, snippet)| self.reads(snippet.language)) {
             let path = folder.path().join(file_name(at, snippet.language));
@@ -125,7 +107,7 @@ impl Peer {
         Ok(Scan { version: answer.version, seconds: answer.seconds, files })
     }
 
-    fn scan_folder(&self, folder: &Path) -> Result<Answer, Failure> {
+    fn scan_folder<F: DeserializeOwned>(&self, folder: &Path) -> Result<Answer<F>, Failure> {
         let folder = folder.to_str().ok_or("the temporary folder has a name that is not UTF-8")?;
         let output = driver(&["scan", self.name, folder]).output()?;
         if !output.status.success() {

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn hex(text: &str) -> String {
-        sha256(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        sha256(text.as_bytes()).map(|byte| format!("{byte:02x}")).concat()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How well the analyser tells weak code from sound code, beside other analysers, on public data sets.
 //!
 //! `cargo run --release -p codeward-analysis --example quality -- --data DIR [--set NAME] [--language NAME]
-//! [--part open|held|both] [--peers] [--all-levels]`
+//! [--part open|held|both] [--peers | --peer NAME] [--all-levels]`
 //!
 //! The folder holds the data sets, each in its own folder as `records.rs` says; the product needs none of them. Records whose
 //! hashed name is a multiple of three are held out: rules are written looking at the open part only, and of the held part only
@@ -12,7 +12,7 @@
 //!
 //! Recall is the share of weak texts that are flagged, FPR that of sound ones. "Medium" counts findings of at least medium
 //! severity and at least medium confidence; "same class" those of the record's weakness class or one directly above or below
-//! it. A text that an analyser cannot read counts as not flagged, and is counted as unread. With `--peers` the others of
+//! it. The figures by category are shown where one set is asked for. A text that an analyser cannot read counts as not flagged, and is counted as unread. With `--peers` the others of
 //! `peers/driver.py` read the same texts, as far as they are installed (`scripts/analysis-env`); no text is ever run.
 
 #![expect(clippy::print_stdout, reason = "a measurement prints what it measured")]
@@ -32,8 +32,9 @@ use codeward_analysis::{AnalysisError, Language, State, analyse};
 use codeward_records::Level;
 use figures::{COLUMNS, Outcome, Tally, VIEWS, View};
 use hold_out::Part;
-use peers::{Failure, FileScan, Flag, PEERS, Snippet};
+use peers::{Failure, PEERS, Snippet};
 use records::Record;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// What the command line asks for.
@@ -44,6 +45,8 @@ struct Options {
     language: Option<Language>,
     part: Option<Part>,
     has_peers: bool,
+    /// Only this one.
+    peer: Option<String>,
     is_all_levels: bool,
 }
 
@@ -66,6 +69,7 @@ impl Options {
                     }
                 }
                 "--peers" => options.has_peers = true,
+                "--peer" => (options.has_peers, options.peer) = (true, Some(value()?)),
                 "--all-levels" => options.is_all_levels = true,
                 _ => return Err(format!("unknown option {name}").into()),
             }
@@ -77,6 +81,24 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// One finding, without its place.
+#[derive(Debug, Clone, Deserialize)]
+struct Flag {
+    classes: Vec<u16>,
+    severity: Level,
+    confidence: Level,
+}
+
+/// What a side says of a text.
+#[derive(Debug, Clone, Deserialize)]
+struct FileScan {
+    /// False where the side could not make sense of the text.
+    is_read: bool,
+    flags: Vec<Flag>,
+    /// Where a peer reads one file after the other in one process: how long this one took.
+    seconds: Option<f64>,
 }
 
 /// What one side says of every text.
@@ -106,6 +128,10 @@ fn texts(records: &[Record]) -> (Vec<Snippet>, Vec<Places>) {
     (snippets, places)
 }
 
+fn is_ours(language: Language) -> bool {
+    !matches!(analyse(language, ""), Err(AnalysisError::NoFrontEnd { .. }))
+}
+
 /// Our own analyser in the shape of the others.
 fn ours(snippets: &[Snippet]) -> Side {
     let scan = |snippet: &Snippet| match analyse(snippet.language, &snippet.text) {
@@ -119,7 +145,7 @@ fn ours(snippets: &[Snippet]) -> Side {
             };
             Some(FileScan { is_read, flags: findings.map(flag).collect(), seconds: None })
         }
-        Err(AnalysisError::NoFrontEnd { .. }) => None,
+        Err(_) if !is_ours(snippet.language) => None,
         Err(_) => Some(FileScan { is_read: false, flags: Vec::new(), seconds: None }),
     };
     Side { name: "ours".to_owned(), files: snippets.iter().map(scan).collect() }
@@ -128,6 +154,9 @@ fn ours(snippets: &[Snippet]) -> Side {
 fn sides(options: &Options, snippets: &[Snippet]) -> Result<Vec<Side>, Failure> {
     let mut sides = vec![ours(snippets)];
     for peer in PEERS.iter().filter(|_| options.has_peers) {
+        if options.peer.as_ref().is_some_and(|wanted| wanted != peer.name) {
+            continue;
+        }
         if let Some(reason) = peer.missing() {
             println!("left out: {}: {reason}", peer.name);
             continue;
@@ -152,13 +181,21 @@ fn counts(flag: &Flag, view: View, classes: &[u16]) -> bool {
     is_level && (!view.is_same_class || flag.classes.iter().any(is_related))
 }
 
+/// The pair sets taken together.
+const ALL_PAIRS: &str = "all pairs";
+
 /// What is counted together: set, heading within it if any, language, part.
 type Group = (&'static str, Option<String>, Language, Part);
 
 /// The groups that a record belongs to.
 fn groups(record: &Record) -> Vec<Group> {
-    let group = |heading| (record.set, heading, record.language, record.part);
-    std::iter::once(group(None)).chain(record.category.clone().map(|heading| group(Some(heading)))).collect()
+    let group = |set, heading| (set, heading, record.language, record.part);
+    let mut groups = vec![group(record.set, None)];
+    groups.extend(record.category.clone().map(|heading| group(record.set, Some(heading))));
+    if record.weak.is_some() && record.sound.is_some() {
+        groups.push(group(ALL_PAIRS, None));
+    }
+    groups
 }
 
 /// Tallies of one side and view by group.
@@ -218,8 +255,8 @@ fn print_lines(lines: &[Line]) {
             let (weak, sound) = line.tally.sizes();
             let heading = heading.as_deref().map(|heading| format!(" {heading}")).unwrap_or_default();
             println!("\n{set}{heading}, {language}, {} part: {weak} weak, {sound} sound", part.name());
-            let columns: String = COLUMNS.iter().map(|(_, title)| format!("{title:>8}")).collect();
-            println!("  {:<11} {:<18} {columns}", "", "");
+            let columns = COLUMNS.map(|(_, title)| format!("{title:>8}"));
+            println!("  {:<11} {:<18} {}", "", "", columns.concat());
         }
         let figures = line.tally.figures();
         let cell = |(name, _): &(&str, &str)| match figures.iter().find(|(known, _)| known == name) {
@@ -265,6 +302,8 @@ fn main() -> Result<(), Failure> {
     lines.sort_by(|one, other| one.group.cmp(&other.group));
     let json = to_json(&lines, &all_unread);
     lines.retain(|line| options.is_all_levels || line.view.is_medium);
+    // The headings within a set only where one set is asked for.
+    lines.retain(|line| options.set.is_some() || line.group.1.is_none());
     print_lines(&lines);
     println!("\n{json}");
     Ok(())
