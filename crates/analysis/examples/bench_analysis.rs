@@ -4,10 +4,11 @@
 //!
 //! The files are those of `corpus/`, of the size of one CWEval answer; with `--data` also CWEval's own, weak and sound, where
 //! `DIR/cweval/cweval.jsonl` is there. One thread. A file's time is the median over rounds, each of which takes the files in
-//! another order; a language's figures are over its files, and p99 is over all analyses. With `--peers`, `vs_bandit_warm` is what Bandit takes for the Python files, as
-//! a library in one process that has scanned before, by what we take, and `vs_semgrep` what one run of Semgrep over all files it
-//! reads takes for each file, its start included, by what we take for one: the batch is written a hundred times over so that
-//! the start weighs as little as in a large scan. Ratios are taken within the run, each peer between two measurements of ours.
+//! another order; a language's figures are over its files, and p99 is over all analyses, which says something on a quiet
+//! machine only. With `--peers`, `vs_bandit_warm` is what Bandit takes for the Python files, as a library in one process that
+//! has scanned before, by what we take, and `vs_semgrep` what one run of Semgrep over several hundred copies of the files takes
+//! for each, its start included, by what we take for one. Of the peers only the time on processors counts, of ours the clock:
+//! on a busy machine that is in their favour. Each peer runs between two measurements of ours.
 
 #![expect(clippy::print_stdout, reason = "a measurement prints what it measured")]
 
@@ -21,14 +22,14 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use codeward_analysis::{AnalysisError, Language, analyse};
-use peers::{Failure, PEERS, Peer, Snippet};
+use peers::{Failure, PEERS, Peer, Scan, Snippet};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// How long a peer took for a file, if it says so.
 #[derive(Deserialize)]
 struct FileTime {
-    seconds: Option<f64>,
+    cpu_seconds: Option<f64>,
 }
 
 struct Options {
@@ -134,7 +135,7 @@ fn bandit_micros(peer: &Peer, files: &[Snippet], rounds: usize) -> Result<f64, F
     let many: Vec<Snippet> = std::iter::repeat_n(&own, rounds).flatten().cloned().collect();
     let scan = peer.scan::<FileTime>(&many)?;
     println!("bandit: {}", scan.version);
-    let times: Vec<f64> = scan.files.iter().flatten().filter_map(|file| file.seconds).collect();
+    let times: Vec<f64> = scan.files.iter().flatten().filter_map(|file| file.cpu_seconds).collect();
     let of_file = |at: usize| median(times.iter().skip(at).step_by(own.len()).map(|time| time * 1e6).collect());
     Ok((0..own.len()).map(of_file).sum::<f64>() / own.len() as f64)
 }
@@ -145,8 +146,9 @@ fn batch_micros(peer: &Peer, files: &[Snippet], copies: usize) -> Result<f64, Fa
     let own: Vec<Snippet> = own.cloned().collect();
     let many: Vec<Snippet> = std::iter::repeat_n(&own, copies).flatten().cloned().collect();
     let scan = peer.scan::<FileTime>(&many)?;
-    println!("{}: {}, {} files in {:.1} s", peer.name, scan.version, many.len(), scan.seconds);
-    Ok(scan.seconds * 1e6 / many.len() as f64)
+    let Scan { version, seconds, cpu_seconds, .. } = scan;
+    println!("{}: {version}, {} files in {seconds:.1} s, {cpu_seconds:.1} s on processors", peer.name, many.len());
+    Ok(cpu_seconds * 1e6 / many.len() as f64)
 }
 
 /// What the peers take by what we take, each on the languages that it and we read.

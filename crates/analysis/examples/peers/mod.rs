@@ -31,13 +31,17 @@ struct Answer<F> {
     version: String,
     /// The whole folder, start of the peer included where it starts for every scan.
     seconds: f64,
+    cpu_seconds: f64,
     files: BTreeMap<String, F>,
 }
 
 /// One scan of many texts.
 pub(crate) struct Scan<F> {
     pub(crate) version: String,
+    /// By the clock.
     pub(crate) seconds: f64,
+    /// On processors.
+    pub(crate) cpu_seconds: f64,
     /// For each text in order, `None` where the peer does not read its language.
     pub(crate) files: Vec<Option<F>>,
 }
@@ -104,7 +108,7 @@ impl Peer {
             Ok(found)
         });
         let files = files.collect::<Result<_, _>>()?;
-        Ok(Scan { version: answer.version, seconds: answer.seconds, files })
+        Ok(Scan { version: answer.version, seconds: answer.seconds, cpu_seconds: answer.cpu_seconds, files })
     }
 
     fn scan_folder<F: DeserializeOwned>(&self, folder: &Path) -> Result<Answer<F>, Failure> {

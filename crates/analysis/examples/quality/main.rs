@@ -32,7 +32,7 @@ use codeward_analysis::{AnalysisError, Language, State, analyse};
 use codeward_records::Level;
 use figures::{COLUMNS, Outcome, Tally, VIEWS, View};
 use hold_out::Part;
-use peers::{Failure, PEERS, Snippet};
+use peers::{Failure, PEERS, Scan, Snippet};
 use records::Record;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ struct FileScan {
     is_read: bool,
     flags: Vec<Flag>,
     /// Where a peer reads one file after the other in one process: how long this one took.
-    seconds: Option<f64>,
+    cpu_seconds: Option<f64>,
 }
 
 /// What one side says of every text.
@@ -143,10 +143,10 @@ fn ours(snippets: &[Snippet]) -> Side {
                 severity: finding.severity,
                 confidence: finding.confidence,
             };
-            Some(FileScan { is_read, flags: findings.map(flag).collect(), seconds: None })
+            Some(FileScan { is_read, flags: findings.map(flag).collect(), cpu_seconds: None })
         }
         Err(_) if !is_ours(snippet.language) => None,
-        Err(_) => Some(FileScan { is_read: false, flags: Vec::new(), seconds: None }),
+        Err(_) => Some(FileScan { is_read: false, flags: Vec::new(), cpu_seconds: None }),
     };
     Side { name: "ours".to_owned(), files: snippets.iter().map(scan).collect() }
 }
@@ -162,15 +162,16 @@ fn sides(options: &Options, snippets: &[Snippet]) -> Result<Vec<Side>, Failure> 
             continue;
         }
         let scan = peer.scan(snippets)?;
-        println!("{}: {}, {:.1} s{}", peer.name, scan.version, scan.seconds, median_time(&scan.files));
-        sides.push(Side { name: peer.name.to_owned(), files: scan.files });
+        let Scan { version, seconds, cpu_seconds, files } = scan;
+        println!("{}: {version}, {seconds:.1} s, {cpu_seconds:.1} s on processors{}", peer.name, median_time(&files));
+        sides.push(Side { name: peer.name.to_owned(), files });
     }
     Ok(sides)
 }
 
 /// Half of the files took less than this, where the peer reads one after the other.
 fn median_time(files: &[Option<FileScan>]) -> String {
-    let mut times: Vec<f64> = files.iter().flatten().filter_map(|file| file.seconds).collect();
+    let mut times: Vec<f64> = files.iter().flatten().filter_map(|file| file.cpu_seconds).collect();
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).map(|seconds| format!(", median {:.2} ms a file", seconds * 1e3)).unwrap_or_default()
 }
