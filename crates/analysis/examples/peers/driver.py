@@ -28,10 +28,6 @@ def program(name):
     return beside if os.access(beside, os.X_OK) else shutil.which(name)
 
 
-def foxguard_program():
-    return os.environ.get("CODEWARD_FOXGUARD") or program("foxguard")
-
-
 def package_folder(name):
     found = importlib.util.find_spec(name)
     return next(iter(found.submodule_search_locations or []), None) if found else None
@@ -184,25 +180,6 @@ def flawfinder_scan(folder):
         severity = "high" if level >= 4 else "medium" if level >= 2 else "low"
         files[os.path.basename(row["File"])]["flags"].append(flag(classes_in(row["CWEs"]), severity))
     return f"flawfinder {version}", files
-
-
-# foxguard: its built-in rules.
-
-def foxguard_missing():
-    return None if foxguard_program() else "no foxguard on the search path, nor in CODEWARD_FOXGUARD"
-
-
-def foxguard_scan(folder):
-    files = nothing_yet(folder)
-    version = run([foxguard_program(), "--version"], folder).stdout.strip()
-    done = run([foxguard_program(), "--format", "json", "."], folder)
-    answer = json.loads(done.stdout)
-    levels = {"critical": "high", "high": "high", "medium": "medium", "low": "low"}
-    for found in answer if isinstance(answer, list) else answer["findings"]:
-        name = os.path.basename(found["file"])
-        severity = levels.get(str(found.get("severity", "medium")).lower(), "medium")
-        files[name]["flags"].append(flag(classes_in(str(found.get("cwe") or "")), severity))
-    return version, files
 
 
 def cpu_seconds():

@@ -61,7 +61,6 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer { name: "semgrep", languages: WEB },
     Peer { name: "cppcheck", languages: &[Language::C, Language::Cpp] },
     Peer { name: "flawfinder", languages: &[Language::C, Language::Cpp] },
-    Peer { name: "foxguard", languages: &Language::ALL },
 ];
 
 /// The usual extension of a file in this language.
