@@ -48,3 +48,15 @@ test-in-vm:
 # Programs per second of the sandbox beside other ways to run them; EvalPlus and verl only after `scripts/bench-env`.
 bench-sandbox *options:
     cargo run --release -p codeward-sandbox --example bench_sandbox -- {{options}}
+
+# How well the analyser tells weak code from sound code, on public data sets in a folder; other analysers after `scripts/analysis-env`.
+analysis-quality data *options:
+    cargo run --release -p codeward-analysis --example quality -- --data {{data}} {{options}}
+
+# Time of an analysis by language; with `--peers` beside Bandit, Semgrep and others.
+bench-analysis *options:
+    cargo run --release -p codeward-analysis --example bench_analysis -- {{options}}
+
+# Hostile and mutated text for the analyser: `just fuzz-analysis python 60`.
+fuzz-analysis language seconds *options:
+    cargo run --release -p codeward-analysis --example fuzz_analysis -- {{language}} {{seconds}} {{options}}

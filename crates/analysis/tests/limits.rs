@@ -14,6 +14,9 @@ fn text_that_is_not_python_is_a_state_of_its_own() {
         ("x = 1\ny = = 2\n", 2, 5),
         ("print 'hello'\n", 1, 1),
         ("def f(x):\n    return eval(x\n", 2, 5),
+        ("def f(x):\n", 1, 10),
+        ("x = 1\nwhile x:\n    # nothing\ny = 2\n", 2, 9),
+        ("if x:\ny = 2\n", 1, 6),
     ] {
         let error =
             analyse(Language::Python, text).unwrap().syntax_error.unwrap_or_else(|| panic!("no error in {text:?}"));

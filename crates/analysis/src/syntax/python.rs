@@ -39,6 +39,10 @@ fn first_error(root: Node<'_>) -> Option<Span> {
         if node.is_error() || node.is_missing() || matches!(node.kind(), "print_statement" | "exec_statement") {
             return Some(span(node));
         }
+        // The grammar takes a head without a body.
+        if node.kind() == "block" && !has_statement(node) {
+            return Some(span(node));
+        }
         match node.kind() {
             "(" | "[" | "{" => open_brackets += 1,
             ")" | "]" | "}" => open_brackets = open_brackets.saturating_sub(1),
@@ -51,6 +55,12 @@ fn first_error(root: Node<'_>) -> Option<Span> {
             return None;
         }
     }
+}
+
+/// Whether there is more in a block than comments.
+fn has_statement(block: Node<'_>) -> bool {
+    let mut cursor = block.walk();
+    block.named_children(&mut cursor).any(|child| !child.is_extra())
 }
 
 /// Moves to the next node in the order of the text; false at the end.

@@ -1,0 +1,216 @@
+//! How long an analysis takes, data flow included, beside other analysers over the same files.
+//!
+//! `cargo run --release -p codeward-analysis --example bench_analysis -- [--data DIR] [--rounds 21] [--peers]`
+//!
+//! The files are those of `corpus/`, of the size of one CWEval answer; with `--data` also CWEval's own, weak and sound, where
+//! `DIR/cweval/cweval.jsonl` is there. One thread. A file's time is the median over rounds, each of which takes the files in
+//! another order; a language's figures are over its files, and p99 is over all analyses, which says something on a quiet
+//! machine only. With `--peers`, `vs_bandit_warm` is what Bandit takes for the Python files, as a library in one process that
+//! has scanned before, by what we take, and `vs_semgrep` what one run of Semgrep over several hundred copies of the files takes
+//! for each, its start included, by what we take for one. Of the peers only the time on processors counts, of ours the clock:
+//! on a busy machine that is in their favour. Each peer runs between two measurements of ours.
+
+#![expect(clippy::print_stdout, reason = "a measurement prints what it measured")]
+
+#[path = "fuzz_analysis/corpus.rs"]
+mod corpus;
+#[path = "peers/mod.rs"]
+mod peers;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use codeward_analysis::{AnalysisError, Language, analyse};
+use peers::{Failure, PEERS, Peer, Scan, Snippet};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// How long a peer took for a file, if it says so.
+#[derive(Deserialize)]
+struct FileTime {
+    cpu_seconds: Option<f64>,
+}
+
+struct Options {
+    data: Option<PathBuf>,
+    rounds: usize,
+    has_peers: bool,
+}
+
+impl Options {
+    fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
+        let mut options = Self { data: None, rounds: 21, has_peers: false };
+        while let Some(name) = arguments.next() {
+            let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value"));
+            match name.as_str() {
+                "--data" => options.data = Some(PathBuf::from(value()?)),
+                "--rounds" => options.rounds = value()?.parse::<usize>()?.max(3),
+                "--peers" => options.has_peers = true,
+                _ => return Err(format!("unknown option {name}").into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn is_ours(language: Language) -> bool {
+    !matches!(analyse(language, ""), Err(AnalysisError::NoFrontEnd { .. }))
+}
+
+/// The files by language, those of languages that are read.
+fn files(options: &Options) -> Result<Vec<Snippet>, Failure> {
+    let mut files = Vec::new();
+    for language in Language::ALL.into_iter().filter(|language| is_ours(*language)) {
+        let texts = corpus::corpus(language).iter();
+        files.extend(texts.map(|text| Snippet { language, text: (*text).to_owned() }));
+    }
+    let Some(folder) = &options.data else { return Ok(files) };
+    let path = folder.join("cweval/cweval.jsonl");
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    for line in text.lines() {
+        let row: Value = serde_json::from_str(line)?;
+        let language: Language = row["language"].as_str().unwrap_or_default().parse()?;
+        let texts = ["task_code", "unsafe_code"].into_iter().filter_map(|field| row[field].as_str());
+        let snippets = texts.map(|text| Snippet { language, text: text.to_owned() });
+        files.extend(snippets.filter(|_| is_ours(language)));
+    }
+    Ok(files)
+}
+
+/// Microseconds of every analysis, file by file.
+fn measure(files: &[Snippet], rounds: usize) -> Vec<Vec<f64>> {
+    let mut times = vec![Vec::with_capacity(rounds); files.len()];
+    for round in 0..=rounds {
+        for turn in 0..files.len() {
+            // Another order each round: steps that share no divisor with the count visit every file once.
+            let at = (turn * coprime(files.len(), round) + round) % files.len();
+            let file = &files[at];
+            let started = Instant::now();
+            let analysis = std::hint::black_box(analyse(file.language, &file.text));
+            let spent = started.elapsed().as_secs_f64() * 1e6;
+            drop(analysis);
+            // The first round only warms up.
+            if round > 0 {
+                times[at].push(spent);
+            }
+        }
+    }
+    times
+}
+
+/// A step from `start + 1` on that visits every one of `count` places.
+fn coprime(count: usize, start: usize) -> usize {
+    let divisor = |mut one: usize, mut other: usize| {
+        while other > 0 {
+            (one, other) = (other, one % other);
+        }
+        one
+    };
+    (start + 1..=start + 1 + count)
+        .find(|step| divisor(*step, count) == 1)
+        .expect("a multiple of the count plus one is one")
+}
+
+fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = (values.len() as f64 * share) as usize;
+    values[at.min(values.len() - 1)]
+}
+
+fn median(values: Vec<f64>) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// Mean microseconds of ours over the files of some languages, each by its median.
+fn mean(files: &[Snippet], times: &[Vec<f64>], is_meant: impl Fn(Language) -> bool) -> f64 {
+    let meant = files.iter().zip(times).filter(|(file, _)| is_meant(file.language));
+    let medians: Vec<f64> = meant.map(|(_, times)| median(times.clone())).collect();
+    medians.iter().sum::<f64>() / medians.len().max(1) as f64
+}
+
+/// Bandit over the Python files, one after the other: mean microseconds of the files' medians over the rounds.
+fn bandit_micros(peer: &Peer, files: &[Snippet], rounds: usize) -> Result<f64, Failure> {
+    let own: Vec<Snippet> = files.iter().filter(|file| peer.reads(file.language)).cloned().collect();
+    let many: Vec<Snippet> = std::iter::repeat_n(&own, rounds).flatten().cloned().collect();
+    let scan = peer.scan::<FileTime>(&many)?;
+    println!("bandit: {}", scan.version);
+    let times: Vec<f64> = scan.files.iter().flatten().filter_map(|file| file.cpu_seconds).collect();
+    let of_file = |at: usize| median(times.iter().skip(at).step_by(own.len()).map(|time| time * 1e6).collect());
+    Ok((0..own.len()).map(of_file).sum::<f64>() / own.len() as f64)
+}
+
+/// A peer that reads all files in one run: microseconds for each.
+fn batch_micros(peer: &Peer, files: &[Snippet], copies: usize) -> Result<f64, Failure> {
+    let own = files.iter().filter(|file| peer.reads(file.language));
+    let own: Vec<Snippet> = own.cloned().collect();
+    let many: Vec<Snippet> = std::iter::repeat_n(&own, copies).flatten().cloned().collect();
+    let scan = peer.scan::<FileTime>(&many)?;
+    let Scan { version, seconds, cpu_seconds, .. } = scan;
+    println!("{}: {version}, {} files in {seconds:.1} s, {cpu_seconds:.1} s on processors", peer.name, many.len());
+    Ok(cpu_seconds * 1e6 / many.len() as f64)
+}
+
+/// What the peers take by what we take, each on the languages that it and we read.
+fn ratios(files: &[Snippet], rounds: usize) -> Result<Map<String, Value>, Failure> {
+    let mut ratios = Map::new();
+    println!("\n{:<18} {:>14} {:>12} {:>14}", "", "us a file", "ours", "ours is ... x");
+    for peer in PEERS {
+        if let Some(reason) = peer.missing() {
+            println!("left out: {}: {reason}", peer.name);
+            continue;
+        }
+        if !files.iter().any(|file| peer.reads(file.language)) {
+            continue;
+        }
+        let ours = || mean(files, &measure(files, rounds), |language| peer.reads(language));
+        let before = ours();
+        let theirs = match peer.name {
+            "bandit" => bandit_micros(peer, files, 7)?,
+            _ => batch_micros(peer, files, 1 + 600 / files.len())?,
+        };
+        let ours = f64::midpoint(before, ours());
+        println!("{:<18} {theirs:>14.0} {ours:>12.0} {:>14.1}", peer.name, theirs / ours);
+        let name = if peer.name == "bandit" { "vs_bandit_warm".to_owned() } else { format!("vs_{}", peer.name) };
+        ratios.insert(name, json!(theirs / ours));
+    }
+    Ok(ratios)
+}
+
+fn main() -> Result<(), Failure> {
+    let options = Options::from_arguments(std::env::args().skip(1))?;
+    if cfg!(debug_assertions) {
+        println!("built without optimisation: these times say nothing");
+    }
+    let files = files(&options)?;
+    let times = measure(&files, options.rounds);
+    println!(
+        "{:<12} {:>6} {:>7} {:>10} {:>10} {:>10} {:>10} {:>16}",
+        "", "files", "bytes", "median us", "mean us", "slowest us", "p99 us", "snippets/s/core"
+    );
+    let mut figures: BTreeMap<&str, Value> = BTreeMap::new();
+    for language in Language::ALL.into_iter().filter(|language| is_ours(*language)) {
+        let own: Vec<(&Snippet, &Vec<f64>)> =
+            files.iter().zip(&times).filter(|(file, _)| file.language == language).collect();
+        let bytes = own.iter().map(|(file, _)| file.text.len()).sum::<usize>() / own.len();
+        let medians: Vec<f64> = own.iter().map(|(_, times)| median((*times).clone())).collect();
+        let mean = medians.iter().sum::<f64>() / medians.len() as f64;
+        let slowest = medians.iter().copied().fold(0.0, f64::max);
+        let p99 = quantile(own.iter().flat_map(|(_, times)| times.iter().copied()).collect(), 0.99);
+        let middle = median(medians);
+        println!(
+            "{:<12} {:>6} {bytes:>7} {middle:>10.0} {mean:>10.0} {slowest:>10.0} {p99:>10.0} {:>16.0}",
+            language.name(),
+            own.len(),
+            1e6 / mean
+        );
+        figures.insert(
+            language.name(),
+            json!({"files": own.len(), "mean_bytes": bytes, "median_us": middle, "mean_us": mean, "slowest_us": slowest,
+                   "p99_us": p99, "snippets_per_second_per_core": 1e6 / mean}),
+        );
+    }
+    let ratios = if options.has_peers { ratios(&files, options.rounds)? } else { Map::new() };
+    println!("\n{}", json!({"area": "analysis", "ratios": ratios, "figures": figures}));
+    Ok(())
+}
