@@ -7,10 +7,10 @@ use codeward_records::Finding;
 use serde::{Deserialize, Serialize};
 use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
 
-use crate::flow::{Dialect, Interpreter, PYTHON};
+use crate::flow::{Dialect, Interpreter, JAVASCRIPT, PYTHON};
 use crate::language::Language;
 use crate::report::{Report, line_starts, position};
-use crate::syntax::{Lowered, Module, Span, StatementKind, python};
+use crate::syntax::{Lowered, Module, Span, StatementKind, javascript, python};
 
 /// Larger files are refused.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -126,11 +126,26 @@ struct FrontEnd {
     dialect: &'static Dialect,
 }
 
-fn front_end(language: Language) -> Result<FrontEnd, AnalysisError> {
+fn front_end(language: Language, source: &str) -> Result<FrontEnd, AnalysisError> {
     match language {
         Language::Python => {
             Ok(FrontEnd { grammar: tree_sitter_python::LANGUAGE.into(), lower: python::lower, dialect: &PYTHON })
         }
+        Language::JavaScript => Ok(FrontEnd {
+            grammar: tree_sitter_javascript::LANGUAGE.into(),
+            lower: javascript::lower,
+            dialect: &JAVASCRIPT,
+        }),
+        Language::TypeScript => Ok(FrontEnd {
+            // Where there are no tags, angle brackets are casts.
+            grammar: if source.contains("</") || source.contains("/>") {
+                tree_sitter_typescript::LANGUAGE_TSX.into()
+            } else {
+                tree_sitter_typescript::LANGUAGE_TYPESCRIPT.into()
+            },
+            lower: javascript::lower,
+            dialect: &JAVASCRIPT,
+        }),
         _ => Err(AnalysisError::NoFrontEnd { language }),
     }
 }
@@ -144,7 +159,7 @@ pub fn analyse(language: Language, source: &str) -> Result<Analysis, AnalysisErr
     if source.len() > MAX_BYTES {
         return Err(AnalysisError::TooLarge { bytes: source.len(), limit: MAX_BYTES });
     }
-    let front_end = front_end(language)?;
+    let front_end = front_end(language, source)?;
     let tree = parse(&front_end.grammar, source)?;
     let lowered = (front_end.lower)(source, tree.root_node());
     let content = content(&lowered.module);

@@ -29,7 +29,7 @@ use codeward_records::{Cwe, Level};
 
 use crate::flow::{Call, Operand, Shape, ValueRef};
 use crate::report::Report;
-use crate::rules::evidence::is_secret_name;
+use crate::rules::evidence::{is_secret_literal, is_secret_name};
 use crate::rules::{Example, RuleInfo};
 use crate::syntax::Comparison;
 
@@ -56,23 +56,8 @@ pub(super) static INFO: RuleInfo = RuleInfo {
 const ADVICE: &str =
     "this secret is written in the code; read it from the environment or a secret store, without a default";
 
-const PLACEHOLDERS: &[&str] =
-    &["none", "null", "true", "false", "password", "secret", "token", "string", "str", "bearer", "basic"];
-
-/// Whether a literal may be a secret: not empty, no sentence, no placeholder.
-fn is_secret(value: &ValueRef, name: &str) -> bool {
-    let Some(text) = value.characters() else { return false };
-    let plain = text.trim().to_ascii_lowercase();
-    plain.len() >= 3
-        && !plain.contains(char::is_whitespace)
-        && !plain.contains(['<', '{', '%', '/'])
-        && !PLACEHOLDERS.contains(&plain.as_str())
-        && plain != name.to_ascii_lowercase()
-        && !is_secret_name(text)
-}
-
 pub(super) fn assign(name: &str, value: &Operand, report: &mut Report<'_>) {
-    if is_secret_name(name) && is_secret(&value.value, name) {
+    if is_secret_name(name) && is_secret_literal(&value.value, name) {
         report.add(&INFO, value.span, ADVICE, None);
     }
 }
@@ -123,7 +108,7 @@ pub(super) fn compare(left: &Operand, operator: Comparison, right: &Operand, rep
             .taints
             .iter()
             .any(|taint| taint.enters_as(&secret.value) && is_secret_name(&taint.source.label));
-        if named && literal.value.text().is_some() && is_secret(&literal.value, "") {
+        if named && literal.value.text().is_some() && is_secret_literal(&literal.value, "") {
             report.add(&INFO, literal.span, ADVICE, None);
         }
     }
