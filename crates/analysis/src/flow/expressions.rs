@@ -362,7 +362,9 @@ impl Interpreter<'_> {
                 return Value::clone(item);
             }
         }
-        if let Shape::Dictionary(entries) = &base.shape {
+        if let Shape::Dictionary(entries) = &base.shape
+            && !(entries.is_empty() && self.dialect.attributes_are_entries)
+        {
             // A table: whatever the key, the result is one of its values.
             let mut value = Value::unknown(key);
             for (_, entry) in entries.iter() {

@@ -42,7 +42,7 @@ pub struct Example {
 
 /// Every rule, language by language.
 pub fn rules() -> impl Iterator<Item = &'static RuleInfo> {
-    [javascript::RULES, python::RULES].into_iter().flatten()
+    [python::RULES, javascript::RULES].into_iter().flatten()
 }
 
 /// Where the interpreter tells the rules of a language what it sees.

@@ -2,7 +2,7 @@
 
 use super::patterns::regular;
 use crate::flow::classes::{Classes, Labels};
-use crate::flow::conditions::{allowed_characters, inside, set_truth, starts_with};
+use crate::flow::conditions::{allowed_characters, inside, starts_with};
 use crate::flow::dialect::Question;
 use crate::flow::interpreter::Interpreter;
 use crate::flow::pattern_facts;
@@ -115,10 +115,18 @@ pub(super) fn predicate(_: &Interpreter<'_>, question: &Question<'_>) -> (Option
     }
 }
 
+/// Whether this is a name by which an object's prototype is reached.
+fn is_prototype(name: &str) -> bool {
+    matches!(name, "__proto__" | "constructor" | "prototype")
+}
+
 /// `container.includes(value)`: the container is a list of what is allowed, or a text that is looked through.
 fn member(container: &ValueRef, value: &ValueRef, method: &str) -> (Option<Truth>, Vec<Fact>) {
     let truth = |when_true: Vec<Fact>, when_false: Vec<Fact>| (Some(Truth { when_true, when_false }), Vec::new());
     if let Some(text) = value.text() {
+        if is_prototype(text) {
+            return truth(Vec::new(), container.facts(Classes::NAME));
+        }
         return truth(Vec::new(), container.facts(crate::flow::conditions::harmless_lacking(text)));
     }
     if container.is_tainted(Classes::ALL) && method != "hasOwnProperty" {
@@ -134,9 +142,9 @@ fn member(container: &ValueRef, value: &ValueRef, method: &str) -> (Option<Truth
             Vec::new(),
         );
     }
-    let mut answer = Value::unknown(0);
-    set_truth(&mut answer, value.facts(Classes::ALL), Vec::new());
-    (answer.truth.as_deref().cloned(), Vec::new())
+    let refuses = container.texts().is_some_and(|texts| texts.into_iter().any(is_prototype));
+    let otherwise = if refuses { value.facts(Classes::NAME) } else { Vec::new() };
+    truth(value.facts(Classes::ALL), otherwise)
 }
 
 /// `text.indexOf(part) === -1` and the like, and comparisons with `true`, `false` and `null`.
@@ -159,6 +167,10 @@ pub(super) fn comparison(left: &ValueRef, operator: Comparison, right: &ValueRef
             Comparison::NotEqual => Some(found),
             _ => None,
         };
+    }
+    if right.text().is_some_and(is_prototype) && matches!(operator, Comparison::Equal | Comparison::NotEqual) {
+        let found = Truth { when_true: left.facts(Classes::ALL), when_false: left.facts(Classes::NAME) };
+        return Some(if operator == Comparison::Equal { found } else { swap(found) });
     }
     if left.path_text() == "indexOf()" {
         let Shape::Called { receiver: Some(receiver), positional, .. } = &left.shape else { return None };

@@ -48,7 +48,7 @@ pub(super) static SHELL: RuleInfo = RuleInfo {
             sound: "const { execFile } = require('child_process');\nfunction f(path) { execFile('wc', ['--', path], () => {}); }\n",
         },
         Example {
-            weak: "import cp from 'node:child_process';\nexport const f = (name) => cp.spawn('sh', [«'-c', 'ls ' + name»]);\n",
+            weak: "import cp from 'node:child_process';\nexport const f = (name) => cp.spawn('sh', «['-c', 'ls ' + name]»);\n",
             sound: "import cp from 'node:child_process';\nexport const f = (name) => { if (!/^[a-z]+$/.test(name)) return; cp.execSync('ls ' + name); };\n",
         },
     ],
