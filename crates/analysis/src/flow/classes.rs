@@ -159,7 +159,8 @@ pub(crate) fn harmless_with_only(may_occur: impl Fn(char) -> bool) -> Classes {
     if lacks("=+@\t\r") && lacks("-") {
         harmless = harmless | Classes::FORMULA;
     }
-    if lacks("(.[") {
+    let lacks_names = lacks("[\"'`_$\\") && !('a'..='z').chain('A'..='Z').any(&may_occur);
+    if lacks("(.[") || lacks_names {
         harmless = harmless | Classes::CODE;
     }
     if lacks(":/\\@") {

@@ -61,6 +61,9 @@ pub(crate) static JAVASCRIPT: Dialect = Dialect {
         "document.documentURI",
         "document.referrer",
         "document.cookie",
+        "document.getElementById().value",
+        "document.querySelector().value",
+        "location.searchParams",
     ],
     outside_calls: &[
         "req.param",

@@ -31,7 +31,7 @@
 use codeward_records::{Cwe, Level};
 
 use super::{check, check_outside, option, outside};
-use crate::flow::{Call, Classes, Labels, Operand, Shape};
+use crate::flow::{Call, Classes, Labels, Operand};
 use crate::report::Report;
 use crate::rules::{Example, RuleInfo};
 
@@ -92,8 +92,8 @@ pub(super) static METHOD: RuleInfo = RuleInfo {
     summary: "Input names the method that is called",
     fix: "look the method up in a Map of those that are allowed",
     examples: &[Example {
-        weak: "module.exports = (req, res) => api[«req.params.action»](res);\n",
-        sound: "module.exports = (req, res) => { if (!['list', 'show'].includes(req.params.action)) return; api[req.params.action](res); };\n",
+        weak: "module.exports = (req, res) { this[«req.params.action»](res); };\n",
+        sound: "module.exports = (req, res) => { if (!['list', 'show'].includes(req.params.action)) return; this[req.params.action](res); };\n",
     }],
 };
 
@@ -223,9 +223,9 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
 /// `owner[input]`, where the owner is a module or the object that the code belongs to.
 pub(super) fn subscript(base: &Operand, index: &Operand, report: &mut Report<'_>) {
     let path = base.value.path_text();
-    let is_owner = !path.is_empty() && !path.contains(['(', '[']) && base.value.taints.is_empty();
-    let is_table = matches!(base.value.shape, Shape::Dictionary(_) | Shape::Sequence(..));
-    if !is_owner || is_table || ["req", "ctx", "process.env"].contains(&path) || index.value.labels.has(Labels::TEXT) {
+    let is_owner =
+        matches!(path, "self" | "window" | "global" | "globalThis" | "lodash" | "child_process" | "fs" | "module");
+    if !is_owner || index.value.labels.has(Labels::TEXT) {
         return;
     }
     if let Some(taint) = outside(&index.value, Classes::NAME) {

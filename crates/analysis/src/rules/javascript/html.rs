@@ -27,7 +27,7 @@
 use codeward_records::{Cwe, Level};
 
 use super::{check, outside};
-use crate::flow::{Call, Classes, Operand, Piece, Taint, ValueRef};
+use crate::flow::{Call, Classes, Operand, Piece, Shape, Taint, ValueRef};
 use crate::report::Report;
 use crate::rules::evidence::{has_tag, needed_in_page};
 use crate::rules::{Example, RuleInfo};
@@ -206,7 +206,7 @@ fn taint_starts(value: &ValueRef) -> bool {
 
 /// Whether what is sent is a text rather than an object that becomes JSON.
 fn is_text(value: &ValueRef, taint: &Taint) -> bool {
-    let is_object = matches!(value.shape, crate::flow::Shape::Dictionary(_) | crate::flow::Shape::Sequence(..));
+    let is_object = matches!(value.shape, Shape::Dictionary(_) | Shape::Sequence(..));
     !is_object
         && (value.is_built()
             || taint.source.label.contains("query")
@@ -250,10 +250,20 @@ fn is_open(value: &ValueRef) -> bool {
         ["i18n", "message", "lang", "length", "count", "index", "width", "height", "class", "icon", "base", "id"]
             .iter()
             .any(|word| lower.ends_with(word) || lower.starts_with(word));
-    path.contains('.')
+    let owners = path.rsplit_once('.').map_or("", |(owners, _)| owners).to_ascii_lowercase();
+    let is_wording =
+        ["message", "i18n", "lang", "l10n", "strings", "label", "config"].iter().any(|word| owners.contains(word));
+    let is_property = match &value.shape {
+        Shape::Attribute(base, name) => {
+            path.contains('.') || base.path.is_none() && !name.to_ascii_lowercase().ends_with("id")
+        }
+        _ => path.contains('.'),
+    };
+    is_property
         && !path.contains('(')
         && !is_fixed
         && !is_label
+        && !is_wording
         && value.constant.is_none()
         && value.taints.is_empty()
 }

@@ -27,7 +27,7 @@
 
 use codeward_records::{Cwe, Level};
 
-use crate::flow::{Call, Classes, Operand, Piece, ValueRef};
+use crate::flow::{Call, Classes, Operand, Piece, SourceKind, ValueRef};
 use crate::rules::evidence::{culpable_hole, is_secret_name};
 
 use super::outside;
@@ -97,7 +97,9 @@ fn lines(call: &Call<'_>, operand: &Operand, report: &mut Report<'_>) {
     let message = "a line break in this value forges a line of the log; remove \\r and \\n";
     let in_log = call.place.function.to_ascii_lowercase().contains("log");
     if let Some((hole, place, _)) = culpable_hole(&live, operand.span, Classes::LINES)
-        && let Some(taint) = outside(&hole, Classes::LINES).or_else(|| hole.taint(Classes::LINES).filter(|_| in_log))
+        && let Some(taint) = outside(&hole, Classes::LINES)
+            .filter(|taint| !taint.source.label.starts_with("process."))
+            .or_else(|| hole.taint(Classes::LINES).filter(|taint| in_log && taint.source.kind == SourceKind::Parameter))
     {
         report.add(&LINES, place, message, Some(taint));
     }

@@ -187,7 +187,7 @@ impl<'tree> Lowering<'tree> {
                 Some(inside) => work.push(Work::Visit(*inside)),
                 None => self.leaf(ExpressionKind::Other(Vec::new()), place),
             },
-            "jsx_element" | "jsx_self_closing_element" => self.visit_jsx(node, work, first),
+            "jsx_element" | "jsx_self_closing_element" | "jsx_opening_element" => self.visit_jsx(node, work, first),
             kind => {
                 let is_text = |part: &Node<'_>| {
                     let kind = part.kind();
