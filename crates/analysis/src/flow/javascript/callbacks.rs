@@ -65,7 +65,7 @@ impl Interpreter<'_> {
         {
             return Some(value);
         }
-        let told = self.told(event, receiver, span);
+        let told = Self::told(event, receiver, span);
         let mut last = None;
         for operand in &event.positional {
             if let Some(function) = is_anonymous(operand, self) {
@@ -82,7 +82,7 @@ impl Interpreter<'_> {
     }
 
     /// What the first parameter of a listener is known to be.
-    fn told(&self, event: &Event, receiver: Option<&ValueRef>, span: Span) -> Option<ValueRef> {
+    fn told(event: &Event, receiver: Option<&ValueRef>, span: Span) -> Option<ValueRef> {
         match (event.method.as_ref(), receiver) {
             ("then", Some(receiver)) => Some(Rc::clone(receiver)),
             ("catch", Some(_)) => {

@@ -190,7 +190,7 @@ pub(super) fn reflected(interpreter: &mut Interpreter<'_>, event: &Event) -> Opt
             let name = Rc::clone(&event.positional.get(1)?.value);
             Some(interpreter.attribute(&owner, name.text()?, event.span))
         }
-        (path, _) if event.method.as_ref() == "bind" && path.ends_with(".bind") => {
+        _ if event.method.as_ref() == "bind" && event.receiver.is_some() => {
             event.receiver.as_ref().map(|receiver| Value::clone(&receiver.value))
         }
         _ => None,
@@ -279,14 +279,10 @@ pub(super) fn function(interpreter: &mut Interpreter<'_>, event: &Event, key: u6
                 }
             }
         }
-        "RegExp" | "new RegExp" => {
-            value.absorb(&first?.value, span);
-        }
         "new Set" if first.is_some_and(|first| first.value.text().is_some()) => {
             value.constant.clone_from(&first?.value.constant);
         }
-        "Buffer.concat" => value.absorb(&first?.value, span),
-        "new Error" | "Error" | "new TypeError" => {
+        "RegExp" | "new RegExp" | "Buffer.concat" | "new Error" | "Error" | "new TypeError" => {
             value.absorb(&first?.value, span);
         }
         "fs.readFile" | "fs.readFileSync" | "fs.createReadStream" | "fs.open" | "fs.openSync" => {

@@ -106,7 +106,6 @@ pub(super) fn predicate(_: &Interpreter<'_>, question: &Question<'_>) -> (Option
         ("isAlphanumeric" | "isInt" | "isNumeric" | "isUUID" | "isAlpha" | "isMongoId", Some(value)) => {
             when_true(value.facts(Classes::ALL.without(Classes::NAME)))
         }
-        ("isURL" | "isEmail", Some(_)) | ("call", None) => none,
         ("call", Some(_)) if question.path.ends_with("hasOwnProperty.call") => match argument(1) {
             Some(key) if literal_words(receiver) => when_true(key.facts(Classes::NAME)),
             _ => none,

@@ -92,7 +92,7 @@ pub(super) static METHOD: RuleInfo = RuleInfo {
     summary: "Input names the method that is called",
     fix: "look the method up in a Map of those that are allowed",
     examples: &[Example {
-        weak: "module.exports = (req, res) { this[«req.params.action»](res); };\n",
+        weak: "module.exports = (req, res) => { this[«req.params.action»](res); };\n",
         sound: "module.exports = (req, res) => { if (!['list', 'show'].includes(req.params.action)) return; this[req.params.action](res); };\n",
     }],
 };

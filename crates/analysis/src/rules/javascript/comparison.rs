@@ -135,7 +135,7 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     if is_host
         && is_part
         && receiver.value.is_tainted(Classes::HOST)
-        && !first.value.text().is_some_and(|text| text.len() < 3)
+        && first.value.text().is_none_or(|text| text.len() >= 3)
         || is_address && names_host && receiver.value.is_tainted(Classes::HOST)
     {
         let place = crate::syntax::Span { start: receiver.span.start, end: first.span.end + 1 };

@@ -178,8 +178,7 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     if call.has_method(QUERIES) && !call.path.starts_with("jquery") && !call.path.starts_with("lodash") {
         query(call, report);
     }
-    let is_xpath =
-        call.path.starts_with("xpath.") || call.has_method(&["evaluate"]) && call.path.ends_with("document.evaluate");
+    let is_xpath = call.is(&["xpath.select", "xpath.select1", "xpath.evaluate", "xpath.parse", "document.evaluate"]);
     if let (true, Some(first)) = (is_xpath, call.first()) {
         let live = call.live(&first.value);
         if let Some((hole, place, _)) = culpable_hole(&live, first.span, Classes::XPATH) {
@@ -212,7 +211,7 @@ fn statement(call: &Call<'_>, report: &mut Report<'_>) {
     {
         return;
     }
-    if is_sql && live.pieces(value.span).iter().any(|piece| is_open(piece)) {
+    if is_sql && live.pieces(value.span).iter().any(is_open) {
         let message = "values are put into the text of this statement; pass them as parameters";
         report.add(&SQL_ASSEMBLED, value.span, message, None);
     }
@@ -305,5 +304,5 @@ fn is_filter(text: &ValueRef) -> bool {
         && inside.contains('=')
         && !outline.contains(' ')
         && !name.is_empty()
-        && name.chars().all(|letter| letter.is_alphanumeric())
+        && name.chars().all(char::is_alphanumeric)
 }

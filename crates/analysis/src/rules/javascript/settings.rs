@@ -228,7 +228,7 @@ pub(super) fn store(receiver: &Operand, name: &str, value: &Operand, report: &mu
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     match call.path {
         "debugger" => {
-            report.add(&DEBUGGER, call.callee.span, "the program halts here under a debugger; remove it", None)
+            report.add(&DEBUGGER, call.callee.span, "the program halts here under a debugger; remove it", None);
         }
         "serve-index" => {
             report.add(&LISTING, call.callee.span, "the names of all files are shown; leave the listing out", None);

@@ -136,10 +136,10 @@ impl<'tree> Lowering<'tree> {
                 then(work, Build::Attribute(name), first, place, vec![field(node, "object")]);
             }
             "subscript_expression" => self.visit_subscript(node, work, first),
-            "call_expression" => self.visit_call(node, "function", work, first),
-            "new_expression" => self.visit_call(node, "constructor", work, first),
-            "binary_expression" => self.visit_binary(node, work, first),
-            "unary_expression" => self.visit_unary(node, work, first),
+            "call_expression" => Self::visit_call(node, "function", work, first),
+            "new_expression" => Self::visit_call(node, "constructor", work, first),
+            "binary_expression" => Self::visit_binary(node, work, first),
+            "unary_expression" => Self::visit_unary(node, work, first),
             "ternary_expression" => {
                 work.push(Work::Build(Build::Conditional, first, place));
                 work.push(Work::End(place));
@@ -155,7 +155,7 @@ impl<'tree> Lowering<'tree> {
             }
             "augmented_assignment_expression" => {
                 work.push(Work::Build(Build::Named, first, place));
-                work.push(Work::Build(Build::Binary(self.augmented(node)), first, place));
+                work.push(Work::Build(Build::Binary(Self::augmented(node)), first, place));
                 work.push(Work::Visit(field(node, "right")));
                 work.push(Work::Visit(field(node, "left")));
                 work.push(Work::Visit(field(node, "left")));
@@ -336,7 +336,7 @@ impl<'tree> Lowering<'tree> {
         then(work, Build::Subscript, first, place, vec![object, index]);
     }
 
-    fn visit_call(&mut self, node: Node<'tree>, callee: &str, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
+    fn visit_call(node: Node<'tree>, callee: &str, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let (mut kinds, mut parts) = (Vec::new(), Vec::new());
         if let Some(list) = node.child_by_field_name("arguments") {
             for argument in named_children(list) {
@@ -366,7 +366,7 @@ impl<'tree> Lowering<'tree> {
         work.push(Work::Visit(function));
     }
 
-    fn visit_binary(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
+    fn visit_binary(node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let place = span(node);
         let (left, right) = (field(node, "left"), field(node, "right"));
         let operator = node.child_by_field_name("operator").map_or("", |child| child.kind());
@@ -397,7 +397,7 @@ impl<'tree> Lowering<'tree> {
         then(work, build, first, place, vec![left, right]);
     }
 
-    fn visit_unary(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
+    fn visit_unary(node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let place = span(node);
         let argument = field(node, "argument");
         let build = match node.child_by_field_name("operator").map_or("", |child| child.kind()) {
@@ -443,7 +443,7 @@ impl<'tree> Lowering<'tree> {
         work.extend(steps.into_iter().rev());
     }
 
-    pub(super) fn augmented(&self, node: Node<'_>) -> BinaryOperator {
+    pub(super) fn augmented(node: Node<'_>) -> BinaryOperator {
         match node.child_by_field_name("operator").map_or("", |child| child.kind()) {
             "+=" => BinaryOperator::Add,
             _ => BinaryOperator::Other,

@@ -151,11 +151,11 @@ impl<'tree> Lowering<'tree> {
         let kind = match node.kind() {
             "sequence_expression" => {
                 for part in named_children(node) {
-                    if part.kind() != "sequence_expression" {
-                        self.expression_statement(part, out);
-                    } else {
+                    if part.kind() == "sequence_expression" {
                         let value = self.expression(part);
                         out.push(Statement { kind: StatementKind::Expression(value), span: span(part) });
+                    } else {
+                        self.expression_statement(part, out);
                     }
                 }
                 return;
@@ -165,7 +165,7 @@ impl<'tree> Lowering<'tree> {
                 return;
             }
             "augmented_assignment_expression" => {
-                let operator = self.augmented(node);
+                let operator = Self::augmented(node);
                 let target = self.expression(field(node, "left"));
                 let value = self.expression(field(node, "right"));
                 StatementKind::Augment { target, operator, value }
