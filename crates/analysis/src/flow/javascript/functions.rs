@@ -232,7 +232,8 @@ pub(super) fn function(interpreter: &mut Interpreter<'_>, event: &Event, key: u6
         }
         "path.extname" | "path.relative" => {
             let last = event.positional.last()?;
-            value.absorb(&last.value, span);
+            let harmless = if path == "path.extname" { Classes::PATH } else { Classes::NONE };
+            value.absorb_without(&last.value, harmless, span);
             value.stand_for(&last.value, if path == "path.extname" { Classes::EXTENSION } else { Classes::PATH });
         }
         "decodeURIComponent" | "decodeURI" | "unescape" | "atob" | "querystring.unescape" => {

@@ -29,7 +29,7 @@
 
 use codeward_records::{Cwe, Level};
 
-use super::{check, check_outside, option};
+use super::{check, check_outside, is_of_unknown_origin, option};
 use crate::flow::{Call, Classes, Operand, Piece};
 use crate::report::Report;
 use crate::rules::{Example, RuleInfo};
@@ -182,11 +182,7 @@ fn command_text(call: &Call<'_>, command: &Operand, report: &mut Report<'_>) {
     }
     let is_open = |piece: &Piece| match piece {
         Piece::Literal(_) => false,
-        Piece::Hole { value, .. } => {
-            let path = value.path_text();
-            let is_named = !path.is_empty() && !path.contains('(') && !is_fixed_name(path);
-            is_named && value.constant.is_none() && value.taints.is_empty()
-        }
+        Piece::Hole { value, .. } => is_of_unknown_origin(value) && !is_fixed_name(value.path_text()),
     };
     if command.value.is_built() && command.value.pieces(command.span).iter().any(is_open) {
         let message = "a shell reads this command and the values in it; use execFile with a list of arguments";

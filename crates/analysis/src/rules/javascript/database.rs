@@ -29,7 +29,7 @@
 
 use codeward_records::{Cwe, Level};
 
-use super::{check, check_outside, outside};
+use super::{check, check_outside, is_of_unknown_origin, outside};
 use crate::flow::{Call, Classes, Operand, Piece, Shape, ValueRef};
 use crate::report::Report;
 use crate::rules::evidence::{culpable_hole, looks_like_sql};
@@ -222,7 +222,7 @@ fn is_open(piece: &Piece) -> bool {
     let Piece::Hole { value, .. } = piece else { return false };
     let path = value.path_text();
     let last = path.rsplit('.').next().unwrap_or(path);
-    let is_fixed = last.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_') || path.contains('(');
+    let is_fixed = last.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
     let is_table = [
         "table",
         "column",
@@ -238,7 +238,7 @@ fn is_open(piece: &Piece) -> bool {
     ]
     .iter()
     .any(|word| last.to_ascii_lowercase().contains(word));
-    !path.is_empty() && !is_fixed && !is_table && value.constant.is_none() && value.taints.is_empty()
+    is_of_unknown_origin(value) && !is_fixed && !is_table
 }
 
 fn query(call: &Call<'_>, report: &mut Report<'_>) {

@@ -26,7 +26,7 @@
 
 use codeward_records::{Cwe, Level};
 
-use super::{check, outside};
+use super::{check, is_of_unknown_origin, outside};
 use crate::flow::{Call, Classes, Operand, Piece, Shape, Taint, ValueRef};
 use crate::report::Report;
 use crate::rules::evidence::{has_tag, needed_in_page};
@@ -259,11 +259,7 @@ fn is_open(value: &ValueRef) -> bool {
         }
         _ => path.contains('.'),
     };
-    is_property
-        && !path.contains('(')
-        && !is_fixed
-        && !is_label
-        && !is_wording
-        && value.constant.is_none()
-        && value.taints.is_empty()
+    let is_unknown =
+        if path.is_empty() { value.constant.is_none() && value.taints.is_empty() } else { is_of_unknown_origin(value) };
+    is_property && is_unknown && !is_fixed && !is_label && !is_wording
 }

@@ -234,6 +234,18 @@ fn check_outside(
     taint.is_some()
 }
 
+/// Whether a value is one of unknown origin: it has a name, is not known, and was no input that has been checked.
+fn is_of_unknown_origin(value: &ValueRef) -> bool {
+    let path = value.path_text();
+    let root = path.split(['.', '[']).next().unwrap_or(path);
+    !root.is_empty()
+        && !path.contains('(')
+        && !root.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_')
+        && !matches!(root, "req" | "res" | "ctx" | "lambda" | "location" | "document" | "process")
+        && value.constant.is_none()
+        && value.taints.is_empty()
+}
+
 /// The value under a name in the options of a call.
 fn option<'a>(call: &'a Call<'_>, name: &str) -> Option<&'a ValueRef> {
     call.positional.iter().find_map(|operand| operand.value.entry(name))

@@ -30,6 +30,8 @@ use codeward_records::{Cwe, Level};
 
 use crate::flow::{Call, Classes, Operand, Shape};
 
+use crate::rules::evidence::is_parameter_itself;
+
 use super::outside;
 use crate::report::Report;
 use crate::rules::{Example, RuleInfo};
@@ -165,7 +167,7 @@ pub(super) fn element_store(receiver: &Operand, index: &Operand, value: &Operand
     };
     let is_key_of_input = is_copy && matches!(index.value.shape, Shape::Part(_));
     let is_deep = matches!(receiver.value.shape, Shape::Part(_)) && outside(&index.value, Classes::NAME).is_some();
-    if is_key_of_input && !receiver.value.taints.is_empty() || is_deep {
+    if is_key_of_input && is_parameter_itself(&receiver.value) || is_deep {
         report.add(&PROTOTYPE, index.span, message, Some(taint));
     }
 }
