@@ -32,8 +32,12 @@ pub(crate) fn lower(source: &str, root: Node<'_>) -> Lowered {
         waiting: VecDeque::new(),
         num_hidden: 0,
         is_in_switch: false,
+        is_torn: false,
     };
+    // In a part of a file, what is left of a function's end is no end of the file.
+    lowering.is_torn = lowering.error.is_some();
     let body = lowering.block(root, 0);
+    lowering.is_torn = false;
     lowering.module.body = body;
     while let Some((id, node)) = lowering.waiting.pop_front() {
         lowering.function_body(id, node);
@@ -52,6 +56,8 @@ struct Lowering<'tree> {
     num_hidden: usize,
     /// The nearest statement that `break` leaves is a `switch`.
     is_in_switch: bool,
+    /// What is lowered stands in no function that could be left.
+    is_torn: bool,
 }
 
 impl<'tree> Lowering<'tree> {

@@ -13,16 +13,10 @@ use crate::syntax::Constant;
 
 /// Calls whose result says nothing of their arguments.
 pub(super) const OPAQUE: &[&str] = &[
-    "parseInt",
     "parseFloat",
-    "Number",
     "Number.parseInt",
     "Number.parseFloat",
     "BigInt",
-    "Math.floor",
-    "Math.round",
-    "Math.ceil",
-    "Math.abs",
     "Math.random",
     "Date.now",
     "Date.parse",
@@ -269,6 +263,9 @@ pub(super) fn function(interpreter: &mut Interpreter<'_>, event: &Event, key: u6
         "new URL" | "url.parse" => {
             value.absorb(&first?.value, span);
             value.stand_for(&first?.value, Classes::HOST);
+        }
+        "Math.floor" | "Math.round" | "Math.ceil" | "Math.abs" | "Math.trunc" | "parseInt" | "Number" => {
+            value.labels = first?.value.labels;
         }
         "typeof" => value.stand_for(&first?.value, Classes::OPERATOR),
         "Object.keys" => {

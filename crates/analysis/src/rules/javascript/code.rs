@@ -30,8 +30,8 @@
 
 use codeward_records::{Cwe, Level};
 
-use super::{check, check_outside, option, outside};
-use crate::flow::{Call, Classes, Labels, Operand};
+use super::{check, check_outside, is_of_unknown_origin, option, outside};
+use crate::flow::{Call, Classes, Labels, Operand, Piece};
 use crate::report::Report;
 use crate::rules::{Example, RuleInfo};
 
@@ -53,6 +53,20 @@ pub(super) static EVAL: RuleInfo = RuleInfo {
             sound: "const f = new Function('a', 'b', 'return a + b');\n",
         },
     ],
+};
+
+pub(super) static UNKNOWN: RuleInfo = RuleInfo {
+    code: "CW-JS-095-2",
+    name: "js/eval-unknown",
+    cwe: &[Cwe(95), Cwe(94)],
+    severity: Level::Medium,
+    confidence: Level::Low,
+    summary: "A value of unknown origin is run as code",
+    fix: "read the value instead of running it",
+    examples: &[Example {
+        weak: "policy.resources = eval(«policy.text»);\nconst get = new Function('s', «'return s.' + options.field»);\n",
+        sound: "policy.resources = JSON.parse(policy.text);\nconst get = (s) => s[options.field];\n",
+    }],
 };
 
 pub(super) static TEMPLATE: RuleInfo = RuleInfo {
@@ -167,7 +181,11 @@ const TEMPLATES: &[&str] = &[
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     if call.is(RUNS) {
         for operand in &call.positional {
-            check(call, operand, Classes::CODE, &EVAL, "input is run as code; parse it instead", report);
+            let is_input = check(call, operand, Classes::CODE, &EVAL, "input is run as code; parse it instead", report);
+            let is_open = |piece: &Piece| matches!(piece, Piece::Hole { value, .. } if is_of_unknown_origin(value));
+            if !is_input && operand.value.pieces(operand.span).iter().any(is_open) {
+                report.add(&UNKNOWN, operand.span, "this is run as code, whatever it is; read it instead", None);
+            }
         }
     } else if call.is(TIMERS) {
         let Some(first) = call.first() else { return };

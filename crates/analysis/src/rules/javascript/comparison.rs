@@ -97,7 +97,15 @@ pub(super) fn compare(left: &Operand, operator: Comparison, right: &Operand, rep
     let is_code = |operand: &Operand| {
         operand.value.labels.has(Labels::DIGEST) && operand.value.path_text().starts_with("crypto.createHmac")
     };
-    let is_known = |operand: &Operand| operand.value.constant.is_some();
+    let is_named = |operand: &Operand| {
+        let entered = operand.value.taints.iter().find(|taint| taint.enters_as(&operand.value));
+        let path = operand.value.path_text();
+        let name = entered.map_or(path.rsplit('.').next().unwrap_or(path), |taint| taint.source.label.as_ref());
+        words(name).iter().any(|word| matches!(word.as_str(), "signature" | "hmac" | "mac" | "digest"))
+    };
+    let is_code = |operand: &Operand| is_code(operand) || is_named(operand);
+    let is_known =
+        |operand: &Operand| operand.value.constant.is_some() || operand.value.path_text().starts_with("typeof");
     if let Some(code) = [left, right].into_iter().find(|operand| is_code(operand))
         && !is_known(left)
         && !is_known(right)

@@ -34,7 +34,7 @@
 use codeward_records::{Cwe, Level};
 
 use crate::flow::{Call, Labels, Operand};
-use crate::rules::evidence::{is_password_name, must_be_unguessable};
+use crate::rules::evidence::{is_password_name, must_be_unguessable, words};
 
 use super::option;
 use crate::report::Report;
@@ -146,10 +146,16 @@ pub(super) static RANDOM: RuleInfo = RuleInfo {
     confidence: Level::High,
     summary: "A secret comes from a generator that can be predicted",
     fix: "use crypto.randomBytes or crypto.randomUUID",
-    examples: &[Example {
-        weak: "function makeToken() { const token = «Math.random().toString(36)»; return token; }\n",
-        sound: "const crypto = require('crypto');\nfunction makeToken() { const token = crypto.randomBytes(16).toString('hex'); return token; }\n",
-    }],
+    examples: &[
+        Example {
+            weak: "const makeUuid = () => 'xxxx'.replace(/x/g, () => («Math.random»() * 16 | 0).toString(16));\n",
+            sound: "const makeColour = () => Math.floor(Math.random() * 255);\n",
+        },
+        Example {
+            weak: "function f() { const token = «Math.random().toString(36)»; return token; }\n",
+            sound: "const crypto = require('crypto');\nfunction f() { const token = crypto.randomBytes(16).toString('hex'); return token; }\n",
+        },
+    ],
 };
 
 pub(super) static GUESSABLE: RuleInfo = RuleInfo {
@@ -170,6 +176,10 @@ const BROKEN: &[&str] = &["des", "des3", "rc2", "rc4", "bf", "blowfish", "cast5"
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     match call.path {
+        "Math.random" if makes_secret(&call.place.function) => {
+            let message = "this generator can be predicted from what it gave before; use crypto.randomBytes";
+            report.add(&RANDOM, call.callee.span, message, None);
+        }
         "crypto.createCipheriv" | "crypto.createDecipheriv" => {
             algorithm(call, report);
             if call.path == "crypto.createCipheriv" {
@@ -242,6 +252,20 @@ fn algorithm(call: &Call<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// Whether the name of a function says that it makes what must not be guessed: `generateToken`, `uuid`.
+fn makes_secret(function: &str) -> bool {
+    function.split('.').any(|name| {
+        let words = words(name);
+        let is_secret = |word: &String| {
+            matches!(
+                word.as_str(),
+                "token" | "password" | "secret" | "uuid" | "guid" | "otp" | "nonce" | "salt" | "csrf" | "apikey"
+            )
+        };
+        words.iter().any(is_secret)
+    })
+}
+
 fn is_fixed(operand: &Operand) -> bool {
     let value = &operand.value;
     value.characters().is_some_and(|text| !text.is_empty())
@@ -284,7 +308,7 @@ fn key_size(call: &Call<'_>, report: &mut Report<'_>) {
 
 /// A name that must not be guessed is given a value that can be.
 pub(super) fn assign(name: &str, value: &Operand, report: &mut Report<'_>) {
-    let is_secret = must_be_unguessable(name) || is_password_name(name);
+    let is_secret = must_be_unguessable(name) || is_password_name(name) || makes_secret(name);
     if !is_secret || value.value.labels.has(Labels::STRONG_RANDOM) || !matches_text(value) {
         return;
     }

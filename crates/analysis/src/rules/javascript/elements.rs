@@ -68,7 +68,7 @@ pub(super) static ADDRESS: RuleInfo = RuleInfo {
 pub(super) static MESSAGE: RuleInfo = RuleInfo {
     code: "CW-JS-346-1",
     name: "js/message-to-all",
-    cwe: &[Cwe(346)],
+    cwe: &[Cwe(346), Cwe(345)],
     severity: Level::Low,
     confidence: Level::Medium,
     summary: "A message goes to a window of whatever site",

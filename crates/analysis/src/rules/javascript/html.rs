@@ -139,8 +139,9 @@ pub(super) fn entry(name: &str, value: &Operand, report: &mut Report<'_>) {
     if name != "__html" {
         return;
     }
-    if let Some(taint) = value.value.taint(Classes::HTML_TAG) {
-        report.add(&REACT, value.span, "React writes this as HTML, whatever is in it; clean it first", Some(taint));
+    let taint = value.value.taint(Classes::HTML_TAG);
+    if taint.is_some() || is_of_unknown_origin(&value.value) {
+        report.add(&REACT, value.span, "React writes this as HTML, whatever is in it; clean it first", taint);
     }
 }
 

@@ -30,6 +30,7 @@ use crate::syntax::{Comparison, Handler};
 /// Every rule, in the order of their files.
 pub(super) static RULES: &[RuleInfo] = &[
     code::EVAL,
+    code::UNKNOWN,
     code::TEMPLATE,
     code::MODULE,
     code::METHOD,

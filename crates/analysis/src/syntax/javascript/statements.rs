@@ -66,6 +66,11 @@ impl<'tree> Lowering<'tree> {
                 StatementKind::Function(self.enqueue(node, name))
             }
             "class_declaration" | "abstract_class_declaration" => self.class(node, "default".into(), depth),
+            "return_statement" | "throw_statement" | "break_statement" | "continue_statement" if self.is_torn => {
+                let parts = named_children(node);
+                let parts = parts.into_iter().filter(|part| part.kind() != "statement_identifier");
+                StatementKind::Parts(parts.collect::<Vec<_>>().into_iter().map(|part| self.expression(part)).collect())
+            }
             "return_statement" => {
                 let value = named_children(node).first().copied();
                 StatementKind::Return(value.map(|value| self.expression(value)))
