@@ -166,7 +166,14 @@ pub(super) fn element_store(receiver: &Operand, index: &Operand, value: &Operand
         _ => false,
     };
     let is_key_of_input = is_copy && matches!(index.value.shape, Shape::Part(_));
-    let is_deep = matches!(receiver.value.shape, Shape::Part(_)) && outside(&index.value, Classes::NAME).is_some();
+    // Cut out of a text: the names of sections and settings.
+    let is_cut_out = match &index.value.shape {
+        Shape::Called { .. } => true,
+        Shape::Part(owner) => matches!(owner.shape, Shape::Called { .. } | Shape::Repeated(_)),
+        _ => false,
+    };
+    let is_deep = matches!(receiver.value.shape, Shape::Part(_))
+        && (is_cut_out || outside(&index.value, Classes::NAME).is_some());
     if is_key_of_input && is_parameter_itself(&receiver.value) || is_deep {
         report.add(&PROTOTYPE, index.span, message, Some(taint));
     }
