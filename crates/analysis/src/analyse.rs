@@ -7,10 +7,10 @@ use codeward_records::Finding;
 use serde::{Deserialize, Serialize};
 use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
 
-use crate::flow::{Dialect, Interpreter, PYTHON};
+use crate::flow::{Dialect, Interpreter, JAVASCRIPT, PYTHON};
 use crate::language::Language;
 use crate::report::{Report, line_starts, position};
-use crate::syntax::{Lowered, Module, Span, StatementKind, python};
+use crate::syntax::{Lowered, Module, Span, StatementKind, javascript, python};
 
 /// Larger files are refused.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -124,13 +124,38 @@ struct FrontEnd {
     grammar: tree_sitter::Language,
     lower: fn(&str, Node<'_>) -> Lowered,
     dialect: &'static Dialect,
+    /// What to put around a text that is only a part of a file, so that it can be read.
+    frames: &'static [(&'static str, &'static str)],
 }
 
-fn front_end(language: Language) -> Result<FrontEnd, AnalysisError> {
+/// Members of an object, an argument with its comma, a call without its end.
+const JAVASCRIPT_FRAMES: &[(&str, &str)] = &[("({", "})"), ("", "0"), ("", "})"), ("({", "}})")];
+
+fn front_end(language: Language, source: &str) -> Result<FrontEnd, AnalysisError> {
     match language {
-        Language::Python => {
-            Ok(FrontEnd { grammar: tree_sitter_python::LANGUAGE.into(), lower: python::lower, dialect: &PYTHON })
-        }
+        Language::Python => Ok(FrontEnd {
+            grammar: tree_sitter_python::LANGUAGE.into(),
+            lower: python::lower,
+            dialect: &PYTHON,
+            frames: &[],
+        }),
+        Language::JavaScript => Ok(FrontEnd {
+            grammar: tree_sitter_javascript::LANGUAGE.into(),
+            lower: javascript::lower,
+            dialect: &JAVASCRIPT,
+            frames: JAVASCRIPT_FRAMES,
+        }),
+        Language::TypeScript => Ok(FrontEnd {
+            // Where there are no tags, angle brackets are casts.
+            grammar: if source.contains("</") || source.contains("/>") {
+                tree_sitter_typescript::LANGUAGE_TSX.into()
+            } else {
+                tree_sitter_typescript::LANGUAGE_TYPESCRIPT.into()
+            },
+            lower: javascript::lower,
+            dialect: &JAVASCRIPT,
+            frames: JAVASCRIPT_FRAMES,
+        }),
         _ => Err(AnalysisError::NoFrontEnd { language }),
     }
 }
@@ -144,8 +169,13 @@ pub fn analyse(language: Language, source: &str) -> Result<Analysis, AnalysisErr
     if source.len() > MAX_BYTES {
         return Err(AnalysisError::TooLarge { bytes: source.len(), limit: MAX_BYTES });
     }
-    let front_end = front_end(language)?;
+    let front_end = front_end(language, source)?;
     let tree = parse(&front_end.grammar, source)?;
+    if tree.root_node().has_error()
+        && let Some(analysis) = analyse_framed(&front_end, source, &tree)?
+    {
+        return Ok(analysis);
+    }
     let lowered = (front_end.lower)(source, tree.root_node());
     let content = content(&lowered.module);
     let mut report = Report::new(source);
@@ -154,6 +184,32 @@ pub fn analyse(language: Language, source: &str) -> Result<Analysis, AnalysisErr
     let report = interpreter.run().ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
     let syntax_error = lowered.error.map(|span| syntax_error(source, span));
     Ok(Analysis { findings: report.finish(), syntax_error, content })
+}
+
+/// Analyses a text that is only a part of a file: not in its language, but for what is missing around it.
+fn analyse_framed(front_end: &FrontEnd, source: &str, alone: &Tree) -> Result<Option<Analysis>, AnalysisError> {
+    for (before, after) in front_end.frames {
+        let framed = format!("{before}{source}{after}");
+        let tree = parse(&front_end.grammar, &framed)?;
+        if tree.root_node().has_error() {
+            continue;
+        }
+        let error = (front_end.lower)(source, alone.root_node()).error;
+        let module = (front_end.lower)(&framed, tree.root_node()).module;
+        let interpreter = Interpreter::new(&module, front_end.dialect, Report::new(&framed), EVALUATION_BUDGET);
+        let report = interpreter.run().ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
+        let mut findings = report.finish();
+        for finding in &mut findings {
+            finding.start_byte = finding.start_byte.saturating_sub(before.len()).min(source.len());
+            finding.end_byte = finding.end_byte.saturating_sub(before.len()).min(source.len());
+            let lines = line_starts(source);
+            (finding.line, finding.column) = position(&lines, finding.start_byte);
+            (finding.end_line, finding.end_column) = position(&lines, finding.end_byte);
+        }
+        let syntax_error = error.map(|span| syntax_error(source, span));
+        return Ok(Some(Analysis { findings, syntax_error, content: content(&module) }));
+    }
+    Ok(None)
 }
 
 fn parse(grammar: &tree_sitter::Language, source: &str) -> Result<Tree, AnalysisError> {

@@ -160,7 +160,8 @@ pub(crate) fn harmless_with_only(may_occur: impl Fn(char) -> bool) -> Classes {
         harmless = harmless | Classes::FORMULA;
     }
     // Numbers and operators calculate and no more.
-    if lacks("(.[") || ('a'..='z').chain('A'..='Z').chain(['_', '\'', '"']).all(|letter| !may_occur(letter)) {
+    let lacks_names = lacks("[\"'`_$\\") && !('a'..='z').chain('A'..='Z').any(&may_occur);
+    if lacks("(.[") || lacks_names {
         harmless = harmless | Classes::CODE;
     }
     if lacks(":/\\@") {

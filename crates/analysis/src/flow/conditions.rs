@@ -375,7 +375,8 @@ impl Interpreter<'_> {
             let right = self.operand(*right);
             (self.dialect.hooks.compare)(&left, *operator, &right, &mut self.report);
             value.key = mix(mix(value.key, right.value.key), *operator as u64);
-            let mut link = compare(&left.value, *operator, &right.value);
+            let known = (self.dialect.comparison)(&left.value, *operator, &right.value);
+            let mut link = known.unwrap_or_else(|| compare(&left.value, *operator, &right.value));
             if let (Shape::OneOf(items), Comparison::In) = (&left.value.shape, operator) {
                 // Whoever asks for each of these knows that the text lacks them all.
                 let texts = items.iter().filter_map(|item| item.characters());

@@ -7,7 +7,7 @@ use super::classes::Classes;
 use super::interpreter::{Interpreter, Operand};
 use super::value::{Fact, Truth, Value, ValueRef};
 use crate::rules::Hooks;
-use crate::syntax::{Constant, Span};
+use crate::syntax::{Comparison, Constant, Parameter, Span};
 
 /// One language's library, as far as it matters to input.
 #[derive(Debug)]
@@ -43,6 +43,13 @@ pub(crate) struct Dialect {
     pub(in crate::flow) is_outside_parameter: fn(&str, Option<&str>) -> bool,
     /// Declared types name what their values are: `Connection c` has the path `java.sql.Connection()` where that was imported.
     pub(in crate::flow) types_name_values: bool,
+    /// `value.name` and `value["name"]` are the same.
+    pub(in crate::flow) attributes_are_entries: bool,
+    /// Functions without a name are handed to others that call them: their parameters are no input of themselves, and what they do
+    /// to names around them stays done.
+    pub(in crate::flow) anonymous_are_callbacks: bool,
+    /// What a parameter is known to be, by its name and by the others.
+    pub(in crate::flow) parameter: fn(&[Parameter], usize) -> Option<Value>,
     /// Types of parameters that can hold no text.
     pub(in crate::flow) number_types: &'static [&'static str],
     /// Calls that only find a name: the value they find.
@@ -60,6 +67,8 @@ pub(crate) struct Dialect {
     pub(in crate::flow) label: fn(&str, &mut Value),
     /// What follows from the result of a call that asks a question, and what holds whenever the call returns at all.
     pub(in crate::flow) predicate: fn(&Interpreter<'_>, &Question<'_>) -> (Option<Truth>, Vec<Fact>),
+    /// What follows from a comparison, where the language's library knows more of it than the values say.
+    pub(in crate::flow) comparison: fn(&ValueRef, Comparison, &ValueRef) -> Option<Truth>,
     /// `left / right`, where that is not division.
     pub(in crate::flow) divide: fn(&Operand, &Operand, Span) -> Option<Value>,
 }
@@ -99,6 +108,9 @@ impl Dialect {
         route_decorators: &[],
         is_outside_parameter: |_, _| false,
         types_name_values: false,
+        attributes_are_entries: false,
+        anonymous_are_callbacks: false,
+        parameter: |_, _| None,
         number_types: &[],
         reflected: |_, _| None,
         function: |_, _, _, _| None,
@@ -107,6 +119,7 @@ impl Dialect {
         sanitised: |_| Classes::NONE,
         label: |_, _| {},
         predicate: |_, _| (None, Vec::new()),
+        comparison: |_, _, _| None,
         divide: |_, _, _| None,
     };
 }

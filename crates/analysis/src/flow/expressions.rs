@@ -283,6 +283,11 @@ impl Interpreter<'_> {
             return Value::clone(base);
         }
         let mut value = Value::unknown(mix(mix(base.key, text_key(name)), 14));
+        if self.dialect.attributes_are_entries
+            && let Some(entry) = base.entry(name)
+        {
+            return Value::clone(entry);
+        }
         if let Some(path) = &base.path
             && path.len() + name.len() < MAX_PATH
         {
@@ -297,7 +302,7 @@ impl Interpreter<'_> {
             }
             value.path = Some(path);
         }
-        if base.path_text() == "self" || base.path_text().starts_with('<') {
+        if base.path_text() == "self" || base.path_text().starts_with(['<']) || base.path_text().starts_with("new <") {
             if let Some(Some(method)) = self.methods.get(name) {
                 return value.with_shape(Shape::Function(*method));
             }
@@ -360,7 +365,9 @@ impl Interpreter<'_> {
                 return Value::clone(item);
             }
         }
-        if let Shape::Dictionary(entries) = &base.shape {
+        if let Shape::Dictionary(entries) = &base.shape
+            && !(entries.is_empty() && self.dialect.attributes_are_entries)
+        {
             // A table: whatever the key, the result is one of its values.
             let mut value = Value::unknown(key);
             for (_, entry) in entries.iter() {
@@ -585,8 +592,12 @@ fn boolean(is_and: bool, left: &ValueRef, right: &ValueRef, span: Span) -> Value
         Some(truth) if truth == is_and => value = Value::clone(right),
         Some(_) => value = Value::clone(left),
         None => {
-            // `False` on one side of `and` decides; so does `True` on one side of `or`.
-            value.constant = right.constant.clone().filter(|constant| constant.is_truthy() != is_and);
+            // `False` on one side of `and` decides; so does `True` on one side of `or`. Another default says nothing of the value.
+            let decides = |constant: &Constant| match constant {
+                Constant::Boolean(truth) => *truth != is_and,
+                _ => is_and && !constant.is_truthy(),
+            };
+            value.constant = right.constant.clone().filter(decides);
         }
     }
     let one = conditions::truth_of(left);

@@ -8,7 +8,9 @@ use super::dialect::Dialect;
 use super::environment::{Environment, join_values};
 use super::value::{Fact, Shape, Source, SourceKind, Taint, Truth, Value, ValueRef, mix, text_key};
 use crate::report::Report;
-use crate::syntax::{ArgumentKind, Constant, ExpressionId, ExpressionKind, FunctionId, Module, Span, StatementKind};
+use crate::syntax::{
+    ArgumentKind, Constant, ExpressionId, ExpressionKind, Function, FunctionId, Module, Span, StatementKind,
+};
 
 /// Calls of functions of the same file are followed this deep.
 const MAX_CALL_DEPTH: usize = 4;
@@ -182,7 +184,8 @@ impl<'m> Interpreter<'m> {
             let method = known.map_or(Some(function), |other| other.filter(|other| *other == function));
             self.methods.insert(Rc::clone(&definition.name), method);
         }
-        let is_hidden = is_nested || definition.name.starts_with('_') && !is_method;
+        let is_callback = self.dialect.anonymous_are_callbacks && definition.name.is_empty();
+        let is_hidden = is_nested || is_callback || definition.name.starts_with('_') && !is_method;
         let place = if self.place.function.is_empty() {
             Rc::clone(&definition.name)
         } else {
@@ -215,6 +218,10 @@ impl<'m> Interpreter<'m> {
                 || (position == 0 && self.dialect.receivers.contains(&parameter.name.as_ref()));
             let value = if is_receiver {
                 Value::path("self")
+            } else if let Some(known) = (self.dialect.parameter)(&definition.parameters, position) {
+                known
+            } else if self.dialect.anonymous_are_callbacks && definition.name.is_empty() {
+                Value::unknown(mix(text_key(&parameter.name), u64::from(function) + 1))
             } else {
                 let kind = if is_route { SourceKind::Outside } else { SourceKind::Parameter };
                 let kind = if (self.dialect.is_outside_parameter)(&parameter.name, parameter.annotation.as_deref()) {
@@ -285,7 +292,7 @@ impl<'m> Interpreter<'m> {
             return None;
         }
         let is_generator = yields(&definition.body, module);
-        let caller_names = self.environment.names.clone();
+        let mut caller_names = self.environment.names.clone();
         if let Some(names) = &self.module_names
             && !self.pending.iter().any(|pending| pending.function == function && pending.is_hidden)
         {
@@ -304,6 +311,11 @@ impl<'m> Interpreter<'m> {
         let end = std::mem::take(&mut self.environment);
         if !end.is_dead {
             frame.returns.push((Rc::new(Value::constant(Constant::None)), end));
+        }
+        if self.dialect.anonymous_are_callbacks && definition.name.is_empty() {
+            for (_, end) in &frame.returns {
+                keep_changes(&mut caller_names, end, definition);
+            }
         }
         let result = self.combine_returns(&frame.returns, is_generator);
         self.environment.names = caller_names;
@@ -407,6 +419,18 @@ pub(in crate::flow) struct Arguments {
     /// Stands for parameters that a `*` or `**` may have filled.
     pub(in crate::flow) rest: Option<ValueRef>,
     pub(in crate::flow) is_method: bool,
+}
+
+/// What a callback did to the names around it stays done.
+fn keep_changes(names: &mut BTreeMap<Rc<str>, ValueRef>, end: &Environment, callback: &Function) {
+    for (name, value) in names.iter_mut() {
+        if let Some(changed) = end.names.get(name)
+            && !Rc::ptr_eq(changed, value)
+            && callback.parameters.iter().all(|parameter| parameter.name != *name)
+        {
+            *value = Rc::new(join_values(value, changed, Span::default()));
+        }
+    }
 }
 
 /// Whether a value is a function or class of a library under its own name.

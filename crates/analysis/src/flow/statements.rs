@@ -254,6 +254,10 @@ impl<'m> Interpreter<'m> {
                 }
                 (self.dialect.hooks.attribute_store)(&receiver, name, operand, &mut self.report);
                 self.weaken(*base, &operand.value, operand.span);
+                if self.dialect.attributes_are_entries {
+                    let index = Rc::new(Value::constant(Constant::Text(Rc::clone(name))));
+                    self.reshape(*base, &index, &operand.value);
+                }
             }
             ExpressionKind::Subscript { base, index } => {
                 self.evaluate(target);

@@ -206,6 +206,114 @@ pub(super) fn is_literally_false(operand: &Operand) -> bool {
     operand.value.constant.as_ref().is_some_and(|constant| !constant.is_truthy())
 }
 
+/// Texts that stand where a secret is to go.
+const PLACEHOLDERS: &[&str] =
+    &["none", "null", "true", "false", "password", "secret", "token", "string", "str", "bearer", "basic"];
+
+/// Whether a literal may be a secret: not empty, no sentence, no placeholder.
+pub(super) fn is_secret_literal(value: &ValueRef, name: &str) -> bool {
+    let Some(text) = value.characters() else { return false };
+    let plain = text.trim().to_ascii_lowercase();
+    plain.len() >= 3
+        && !plain.contains(char::is_whitespace)
+        && !plain.contains(['<', '{', '%', '/'])
+        && !PLACEHOLDERS.contains(&plain.as_str())
+        && plain != name.to_ascii_lowercase()
+        && !is_secret_name(text)
+}
+
+/// Names of elements.
+const TAGS: &[&str] = &[
+    "a",
+    "abbr",
+    "article",
+    "b",
+    "blockquote",
+    "body",
+    "br",
+    "button",
+    "caption",
+    "code",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "header",
+    "hr",
+    "html",
+    "i",
+    "iframe",
+    "img",
+    "input",
+    "label",
+    "li",
+    "link",
+    "main",
+    "meta",
+    "nav",
+    "ol",
+    "option",
+    "p",
+    "pre",
+    "script",
+    "section",
+    "select",
+    "small",
+    "span",
+    "strong",
+    "style",
+    "table",
+    "tbody",
+    "td",
+    "textarea",
+    "th",
+    "thead",
+    "title",
+    "tr",
+    "u",
+    "ul",
+    "!doctype",
+];
+
+/// Whether a text holds a tag of HTML.
+pub(super) fn has_tag(outline: &str) -> bool {
+    // `(?P<name>` names a group of a regular expression.
+    outline.replace("?P<", "").split('<').skip(1).any(|rest| {
+        let name = rest.trim_start_matches('/');
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '!').unwrap_or(name.len());
+        name[end..].starts_with(['>', ' ', '/', '\n', '\t', '\0'])
+            && TAGS.contains(&name[..end].to_ascii_lowercase().as_str())
+    })
+}
+
+/// What a value can do harm with after this much of a page.
+pub(super) fn needed_in_page(before: &str) -> Classes {
+    let inside_tag = match (before.rfind('<'), before.rfind('>')) {
+        (Some(open), Some(close)) => open > close,
+        (open, _) => open.is_some(),
+    };
+    if !inside_tag {
+        return Classes::HTML_TAG;
+    }
+    let tag = &before[before.rfind('<').unwrap_or(0)..];
+    let is_open = |quote: char| tag.matches(quote).count() % 2 == 1;
+    match (is_open('"'), is_open('\'')) {
+        (true, _) => Classes::HTML_DOUBLE_QUOTE,
+        (false, true) => Classes::HTML_SINGLE_QUOTE,
+        _ => Classes::HTML,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

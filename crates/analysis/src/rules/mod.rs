@@ -2,6 +2,7 @@
 
 mod document;
 mod evidence;
+pub(crate) mod javascript;
 pub(crate) mod python;
 
 use codeward_records::{Cwe, Level, Severity};
@@ -51,7 +52,7 @@ pub struct Example {
 
 /// Every rule, language by language.
 pub fn rules() -> impl Iterator<Item = &'static RuleInfo> {
-    [python::RULES].into_iter().flatten()
+    [python::RULES, javascript::RULES].into_iter().flatten()
 }
 
 /// Where the interpreter tells the rules of a language what it sees.

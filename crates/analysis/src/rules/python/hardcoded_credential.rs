@@ -29,7 +29,7 @@ use codeward_records::{Cwe, Level};
 
 use crate::flow::{Call, Operand, Shape, SourceKind, ValueRef};
 use crate::report::Report;
-use crate::rules::evidence::is_secret_name;
+use crate::rules::evidence::{is_secret_literal, is_secret_name};
 use crate::rules::{Example, RuleInfo};
 use crate::syntax::Comparison;
 
@@ -56,26 +56,11 @@ pub(super) static INFO: RuleInfo = RuleInfo {
 const ADVICE: &str =
     "this secret is written in the code; read it from the environment or a secret store, without a default";
 
-const PLACEHOLDERS: &[&str] =
-    &["none", "null", "true", "false", "password", "secret", "token", "string", "str", "bearer", "basic"];
-
-/// Whether a literal may be a secret: not empty, no sentence, no placeholder.
-fn is_secret(value: &ValueRef, name: &str) -> bool {
-    let Some(text) = value.characters() else { return false };
-    let plain = text.trim().to_ascii_lowercase();
-    plain.len() >= 3
-        && !plain.contains(char::is_whitespace)
-        && !plain.contains(['<', '{', '%', '/'])
-        && !PLACEHOLDERS.contains(&plain.as_str())
-        && plain != name.to_ascii_lowercase()
-        && !is_secret_name(text)
-}
-
 pub(super) fn assign(name: &str, value: &Operand, report: &mut Report<'_>) {
     // A variable with a name of the same kind has been reported where it was given its value.
     let written = report.written(value.span);
     let is_repeated = !written.contains(['\'', '"']) && is_secret_name(written);
-    if is_secret_name(name) && is_secret(&value.value, name) && !is_repeated {
+    if is_secret_name(name) && is_secret_literal(&value.value, name) && !is_repeated {
         report.add(&INFO, value.span, ADVICE, None);
     }
 }
@@ -129,7 +114,7 @@ pub(super) fn compare(left: &Operand, operator: Comparison, right: &Operand, rep
             .iter()
             .any(|taint| taint.enters_as(&secret.value) && is_secret_name(&taint.source.label));
         let named = by_label || (is_input || is_outside) && is_secret_name(report.written(secret.span));
-        if named && literal.value.text().is_some() && is_secret(&literal.value, "") {
+        if named && literal.value.text().is_some() && is_secret_literal(&literal.value, "") {
             report.add(&INFO, literal.span, ADVICE, None);
         }
     }

@@ -28,6 +28,7 @@ use codeward_records::{Cwe, Level};
 
 use crate::flow::{Call, Classes, Operand, Piece, Shape, SourceKind, ValueRef};
 use crate::report::Report;
+use crate::rules::evidence::{has_tag, needed_in_page};
 use crate::rules::{Example, RuleInfo};
 
 pub(super) static INFO: RuleInfo = RuleInfo {
@@ -44,68 +45,6 @@ pub(super) static INFO: RuleInfo = RuleInfo {
     }],
 };
 
-const TAGS: &[&str] = &[
-    "a",
-    "abbr",
-    "article",
-    "b",
-    "blockquote",
-    "body",
-    "br",
-    "button",
-    "caption",
-    "code",
-    "dd",
-    "div",
-    "dl",
-    "dt",
-    "em",
-    "footer",
-    "form",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "head",
-    "header",
-    "hr",
-    "html",
-    "i",
-    "iframe",
-    "img",
-    "input",
-    "label",
-    "li",
-    "link",
-    "main",
-    "meta",
-    "nav",
-    "ol",
-    "option",
-    "p",
-    "pre",
-    "script",
-    "section",
-    "select",
-    "small",
-    "span",
-    "strong",
-    "style",
-    "table",
-    "tbody",
-    "td",
-    "textarea",
-    "th",
-    "thead",
-    "title",
-    "tr",
-    "u",
-    "ul",
-    "!doctype",
-];
-
 const MARKS_SAFE: &[&str] = &[
     "markupsafe.Markup",
     "django.utils.safestring.mark_safe",
@@ -116,17 +55,6 @@ const MARKS_SAFE: &[&str] = &[
     "django.utils.html.format_html_join",
 ];
 
-/// Whether a text holds a tag of HTML.
-fn has_tag(outline: &str) -> bool {
-    // `(?P<name>` names a group of a regular expression.
-    outline.replace("?P<", "").split('<').skip(1).any(|rest| {
-        let name = rest.trim_start_matches('/');
-        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '!').unwrap_or(name.len());
-        name[end..].starts_with(['>', ' ', '/', '\n', '\t', '\0'])
-            && TAGS.contains(&name[..end].to_ascii_lowercase().as_str())
-    })
-}
-
 pub(super) fn text(text: &Operand, report: &mut Report<'_>) {
     if !text.value.is_built() || !has_tag(&text.value.outline()) {
         return;
@@ -136,31 +64,13 @@ pub(super) fn text(text: &Operand, report: &mut Report<'_>) {
         match piece {
             Piece::Literal(literal) => before.push_str(&literal),
             Piece::Hole { value, span } => {
-                if let Some(taint) = value.taint(needed(&before)) {
+                if let Some(taint) = value.taint(needed_in_page(&before)) {
                     let message = "this value stands in HTML as it came; pass it through html.escape first";
                     report.add(&INFO, span, message, Some(taint));
                 }
                 before.push('\0');
             }
         }
-    }
-}
-
-/// What a value can do harm with after this much of a page.
-fn needed(before: &str) -> Classes {
-    let inside_tag = match (before.rfind('<'), before.rfind('>')) {
-        (Some(open), Some(close)) => open > close,
-        (open, _) => open.is_some(),
-    };
-    if !inside_tag {
-        return Classes::HTML_TAG;
-    }
-    let tag = &before[before.rfind('<').unwrap_or(0)..];
-    let is_open = |quote: char| tag.matches(quote).count() % 2 == 1;
-    match (is_open('"'), is_open('\'')) {
-        (true, _) => Classes::HTML_DOUBLE_QUOTE,
-        (false, true) => Classes::HTML_SINGLE_QUOTE,
-        _ => Classes::HTML,
     }
 }
 
