@@ -7,10 +7,10 @@ use codeward_records::Finding;
 use serde::{Deserialize, Serialize};
 use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
 
-use crate::flow::{Dialect, Interpreter, PYTHON};
+use crate::flow::{Dialect, Interpreter, JAVA, PYTHON};
 use crate::language::Language;
 use crate::report::{Report, line_starts, position};
-use crate::syntax::{Lowered, Module, Span, StatementKind, python};
+use crate::syntax::{Lowered, Module, Span, StatementKind, java, python};
 
 /// Larger files are refused.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -124,12 +124,28 @@ struct FrontEnd {
     grammar: tree_sitter::Language,
     lower: fn(&str, Node<'_>) -> Lowered,
     dialect: &'static Dialect,
+    /// For languages whose functions stand in a class: how to read one that stands alone.
+    fragment: Option<Fragment>,
+}
+
+/// What a text is wrapped in when it does not read on its own, and how it is lowered without that.
+struct Fragment {
+    before: &'static str,
+    after: &'static str,
+    lower: fn(&str, Node<'_>, usize) -> Lowered,
 }
 
 fn front_end(language: Language) -> Result<FrontEnd, AnalysisError> {
     match language {
         Language::Python => {
-            Ok(FrontEnd { grammar: tree_sitter_python::LANGUAGE.into(), lower: python::lower, dialect: &PYTHON })
+            let grammar = tree_sitter_python::LANGUAGE.into();
+            Ok(FrontEnd { grammar, lower: python::lower, dialect: &PYTHON, fragment: None })
+        }
+        Language::Java => {
+            let grammar = tree_sitter_java::LANGUAGE.into();
+            let (before, after) = java::WRAPPER;
+            let fragment = Some(Fragment { before, after, lower: java::lower_shifted });
+            Ok(FrontEnd { grammar, lower: java::lower, dialect: &JAVA, fragment })
         }
         _ => Err(AnalysisError::NoFrontEnd { language }),
     }
@@ -145,13 +161,25 @@ pub fn analyse(language: Language, source: &str) -> Result<Analysis, AnalysisErr
         return Err(AnalysisError::TooLarge { bytes: source.len(), limit: MAX_BYTES });
     }
     let front_end = front_end(language)?;
-    let tree = parse(&front_end.grammar, source)?;
-    let lowered = (front_end.lower)(source, tree.root_node());
+    let lowered = read(&front_end, source)?;
     let content = content(&lowered.module);
     let interpreter = Interpreter::new(&lowered.module, front_end.dialect, Report::new(source), EVALUATION_BUDGET);
     let report = interpreter.run().ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
     let syntax_error = lowered.error.map(|span| syntax_error(source, span));
     Ok(Analysis { findings: report.finish(), syntax_error, content })
+}
+
+/// Lowers a text, as a fragment if only that reads without an error.
+fn read(front_end: &FrontEnd, source: &str) -> Result<Lowered, AnalysisError> {
+    let tree = parse(&front_end.grammar, source)?;
+    let lowered = (front_end.lower)(source, tree.root_node());
+    let (Some(_), Some(fragment)) = (lowered.error, &front_end.fragment) else { return Ok(lowered) };
+    let wrapped = [fragment.before, source, fragment.after].concat();
+    let tree = parse(&front_end.grammar, &wrapped)?;
+    if tree.root_node().has_error() {
+        return Ok(lowered);
+    }
+    Ok((fragment.lower)(&wrapped, tree.root_node(), fragment.before.len()))
 }
 
 fn parse(grammar: &tree_sitter::Language, source: &str) -> Result<Tree, AnalysisError> {

@@ -33,6 +33,8 @@ pub(crate) struct Dialect {
     pub(in crate::flow) filling_methods: &'static [&'static str],
     /// Of these, the ones that write to a stream, which stays the stream it is.
     pub(in crate::flow) writing_methods: &'static [&'static str],
+    /// Methods that change what they are called on and return it.
+    pub(in crate::flow) returning_methods: &'static [&'static str],
     /// Names that a function's first parameter has when it is the object that the function belongs to.
     pub(in crate::flow) receivers: &'static [&'static str],
     /// Decorators whose last part marks a function as called with the parts of a web request.
@@ -41,6 +43,10 @@ pub(crate) struct Dialect {
     pub(in crate::flow) is_outside_parameter: fn(&str, Option<&str>) -> bool,
     /// Declared types name what their values are: `Connection c` has the path `java.sql.Connection()` where that was imported.
     pub(in crate::flow) types_name_values: bool,
+    /// Whether the type of a declaration says more of a value than the path of what made it: `(path, type path)`.
+    pub(in crate::flow) type_decides: fn(&str, &str) -> bool,
+    /// Fields and methods of a class are called by their bare names in its methods.
+    pub(in crate::flow) members_are_names: bool,
     /// Types of parameters that can hold no text.
     pub(in crate::flow) number_types: &'static [&'static str],
     /// Calls that only find a name: the value they find.
@@ -90,10 +96,13 @@ impl Dialect {
         adding_methods: &[],
         filling_methods: &[],
         writing_methods: &[],
+        returning_methods: &[],
         receivers: &[],
         route_decorators: &[],
         is_outside_parameter: |_, _| false,
         types_name_values: false,
+        type_decides: |_, _| false,
+        members_are_names: false,
         number_types: &[],
         reflected: |_, _| None,
         function: |_, _, _, _| None,

@@ -107,6 +107,12 @@ impl Interpreter<'_> {
                 if self.dialect.number_types.contains(&kind.as_ref()) {
                     value.taints.clear();
                 }
+                if value.constant.is_none()
+                    && let Some(path) = self.type_path(kind)
+                    && (self.dialect.type_decides)(value.path_text(), &path)
+                {
+                    value.path = Some(path);
+                }
                 value
             }
             ExpressionKind::Address(inner) | ExpressionKind::Dereference(inner) => Value::clone(self.value(*inner)),
@@ -260,6 +266,11 @@ impl Interpreter<'_> {
                 Self::mark_outside(&mut value, span);
             }
             return value;
+        }
+        if self.dialect.members_are_names
+            && let Some(Some(method)) = self.methods.get(name)
+        {
+            return Value::path(Rc::clone(name)).with_shape(Shape::Function(*method));
         }
         let path = (self.dialect.canonical)(name);
         if let Some(constant) = (self.dialect.constant)(&path) {

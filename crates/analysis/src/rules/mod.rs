@@ -1,13 +1,14 @@
 //! The rules: one folder for each language, in it one file for each rule or small family.
 
 mod evidence;
+pub(crate) mod java;
 pub(crate) mod python;
 
 use codeward_records::{Cwe, Level, Severity};
 
 use crate::flow::{Call, Environment, Operand, ValueRef};
 use crate::report::Report;
-use crate::syntax::{Comparison, Handler};
+use crate::syntax::{Comparison, FunctionId, Handler, Module};
 
 /// What there is to know about a rule before it finds anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub struct Example {
 
 /// Every rule, language by language.
 pub fn rules() -> impl Iterator<Item = &'static RuleInfo> {
-    [python::RULES].into_iter().flatten()
+    [python::RULES, java::RULES].into_iter().flatten()
 }
 
 /// Where the interpreter tells the rules of a language what it sees.
@@ -57,6 +58,8 @@ pub(crate) struct Hooks {
     pub(crate) returned: fn(&Operand, &mut Report<'_>),
     /// A function has been read to its end; these are the values that it returns.
     pub(crate) function: fn(&[Operand], &mut Report<'_>),
+    /// A function is defined; its body has not been read yet.
+    pub(crate) defined: fn(&Module, FunctionId, &mut Report<'_>),
     /// A name is given a value, or a parameter its default.
     pub(crate) assign: fn(&str, &Operand, &mut Report<'_>),
     /// `receiver.name = value`.
@@ -83,6 +86,7 @@ impl Hooks {
         text: |_, _, _| {},
         returned: |_, _| {},
         function: |_, _| {},
+        defined: |_, _, _| {},
         assign: |_, _, _| {},
         attribute_store: |_, _, _, _| {},
         element_store: |_, _, _, _| {},
