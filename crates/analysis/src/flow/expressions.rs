@@ -105,7 +105,9 @@ impl Interpreter<'_> {
             ExpressionKind::Cast { kind, value } => {
                 let mut value = Value::clone(self.value(*value));
                 if self.dialect.number_types.contains(&kind.as_ref()) {
-                    value.taints.clear();
+                    // A number can only be too large.
+                    value.taints.iter_mut().for_each(|taint| taint.classes = taint.classes & Classes::SIZE);
+                    value.taints.retain(|taint| !taint.classes.is_empty());
                 }
                 if value.constant.is_none()
                     && let Some(path) = self.type_path(kind)

@@ -25,6 +25,6 @@ pub(crate) use dialect::Dialect;
 pub(crate) use environment::Environment;
 pub(crate) use expressions::INPUT_OR_PAGE;
 pub(crate) use interpreter::{Call, Interpreter, Operand};
-pub(crate) use java::{COOKIE_HTTP_ONLY, COOKIE_SECURE, HARDENED, JAVA, kind_of};
+pub(crate) use java::{COOKIE_HTTP_ONLY, COOKIE_SECURE, FILLED, HARDENED, JAVA, kind_of};
 pub(crate) use python::PYTHON;
-pub(crate) use value::{Piece, Shape, SourceKind, Taint, ValueRef};
+pub(crate) use value::{Piece, Shape, SourceKind, Taint, Value, ValueRef};

@@ -370,8 +370,11 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
         let kind = node.child_by_field_name("type").unwrap_or(node);
         work.push(Work::Build { build: Build::New(arguments.len()), first, span: place });
         work.extend(arguments.into_iter().rev().map(Work::Visit));
-        work.push(Work::Name(self.erased(kind), self.span(kind)));
         let members = named_children(node).into_iter().find(|part| part.kind() == "class_body");
+        // A subclass without a name may do anything else than the class it extends.
+        let erased = self.erased(kind);
+        let named = if members.is_some() { format!("<{erased}>").into() } else { erased };
+        work.push(Work::Name(named, self.span(kind)));
         for member in members.map_or_else(Vec::new, named_children) {
             if member.kind() == "method_declaration"
                 && let Some(body) = member.child_by_field_name("body")
@@ -385,7 +388,9 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
 
     fn visit_array(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         if let Some(value) = node.child_by_field_name("value") {
-            work.push(Work::Visit(value));
+            let parts = named_children(value);
+            work.push(Work::Build { build: Build::Sequence(parts.len()), first, span: self.span(node) });
+            work.extend(parts.into_iter().rev().map(Work::Visit));
             return;
         }
         let sizes: Vec<_> = named_children(node)

@@ -249,6 +249,15 @@ pub(super) fn function(interpreter: &mut Interpreter<'_>, event: &Event, key: u6
         ("URLDecoder.decode" | "StringEscapeUtils.unescapeHtml4", [first, ..]) => {
             value.absorb_restored(&first.value, Classes::ALL, span);
         }
+        (
+            "Integer.parseInt" | "Integer.valueOf" | "Long.parseLong" | "Long.valueOf" | "Short.parseShort"
+            | "Integer.decode",
+            [text, ..],
+        ) => {
+            // A number can only be too large.
+            value.absorb_without(&text.value, !Classes::SIZE, span);
+        }
+        ("new byte[]" | "new char[]", _) => value = Value::unknown(mix(key, here)),
         ("System.getenv" | "System.getProperty", _) => {}
         _ => return None,
     }

@@ -107,6 +107,8 @@ pub(crate) static JAVA: Dialect = Dialect {
 
 /// An XML parser was told to refuse what it should.
 pub(crate) const HARDENED: Classes = Classes::SET_FIRST;
+/// An array was handed to something that may have filled it.
+pub(crate) const FILLED: Classes = Classes::SET_THIRD;
 /// A cookie is sent over encrypted connections only.
 pub(crate) const COOKIE_SECURE: Classes = Classes::SET_FIRST;
 /// A cookie is kept from scripts.

@@ -118,8 +118,6 @@ const RETURNED: &[(&str, &str)] = &[
     ("LogFactory.getLog", "Logger"),
     ("HttpServletRequest().getSession", "HttpSession"),
     ("ESAPI.encoder", "Encoder"),
-    ("Hashing.md5", "BrokenHash"),
-    ("HttpSecurity().csrf", "CsrfConfigurer"),
     ("SSLContext().getSocketFactory", "SSLSocketFactory"),
 ];
 
@@ -166,6 +164,13 @@ pub(super) fn canonical(path: &str) -> Rc<str> {
     let Some(end) = bare.rfind("().") else { return bare.into() };
     let (made, rest) = (&bare[..end], &bare[end + 3..]);
     if let Some((_, kind)) = RETURNED.iter().find(|(call, _)| *call == made) {
+        return format!("{kind}().{rest}").into();
+    }
+    if let Some(step) = made.strip_prefix("HttpSecurity().").or_else(|| made.strip_prefix("HttpSecurityPart()."))
+        && !matches!(step, "csrf" | "frameOptions")
+    {
+        // Long chains of settings: `and` comes back to the start.
+        let kind = if step == "and" { "HttpSecurity" } else { "HttpSecurityPart" };
         return format!("{kind}().{rest}").into();
     }
     match made.split_once('.') {

@@ -8,7 +8,7 @@ use crate::flow::interpreter::Interpreter;
 use crate::flow::pattern_facts;
 use crate::flow::value::{Fact, Shape, Truth, Value, ValueRef};
 
-use super::{COOKIE_HTTP_ONLY, COOKIE_SECURE, HARDENED};
+use super::{COOKIE_HTTP_ONLY, COOKIE_SECURE, FILLED, HARDENED};
 
 /// Features of XML parsers that matter, by a part of their name, with the value that makes the parser safe.
 const FEATURES: &[(&str, bool)] = &[
@@ -17,6 +17,21 @@ const FEATURES: &[(&str, bool)] = &[
     ("secure-processing", true),
     ("supportDTD", false),
     ("isSupportingExternalEntities", false),
+];
+
+/// Methods that say which classes or entities a reader may take.
+const CONFINES: &[&str] = &[
+    "setEntityResolver",
+    "setXMLResolver",
+    "setObjectInputFilter",
+    "allowTypes",
+    "allowTypesByWildcard",
+    "allowTypeHierarchy",
+    "addPermission",
+    "denyTypes",
+    "setupDefaultSecurity",
+    "allowTypesByRegExp",
+    "accept",
 ];
 
 /// Whether a setting keeps an XML parser from external entities.
@@ -56,15 +71,27 @@ pub(super) fn predicate(_: &Interpreter<'_>, question: &Question<'_>) -> (Option
             Some(text),
             _,
         ) => {
-            return (None, text.facts(Classes::ALL));
+            return (None, text.facts(Classes::ALL.without(Classes::SIZE)));
         }
         _ => {}
     }
+    let filled: Vec<Fact> = question
+        .positional
+        .iter()
+        .filter(|operand| operand.value.path_text().starts_with("new byte[]"))
+        .map(|operand| (operand.value.key, FILLED))
+        .collect();
+    if !filled.is_empty() {
+        return (None, filled);
+    }
     let Some(receiver) = question.receiver else { return none };
-    if hardens(method, argument(0), argument(1)) || matches!(method, "setEntityResolver" | "setXMLResolver") {
+    if hardens(method, argument(0), argument(1)) || CONFINES.contains(&method) {
         return (None, vec![(receiver.key, HARDENED)]);
     }
     match (method, argument(0)) {
+        ("setMaxAge", Some(age)) if age.integer() == Some(0) => {
+            (None, vec![(receiver.key, COOKIE_SECURE | COOKIE_HTTP_ONLY)])
+        }
         ("setSecure", Some(setting)) if setting.boolean() != Some(false) => (None, vec![(receiver.key, COOKIE_SECURE)]),
         ("setHttpOnly", Some(setting)) if setting.boolean() != Some(false) => {
             (None, vec![(receiver.key, COOKIE_HTTP_ONLY)])

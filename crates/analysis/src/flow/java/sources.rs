@@ -31,11 +31,6 @@ pub(super) const OUTSIDE_CALLS: &[&str] = &[
 
 /// Calls whose result says nothing of their arguments.
 pub(super) const OPAQUE_CALLS: &[&str] = &[
-    "Integer.parseInt",
-    "Integer.valueOf",
-    "Long.parseLong",
-    "Long.valueOf",
-    "Short.parseShort",
     "Double.parseDouble",
     "Double.valueOf",
     "Float.parseFloat",
