@@ -42,6 +42,15 @@ pub(crate) fn lower_shifted(source: &str, root: Node<'_>, shift: usize) -> Lower
     lowering.error = first_error(root).map(|node| lowering.span(node));
     let body = lowering.block(root, 0);
     lowering.module.body = body;
+    if lowering.error.is_some() {
+        // In a torn text a loose `return` must not hide the functions that follow it.
+        let defines = |kind: &StatementKind| matches!(kind, StatementKind::Function(_) | StatementKind::Class { .. });
+        lowering.module.body.sort_by_key(|statement| match &statement.kind {
+            StatementKind::Import(_) => 0,
+            kind if defines(kind) => 1,
+            _ => 2,
+        });
+    }
     while let Some(waiting) = lowering.queue.pop_front() {
         lowering.finish(waiting);
     }

@@ -50,6 +50,15 @@ fn hardens(method: &str, name: Option<&ValueRef>, setting: Option<&ValueRef>) ->
     })
 }
 
+/// Whether a method's name says that it asks where a path lies.
+fn is_check(method: &str) -> bool {
+    let lower = method.to_ascii_lowercase();
+    method != "startsWith"
+        && ["startswith", "isinside", "iswithin", "isunder", "ischild", "isdescendant"]
+            .iter()
+            .any(|word| lower.contains(word))
+}
+
 /// What follows from the result of a call that asks a question. Facts in the second part hold whenever the call returns at all.
 pub(super) fn predicate(_: &Interpreter<'_>, question: &Question<'_>) -> (Option<Truth>, Vec<Fact>) {
     let (path, method) = (question.path, question.method);
@@ -83,6 +92,14 @@ pub(super) fn predicate(_: &Interpreter<'_>, question: &Question<'_>) -> (Option
         .collect();
     if !filled.is_empty() {
         return (None, filled);
+    }
+    if is_check(method) {
+        // A method of somebody else's that is asked whether a resolved path lies where it should.
+        let resolved = question.positional.iter().filter(|operand| operand.value.labels.has(Labels::RESOLVED_PATH));
+        let facts: Vec<Fact> = resolved.flat_map(|operand| inside(&operand.value)).collect();
+        if !facts.is_empty() {
+            return when_true(facts);
+        }
     }
     let Some(receiver) = question.receiver else { return none };
     if hardens(method, argument(0), argument(1)) || CONFINES.contains(&method) {

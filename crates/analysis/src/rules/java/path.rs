@@ -170,8 +170,12 @@ fn check(call: &Call<'_>, operand: &Operand, report: &mut Report<'_>) {
     let classes = Classes::PATH_UP | Classes::PATH_ABSOLUTE;
     let is_member = |taint: &&Taint| MEMBERS.iter().any(|end| taint.source.label.ends_with(end));
     if let Some(taint) = value.taint(classes) {
+        let makes_folders = call.method.contains("mkdir") || call.path.contains("createDirector");
         if let Some(member) = value.taints.iter().filter(|taint| taint.classes.has_any(classes)).find(is_member) {
-            found(&ARCHIVE, operand.span, Some(member), report);
+            // A folder in the wrong place does little harm; what is then written to it does.
+            if !makes_folders {
+                found(&ARCHIVE, operand.span, Some(member), report);
+            }
         } else if outside(&value, classes).is_some() || is_joined(&value) && !is_parameter_itself(&value) {
             found(&TRAVERSAL, operand.span, outside(&value, classes).or(Some(taint)), report);
         }
@@ -217,6 +221,7 @@ fn prefix(call: &Call<'_>, report: &mut Report<'_>) {
     if call.has_method(&["startsWith"])
         && let (Some(receiver), Some(folder)) = (&call.receiver, call.first())
         && is_text_of_path(&receiver.value)
+        && call.live(&receiver.value).is_tainted(Classes::PATH_UP)
         && is_text_of_path(&folder.value)
     {
         found(&PREFIX, folder.span, None, report);
