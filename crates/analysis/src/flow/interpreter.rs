@@ -210,8 +210,8 @@ impl<'m> Interpreter<'m> {
         );
         for (position, parameter) in definition.parameters.iter().enumerate() {
             let has_receiver = is_method && !is_static && !self.dialect.receivers.is_empty();
-            let is_receiver = (has_receiver && position == 0)
-                || (position == 0 && self.dialect.receivers.contains(&parameter.name.as_ref()));
+            let is_receiver =
+                position == 0 && (has_receiver || self.dialect.receivers.contains(&parameter.name.as_ref()));
             let value = if is_receiver {
                 Value::path("self")
             } else {

@@ -65,7 +65,8 @@ fn first_error(root: Node<'_>) -> Option<Node<'_>> {
         if node.is_error() || node.is_missing() {
             return Some(node);
         }
-        if !(node.has_error() && cursor.goto_first_child()) && !past(&mut cursor) {
+        let goes_in = node.has_error() && cursor.goto_first_child();
+        if !goes_in && !past(&mut cursor) {
             return None;
         }
     }

@@ -36,10 +36,7 @@ const CONFINES: &[&str] = &[
 
 /// Whether a setting keeps an XML parser from external entities.
 fn hardens(method: &str, name: Option<&ValueRef>, setting: Option<&ValueRef>) -> bool {
-    let setting = match (method, setting) {
-        ("setFeature" | "setProperty" | "setAttribute", Some(setting)) => setting,
-        _ => return false,
-    };
+    let ("setFeature" | "setProperty" | "setAttribute", Some(setting)) = (method, setting) else { return false };
     let Some(name) = name.and_then(|name| name.text()) else { return false };
     if name.contains("accessExternal") {
         return setting.text() == Some("");

@@ -198,7 +198,7 @@ fn member_of(module: &Module, range: std::ops::RangeInclusive<ExpressionId>, nam
             // Another test of the same variable says that it may be something else again.
             ExpressionKind::Compare { left, .. } if is_name(*left) => return None,
             ExpressionKind::Attribute { base, .. } if is_name(*base) && used.is_none() => {
-                used = Some(module.span(*base))
+                used = Some(module.span(*base));
             }
             _ => {}
         }

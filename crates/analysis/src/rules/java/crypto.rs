@@ -200,11 +200,7 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
             fixed(vector, &FIXED_VECTOR, report);
         }
         ("new SecretKeySpec" | "new DESKeySpec" | "Keys.hmacShaKeyFor", [key, ..]) => fixed(key, &FIXED_KEY, report),
-        ("new PBEKeySpec", [_, salt, rounds, ..]) => {
-            fixed(salt, &FIXED_SALT, report);
-            few(rounds, report);
-        }
-        ("new PBEParameterSpec", [salt, rounds, ..]) => {
+        ("new PBEKeySpec", [_, salt, rounds, ..]) | ("new PBEParameterSpec", [salt, rounds, ..]) => {
             fixed(salt, &FIXED_SALT, report);
             few(rounds, report);
         }

@@ -204,8 +204,7 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
         }
     }
     let template = match (call.path, call.method) {
-        ("String.format" | "System.out.printf" | "System.out.format", _) => call.first(),
-        (_, "printf") => call.first(),
+        ("String.format" | "System.out.format", _) | (_, "printf") => call.first(),
         (_, "formatted") => call.receiver.as_ref(),
         _ => None,
     };

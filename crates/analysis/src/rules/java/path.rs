@@ -167,6 +167,11 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
 
 fn check(call: &Call<'_>, operand: &Operand, report: &mut Report<'_>) {
     let value = call.live(&operand.value);
+    let kind = kind_of(&value);
+    if value.path_text().ends_with("getInputStream()") || kind.ends_with("Stream") || kind.ends_with("Reader") {
+        // What is copied, not where to.
+        return;
+    }
     let classes = Classes::PATH_UP | Classes::PATH_ABSOLUTE;
     let is_member = |taint: &&Taint| MEMBERS.iter().any(|end| taint.source.label.ends_with(end));
     if let Some(taint) = value.taint(classes) {
