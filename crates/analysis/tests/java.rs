@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
 
 use codeward_analysis::{Analysis, Content, Language, analyse};
+use proptest::prelude::*;
 
 fn read(source: &str) -> Analysis {
     analyse(Language::Java, source).unwrap()
@@ -141,3 +142,84 @@ fn input_is_followed_through_fields_builders_and_methods_of_the_file() {
     let rules: Vec<_> = found(source).into_iter().map(|(rule, _)| rule).collect();
     assert_eq!(rules, ["java/sql-built"]);
 }
+
+#[test]
+fn cut_programs_never_panic() {
+    for end in (0..SHOP.len()).filter(|end| SHOP.is_char_boundary(*end)) {
+        read(&SHOP[..end]);
+        read(&SHOP[end..]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn arbitrary_tokens_never_panic(picks in prop::collection::vec(0..TOKENS.len(), 0..60)) {
+        let text: Vec<&str> = picks.into_iter().map(|pick| TOKENS[pick]).collect();
+        read(&text.join(" "));
+    }
+}
+
+const TOKENS: &[&str] = &[
+    "class",
+    "A",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    ";",
+    ",",
+    ".",
+    "::",
+    "->",
+    "new",
+    "int",
+    "x",
+    "=",
+    "+=",
+    "++",
+    "\"s\"",
+    "'c'",
+    "1",
+    "if",
+    "else",
+    "for",
+    "while",
+    "do",
+    "switch",
+    "case",
+    "default",
+    ":",
+    "try",
+    "catch",
+    "finally",
+    "return",
+    "throw",
+    "@B",
+    "<",
+    ">",
+    "?",
+    "&&",
+    "!",
+    "instanceof",
+    "this",
+    "super",
+    "static",
+    "final",
+    "import",
+    "enum",
+    "record",
+    "yield",
+    "interface",
+    "break",
+    "synchronized",
+    "String",
+    "f",
+    "null",
+    "true",
+    "-",
+    "assert",
+];

@@ -291,7 +291,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
                 let value = number(self.text(node), kind);
                 self.leaf(ExpressionKind::Constant(value), node);
             }
-            "class_literal" => then(work, Build::Attribute("class".into()), named_children(node)),
+            "class_literal" => then(work, Build::Attribute("class".into()), vec![first_part(node)]),
             "field_access" => {
                 let name = self.field_name(node, "field");
                 match node.child_by_field_name("object") {
@@ -303,7 +303,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
             }
             "method_reference" => {
                 let name = node.child(node.child_count().saturating_sub(1) as u32).map_or("", |last| self.text(last));
-                then(work, Build::Attribute(name.into()), named_children(node).into_iter().take(1).collect());
+                then(work, Build::Attribute(name.into()), vec![first_part(node)]);
             }
             "array_access" => then(work, Build::Subscript, fields(node, &["array", "index"])),
             "method_invocation" => self.visit_call(node, work, first),
@@ -327,7 +327,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
                 let sign = if self.text(node).contains("--") { BinaryOperator::Subtract } else { BinaryOperator::Add };
                 work.push(Work::Build { build: Build::Augment(sign), first, span: place });
                 work.push(Work::One(place));
-                work.extend(named_children(node).into_iter().take(1).map(Work::Visit));
+                work.push(Work::Visit(first_part(node)));
             }
             "assignment_expression" => self.visit_assignment(node, work, first),
             "instanceof_expression" => self.visit_instance_of(node, work, first),
@@ -587,6 +587,11 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
 fn named_children(node: Node<'_>) -> Vec<Node<'_>> {
     let mut cursor = node.walk();
     node.named_children(&mut cursor).filter(|child| !child.is_extra()).collect()
+}
+
+/// The first part of a node, which a broken text may lack.
+fn first_part(node: Node<'_>) -> Node<'_> {
+    named_children(node).first().copied().or_else(|| node.child(0)).unwrap_or(node)
 }
 
 /// The nodes in these fields, as many as there are.
