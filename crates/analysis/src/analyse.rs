@@ -7,10 +7,10 @@ use codeward_records::Finding;
 use serde::{Deserialize, Serialize};
 use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
 
-use crate::flow::{Dialect, Interpreter, JAVASCRIPT, PYTHON};
+use crate::flow::{Dialect, Interpreter, JAVA, JAVASCRIPT, PYTHON};
 use crate::language::Language;
-use crate::report::{Report, line_starts, position};
-use crate::syntax::{Lowered, Module, Span, StatementKind, javascript, python};
+use crate::report::{Report, line_starts, place_back, position};
+use crate::syntax::{Lowered, Module, Span, StatementKind, java, javascript, python};
 
 /// Larger files are refused.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -125,11 +125,27 @@ struct FrontEnd {
     lower: fn(&str, Node<'_>) -> Lowered,
     dialect: &'static Dialect,
     /// What to put around a text that is only a part of a file, so that it can be read.
-    frames: &'static [(&'static str, &'static str)],
+    frames: &'static [Frame],
+}
+
+/// What a part of a file may be missing around it.
+struct Frame {
+    before: &'static str,
+    after: &'static str,
+    /// Whether a text that reads in this frame counts as its language: a whole function, if not a whole file.
+    is_accepted: bool,
 }
 
 /// Members of an object, an argument with its comma, a call without its end.
-const JAVASCRIPT_FRAMES: &[(&str, &str)] = &[("({", "})"), ("", "0"), ("", "})"), ("({", "}})")];
+const JAVASCRIPT_FRAMES: &[Frame] = &[
+    Frame { before: "({", after: "})", is_accepted: false },
+    Frame { before: "", after: "0", is_accepted: false },
+    Frame { before: "", after: "})", is_accepted: false },
+    Frame { before: "({", after: "}})", is_accepted: false },
+];
+
+/// Methods and constructors that stand alone.
+const JAVA_FRAMES: &[Frame] = &[Frame { before: "class Fragment{", after: "\n}", is_accepted: true }];
 
 fn front_end(language: Language, source: &str) -> Result<FrontEnd, AnalysisError> {
     match language {
@@ -156,6 +172,12 @@ fn front_end(language: Language, source: &str) -> Result<FrontEnd, AnalysisError
             dialect: &JAVASCRIPT,
             frames: JAVASCRIPT_FRAMES,
         }),
+        Language::Java => Ok(FrontEnd {
+            grammar: tree_sitter_java::LANGUAGE.into(),
+            lower: java::lower,
+            dialect: &JAVA,
+            frames: JAVA_FRAMES,
+        }),
         _ => Err(AnalysisError::NoFrontEnd { language }),
     }
 }
@@ -171,45 +193,49 @@ pub fn analyse(language: Language, source: &str) -> Result<Analysis, AnalysisErr
     }
     let front_end = front_end(language, source)?;
     let tree = parse(&front_end.grammar, source)?;
-    if tree.root_node().has_error()
-        && let Some(analysis) = analyse_framed(&front_end, source, &tree)?
-    {
-        return Ok(analysis);
+    let alone = (front_end.lower)(source, tree.root_node());
+    if alone.error.is_some() {
+        for frame in front_end.frames {
+            if let Some(analysis) = analyse_framed(&front_end, frame, source, &alone)? {
+                return Ok(analysis);
+            }
+        }
     }
-    let lowered = (front_end.lower)(source, tree.root_node());
-    let content = content(&lowered.module);
-    let mut report = Report::new(source);
-    (front_end.dialect.hooks.file)(source, &mut report);
-    let interpreter = Interpreter::new(&lowered.module, front_end.dialect, report, EVALUATION_BUDGET);
-    let report = interpreter.run().ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
-    let syntax_error = lowered.error.map(|span| syntax_error(source, span));
-    Ok(Analysis { findings: report.finish(), syntax_error, content })
+    let findings = judge(&front_end, source, &alone.module)?;
+    let syntax_error = alone.error.map(|span| syntax_error(source, span));
+    Ok(Analysis { findings, syntax_error, content: content(&alone.module) })
 }
 
 /// Analyses a text that is only a part of a file: not in its language, but for what is missing around it.
-fn analyse_framed(front_end: &FrontEnd, source: &str, alone: &Tree) -> Result<Option<Analysis>, AnalysisError> {
-    for (before, after) in front_end.frames {
-        let framed = format!("{before}{source}{after}");
-        let tree = parse(&front_end.grammar, &framed)?;
-        if tree.root_node().has_error() {
-            continue;
-        }
-        let error = (front_end.lower)(source, alone.root_node()).error;
-        let module = (front_end.lower)(&framed, tree.root_node()).module;
-        let interpreter = Interpreter::new(&module, front_end.dialect, Report::new(&framed), EVALUATION_BUDGET);
-        let report = interpreter.run().ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
-        let mut findings = report.finish();
-        for finding in &mut findings {
-            finding.start_byte = finding.start_byte.saturating_sub(before.len()).min(source.len());
-            finding.end_byte = finding.end_byte.saturating_sub(before.len()).min(source.len());
-            let lines = line_starts(source);
-            (finding.line, finding.column) = position(&lines, finding.start_byte);
-            (finding.end_line, finding.end_column) = position(&lines, finding.end_byte);
-        }
-        let syntax_error = error.map(|span| syntax_error(source, span));
-        return Ok(Some(Analysis { findings, syntax_error, content: content(&module) }));
+fn analyse_framed(
+    front_end: &FrontEnd,
+    frame: &Frame,
+    source: &str,
+    alone: &Lowered,
+) -> Result<Option<Analysis>, AnalysisError> {
+    let framed = [frame.before, source, frame.after].concat();
+    let tree = parse(&front_end.grammar, &framed)?;
+    if tree.root_node().has_error() {
+        return Ok(None);
     }
-    Ok(None)
+    let lowered = (front_end.lower)(&framed, tree.root_node());
+    if lowered.error.is_some() {
+        return Ok(None);
+    }
+    let findings = judge(front_end, &framed, &lowered.module)?;
+    let findings = place_back(findings, frame.before.len(), source);
+    let rejected = if frame.is_accepted { None } else { alone.error };
+    let syntax_error = rejected.map(|span| syntax_error(source, span));
+    Ok(Some(Analysis { findings, syntax_error, content: content(&lowered.module) }))
+}
+
+/// Runs the rules over a module.
+fn judge(front_end: &FrontEnd, source: &str, module: &Module) -> Result<Vec<Finding>, AnalysisError> {
+    let mut report = Report::new(source);
+    (front_end.dialect.hooks.file)(source, &mut report);
+    let interpreter = Interpreter::new(module, front_end.dialect, report, EVALUATION_BUDGET);
+    let report = interpreter.run().ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
+    Ok(report.finish())
 }
 
 fn parse(grammar: &tree_sitter::Language, source: &str) -> Result<Tree, AnalysisError> {

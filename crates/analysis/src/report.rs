@@ -39,6 +39,25 @@ pub(crate) fn line_starts(source: &str) -> Vec<usize> {
         .collect()
 }
 
+/// Places findings in a text that was analysed with so many bytes before it and some after it. What lies outside the text is dropped.
+pub(crate) fn place_back(mut findings: Vec<Finding>, before: usize, source: &str) -> Vec<Finding> {
+    let lines = line_starts(source);
+    let back = |byte: usize| byte.saturating_sub(before).min(source.len());
+    findings.retain(|finding| finding.start_byte >= before && finding.start_byte - before < source.len());
+    for finding in &mut findings {
+        finding.start_byte = back(finding.start_byte);
+        finding.end_byte = back(finding.end_byte);
+        (finding.line, finding.column) = position(&lines, finding.start_byte);
+        (finding.end_line, finding.end_column) = position(&lines, finding.end_byte);
+        for step in &mut finding.trace {
+            step.start_byte = back(step.start_byte);
+            step.end_byte = back(step.end_byte);
+            (step.line, step.column) = position(&lines, step.start_byte);
+        }
+    }
+    findings
+}
+
 impl<'s> Report<'s> {
     pub(crate) fn new(source: &'s str) -> Self {
         Self { source, lines: line_starts(source), findings: Vec::new(), notes: Vec::new(), seen: BTreeSet::new() }

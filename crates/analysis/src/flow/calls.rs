@@ -197,6 +197,9 @@ impl Interpreter<'_> {
         if matches!(value.shape, Shape::Opaque) && value.constant.is_none() {
             value = value.with_shape(Shape::Called { receiver, positional, keywords });
         }
+        if self.dialect.returning_methods.contains(&event.method.as_ref()) {
+            self.rebind(callee, &value);
+        }
         let has_contents = self.dialect.outside_contents.contains(&path.as_ref()) && value.taints.is_empty();
         if self.dialect.outside_calls.contains(&path.as_ref()) || has_contents {
             let source = Source { kind: SourceKind::Outside, label: Rc::clone(&path), span };
@@ -254,6 +257,26 @@ impl Interpreter<'_> {
         }
         (self.dialect.label)(path, &mut value);
         value
+    }
+
+    /// `builder.append(one).append(two)`: the variable at the root now has this value.
+    fn rebind(&mut self, callee: ExpressionId, value: &Value) {
+        let module = self.module;
+        let mut callee = callee;
+        loop {
+            let ExpressionKind::Attribute { base, name } = &module.expression(callee).kind else { return };
+            if !self.dialect.returning_methods.contains(&name.as_ref()) {
+                return;
+            }
+            match &module.expression(*base).kind {
+                ExpressionKind::Name(root) => {
+                    self.environment.names.insert(Rc::clone(root), Rc::new(Value::clone(value)));
+                    return;
+                }
+                ExpressionKind::Call { callee: inner, .. } => callee = *inner,
+                _ => return,
+            }
+        }
     }
 
     /// Calls that change what they are called on.

@@ -68,6 +68,10 @@ bits! { Classes:
     TEMPLATE = 33;
     /// Encoded: harmless until it is decoded.
     ENCODED = 34;
+    /// What was set on an object that is used later; never carried by input.
+    SET_FIRST = 48;
+    SET_SECOND = 49;
+    SET_THIRD = 50;
 }
 
 impl Classes {

@@ -176,7 +176,7 @@ pub(in crate::flow) fn has_type(value: &ValueRef, kind: &ValueRef) -> Truth {
 }
 
 /// What follows from a value being one of a container's members.
-fn member(value: &ValueRef, container: &ValueRef) -> Truth {
+pub(in crate::flow) fn member(value: &ValueRef, container: &ValueRef) -> Truth {
     let mut truth = Truth::default();
     if let Some(literal) = value.characters() {
         truth.when_false = container.facts(harmless_lacking(literal));
@@ -239,7 +239,7 @@ fn shares_input(one: &Value, other: &Value) -> bool {
 }
 
 /// `left == right`.
-fn equal(left: &ValueRef, right: &ValueRef) -> Vec<Fact> {
+pub(in crate::flow) fn equal(left: &ValueRef, right: &ValueRef) -> Vec<Fact> {
     let mut facts = Vec::new();
     for (one, other) in [(left, right), (right, left)] {
         if other.constant.is_some() || other.taints.is_empty() {

@@ -35,6 +35,8 @@ pub(crate) struct Dialect {
     pub(in crate::flow) writing_methods: &'static [&'static str],
     /// Methods that store a value under a key, whatever was stored under it before: the key and the value.
     pub(in crate::flow) keyed_store: fn(&Event) -> Option<(Value, ValueRef)>,
+    /// Methods that change what they are called on and return it.
+    pub(in crate::flow) returning_methods: &'static [&'static str],
     /// Names that a function's first parameter has when it is the object that the function belongs to.
     pub(in crate::flow) receivers: &'static [&'static str],
     /// Decorators whose last part marks a function as called with the parts of a web request.
@@ -50,6 +52,10 @@ pub(crate) struct Dialect {
     pub(in crate::flow) anonymous_are_callbacks: bool,
     /// What a parameter is known to be, by its name and by the others.
     pub(in crate::flow) parameter: fn(&[Parameter], usize) -> Option<Value>,
+    /// Whether the type of a declaration says more of a value than the path of what made it: `(path, type path)`.
+    pub(in crate::flow) type_decides: fn(&str, &str) -> bool,
+    /// Fields and methods of a class are called by their bare names in its methods.
+    pub(in crate::flow) members_are_names: bool,
     /// Types of parameters that can hold no text.
     pub(in crate::flow) number_types: &'static [&'static str],
     /// Calls that only find a name: the value they find.
@@ -104,6 +110,7 @@ impl Dialect {
         filling_methods: &[],
         writing_methods: &[],
         keyed_store: |_| None,
+        returning_methods: &[],
         receivers: &[],
         route_decorators: &[],
         is_outside_parameter: |_, _| false,
@@ -111,6 +118,8 @@ impl Dialect {
         attributes_are_entries: false,
         anonymous_are_callbacks: false,
         parameter: |_, _| None,
+        type_decides: |_, _| false,
+        members_are_names: false,
         number_types: &[],
         reflected: |_, _| None,
         function: |_, _, _, _| None,

@@ -105,7 +105,15 @@ impl Interpreter<'_> {
             ExpressionKind::Cast { kind, value } => {
                 let mut value = Value::clone(self.value(*value));
                 if self.dialect.number_types.contains(&kind.as_ref()) {
-                    value.taints.clear();
+                    // A number can only be too large.
+                    value.taints.iter_mut().for_each(|taint| taint.classes = taint.classes & Classes::SIZE);
+                    value.taints.retain(|taint| !taint.classes.is_empty());
+                }
+                if value.constant.is_none()
+                    && let Some(path) = self.type_path(kind)
+                    && (self.dialect.type_decides)(value.path_text(), &path)
+                {
+                    value.path = Some(path);
                 }
                 value
             }
@@ -260,6 +268,11 @@ impl Interpreter<'_> {
                 Self::mark_outside(&mut value, span);
             }
             return value;
+        }
+        if self.dialect.members_are_names
+            && let Some(Some(method)) = self.methods.get(name)
+        {
+            return Value::path(Rc::clone(name)).with_shape(Shape::Function(*method));
         }
         let path = (self.dialect.canonical)(name);
         if let Some(constant) = (self.dialect.constant)(&path) {

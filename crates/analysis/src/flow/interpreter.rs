@@ -192,7 +192,9 @@ impl<'m> Interpreter<'m> {
             format!("{}.{}", self.place.function, definition.name).into()
         };
         if !self.pending.iter().any(|known| known.function == function) {
-            let names = is_nested.then(|| self.environment.names.clone());
+            let keeps_names = is_nested || is_method && self.dialect.members_are_names;
+            let names = keeps_names.then(|| self.environment.names.clone());
+            (self.dialect.hooks.defined)(self.module, function, &mut self.report);
             self.pending.push(Pending { function, names, is_method, place, is_hidden });
         }
     }
@@ -214,8 +216,9 @@ impl<'m> Interpreter<'m> {
             |id| matches!(&module.expression(*id).kind, ExpressionKind::Name(name) if name.as_ref() == "staticmethod"),
         );
         for (position, parameter) in definition.parameters.iter().enumerate() {
-            let is_receiver = (is_method && !is_static && position == 0)
-                || (position == 0 && self.dialect.receivers.contains(&parameter.name.as_ref()));
+            let has_receiver = is_method && !is_static && !self.dialect.receivers.is_empty();
+            let is_receiver =
+                position == 0 && (has_receiver || self.dialect.receivers.contains(&parameter.name.as_ref()));
             let value = if is_receiver {
                 Value::path("self")
             } else if let Some(known) = (self.dialect.parameter)(&definition.parameters, position) {
@@ -237,6 +240,11 @@ impl<'m> Interpreter<'m> {
                 value.path = default.filter(|default| names_function(default)).and_then(|default| default.path.clone());
                 if is_number {
                     value.taints.clear();
+                }
+                let has_no_text = self.dialect.members_are_names
+                    && parameter.annotation.as_deref().is_some_and(|kind| self.dialect.number_types.contains(&kind));
+                if has_no_text {
+                    value.taints.iter_mut().for_each(|taint| taint.classes = taint.classes & Classes::SIZE);
                 }
                 if let Some(path) = parameter.annotation.as_deref().and_then(|kind| self.type_path(kind)) {
                     value.path = Some(path);
@@ -294,6 +302,7 @@ impl<'m> Interpreter<'m> {
         let is_generator = yields(&definition.body, module);
         let mut caller_names = self.environment.names.clone();
         if let Some(names) = &self.module_names
+            && !self.dialect.members_are_names
             && !self.pending.iter().any(|pending| pending.function == function && pending.is_hidden)
         {
             self.environment.names = names.clone();

@@ -116,7 +116,10 @@ impl<'m> Interpreter<'m> {
                     }
                 }
                 let value = Value::unknown(text_key(&definition.name)).with_shape(Shape::Function(*function));
-                self.environment.names.insert(Rc::clone(&definition.name), Rc::new(value));
+                let is_member = self.frames.last().is_some_and(|frame| frame.is_class);
+                if !(is_member && self.dialect.members_are_names) {
+                    self.environment.names.insert(Rc::clone(&definition.name), Rc::new(value));
+                }
                 self.define(*function);
             }
             StatementKind::Class { name, bases, body } => {

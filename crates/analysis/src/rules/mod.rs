@@ -3,13 +3,14 @@
 mod document;
 mod evidence;
 pub(crate) mod javascript;
+pub(crate) mod java;
 pub(crate) mod python;
 
 use codeward_records::{Cwe, Level, Severity};
 
 use crate::flow::{Call, Environment, Operand, ValueRef};
 use crate::report::Report;
-use crate::syntax::{Comparison, Handler};
+use crate::syntax::{Comparison, FunctionId, Handler, Module};
 
 /// What there is to know about a rule before it finds anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub struct Example {
 
 /// Every rule, language by language.
 pub fn rules() -> impl Iterator<Item = &'static RuleInfo> {
-    [python::RULES, javascript::RULES].into_iter().flatten()
+    [python::RULES, javascript::RULES, java::RULES].into_iter().flatten()
 }
 
 /// Where the interpreter tells the rules of a language what it sees.
@@ -74,6 +75,8 @@ pub(crate) struct Hooks {
     pub(crate) decorator: fn(&Operand, &mut Report<'_>),
     /// A function has been read to its end; these are the values that it returns.
     pub(crate) function: fn(&[Operand], &mut Report<'_>),
+    /// A function is defined; its body has not been read yet.
+    pub(crate) defined: fn(&Module, FunctionId, &mut Report<'_>),
     /// A name is given a value, or a parameter its default.
     pub(crate) assign: fn(&str, &Operand, &mut Report<'_>),
     /// `receiver.name = value`.
@@ -103,6 +106,7 @@ impl Hooks {
         responded: |_, _| {},
         decorator: |_, _| {},
         function: |_, _| {},
+        defined: |_, _, _| {},
         assign: |_, _, _| {},
         attribute_store: |_, _, _, _| {},
         element_store: |_, _, _, _| {},

@@ -5,6 +5,7 @@
 //! Python itself refuses blocks that are nested deeper than a hundred levels.
 
 pub(crate) mod javascript;
+pub(crate) mod java;
 pub(crate) mod python;
 mod strings;
 mod tree;

@@ -222,6 +222,7 @@ pub(crate) static HOOKS: Hooks = Hooks {
     compare,
     dictionary,
     handler,
+    ..Hooks::NOBODY
 };
 
 /// What each rule makes of a call.
