@@ -7,10 +7,10 @@ use codeward_records::Finding;
 use serde::{Deserialize, Serialize};
 use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
 
-use crate::flow::{Dialect, Interpreter, PYTHON};
+use crate::flow::{Dialect, GO, Interpreter, PYTHON};
 use crate::language::Language;
 use crate::report::{Report, line_starts, position};
-use crate::syntax::{Lowered, Module, Span, StatementKind, python};
+use crate::syntax::{Lowered, Module, Span, StatementKind, go, python};
 
 /// Larger files are refused.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -131,6 +131,7 @@ fn front_end(language: Language) -> Result<FrontEnd, AnalysisError> {
         Language::Python => {
             Ok(FrontEnd { grammar: tree_sitter_python::LANGUAGE.into(), lower: python::lower, dialect: &PYTHON })
         }
+        Language::Go => Ok(FrontEnd { grammar: tree_sitter_go::LANGUAGE.into(), lower: go::lower, dialect: &GO }),
         _ => Err(AnalysisError::NoFrontEnd { language }),
     }
 }

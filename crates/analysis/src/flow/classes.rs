@@ -198,6 +198,8 @@ bits! { Labels:
     GUESSABLE = 7;
     /// From a computed authentication code or digest.
     DIGEST = 8;
+    /// Memory that something was written to since it was set aside.
+    WRITTEN = 9;
     /// Known to be a text.
     TEXT = 12;
     /// Opened to add to its end.

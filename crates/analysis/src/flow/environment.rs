@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::classes::Classes;
 use super::value::{Fact, Shape, Value, ValueRef, mix};
-use crate::syntax::Span;
+use crate::syntax::{SequenceKind, Span};
 
 /// Names and facts at one place.
 #[derive(Debug, Clone, Default)]
@@ -103,6 +103,12 @@ pub(crate) fn join_values(left: &ValueRef, right: &ValueRef, place: Span) -> Val
         (Shape::Text(_), _) => left.shape.clone(),
         (_, Shape::Text(_)) => right.shape.clone(),
         (Shape::Opaque, other) | (other, Shape::Opaque) => other.clone(),
+        (Shape::Sequence(SequenceKind::Tuple, one), Shape::Sequence(SequenceKind::Tuple, two))
+            if one.len() == two.len() =>
+        {
+            let parts = one.iter().zip(two.iter());
+            Shape::Sequence(SequenceKind::Tuple, parts.map(|(a, b)| Rc::new(join_values(a, b, place))).collect())
+        }
         (Shape::Sequence(kind, one), Shape::Sequence(_, two)) => {
             Shape::Sequence(*kind, if one.len() >= two.len() { Rc::clone(one) } else { Rc::clone(two) })
         }

@@ -1,6 +1,7 @@
 //! The rules: one folder for each language, in it one file for each rule or small family.
 
 mod evidence;
+pub(crate) mod go;
 pub(crate) mod python;
 
 use codeward_records::{Cwe, Level, Severity};
@@ -41,7 +42,7 @@ pub struct Example {
 
 /// Every rule, language by language.
 pub fn rules() -> impl Iterator<Item = &'static RuleInfo> {
-    [python::RULES].into_iter().flatten()
+    [python::RULES, go::RULES].into_iter().flatten()
 }
 
 /// Where the interpreter tells the rules of a language what it sees.
