@@ -82,6 +82,9 @@ pub(super) const OPAQUE: &[&str] = &[
     "crypto/rand.Int",
     "net.Listen",
     "net.Dial",
+    "archive/zip.OpenReader",
+    "archive/zip.NewReader",
+    "archive/tar.NewReader",
 ];
 
 /// The classes in which a call makes input harmless.
@@ -532,8 +535,8 @@ pub(super) fn method(
             value.stand_for(receiver, Classes::HOST);
         }
         "Error" if event.positional.is_empty() => {
+            // What went wrong is told in words of the program's own.
             value.labels = receiver.labels | Labels::ERROR_TEXT;
-            value.absorb(receiver, span);
         }
         "ReplaceAllString" | "ReplaceAllLiteralString" => {
             let known = match (&receiver.shape, receiver.path_text()) {

@@ -20,8 +20,26 @@ pub(super) fn attribute(value: &mut Value, base: &ValueRef, name: &str) {
         }
         "Size" | "ContentLength" | "UncompressedSize64" => value.stand_for(base, Classes::SIZE),
         "TLS" | "Valid" => value.taints.clear(),
+        _ if is_looked_up(base) => value.taints.clear(),
         _ => {}
     }
+}
+
+/// Whether a value is what a function of elsewhere found by a name or number, so that its parts are not the input that it was asked with.
+fn is_looked_up(value: &Value) -> bool {
+    let Shape::Called { receiver, positional, .. } = &value.shape else { return false };
+    let is_known = value.path_text().contains('/') || value.path_text().is_empty();
+    let holds_input = |value: &ValueRef| {
+        let path = value.path_text();
+        ["net/http.Request()", "gin.Context()", "echo.Context()", "fiber.Ctx()", "[]byte()"]
+            .iter()
+            .any(|kind| path.starts_with(kind))
+            || value.path_text().ends_with("Body")
+    };
+    !is_known
+        && !positional.is_empty()
+        && positional.iter().chain(receiver).all(|operand| !holds_input(operand))
+        && positional.iter().any(|operand| !operand.taints.is_empty())
 }
 
 /// A pattern as the engine of other languages reads it: `$` is the end of the text, not of its last line.

@@ -151,7 +151,7 @@ pub(super) static STACK: RuleInfo = RuleInfo {
     summary: "A page shows the stack of the program",
     fix: "write it to the log and show a fixed text",
     examples: &[Example {
-        weak: "package p\nimport (\"net/http\"; \"runtime/debug\")\nfunc f(w http.ResponseWriter, r *http.Request) {\n\thttp.Error(w, «string(debug.Stack())», 500)\n}\n",
+        weak: "package p\nimport (\"net/http\"; \"runtime/debug\")\nfunc f(w http.ResponseWriter, r *http.Request) {\n\thttp.Error(w, string(«debug.Stack()»), 500)\n}\n",
         sound: "package p\nimport (\"net/http\"; \"runtime/debug\"; \"log\")\nfunc f(w http.ResponseWriter, r *http.Request) {\n\tlog.Print(string(debug.Stack()))\n\thttp.Error(w, \"failed\", 500)\n}\n",
     }],
 };

@@ -117,7 +117,7 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     if SHOWS.iter().any(|name| call.path.starts_with(name)) || super::is_log(call) {
         return;
     }
-    let runs = call.has_method(EXECUTE);
+    let runs = call.has_method(EXECUTE) && (is_database(call) || call.method != "Get" && call.method != "Select");
     for operand in call.positional.iter().take(3) {
         let value = call.live(&operand.value);
         let Some(taint) = value.taint(Classes::SQL) else { continue };
