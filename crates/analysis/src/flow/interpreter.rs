@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::classes::Classes;
 use super::dialect::Dialect;
-use super::environment::{Environment, join_values};
+use super::environment::{Environment, Names, join_values};
 use super::value::{Fact, Shape, Source, SourceKind, Taint, Truth, Value, ValueRef, mix, text_key};
 use crate::report::Report;
 use crate::syntax::{
@@ -101,7 +101,7 @@ pub(in crate::flow) struct Loop {
 /// A function that waits to be looked at on its own.
 struct Pending {
     function: FunctionId,
-    names: Option<BTreeMap<Rc<str>, ValueRef>>,
+    names: Option<Names>,
     is_method: bool,
     place: Rc<str>,
     is_hidden: bool,
@@ -127,7 +127,7 @@ pub(crate) struct Interpreter<'m> {
     /// Names of functions that were followed from a call.
     followed: BTreeSet<FunctionId>,
     pending: Vec<Pending>,
-    module_names: Option<BTreeMap<Rc<str>, ValueRef>>,
+    module_names: Option<Names>,
     /// Evaluations left before we give up.
     pub(in crate::flow) budget: usize,
 }

@@ -130,9 +130,9 @@ impl<'m> Interpreter<'m> {
                 self.block(body);
                 self.frames.pop();
                 self.environment.is_dead = false;
-                for (field, value) in std::mem::take(&mut self.environment.names) {
-                    if !before.contains_key(&field) && names_function(&value) {
-                        self.fields.insert(field, value);
+                for (field, value) in std::mem::take(&mut self.environment.names).iter() {
+                    if !before.contains_key(field) && names_function(value) {
+                        self.fields.insert(Rc::clone(field), Rc::clone(value));
                     }
                 }
                 self.environment.names = before;

@@ -22,7 +22,7 @@ pub(crate) static GO: Dialect = Dialect {
     writing_methods: &["WriteString", "Write", "WriteByte", "WriteRune", "Set", "Add"],
     types_name_values: true,
     has_declared_receivers: true,
-    number_types: &["byte", "rune", "bool", "float32", "float64", "uint8"],
+    number_types: &["byte", "rune", "bool", "float32", "float64", "uint8", "error"],
     is_outside_parameter: |_, kind| kind.is_some_and(types::is_outside),
     parameter_classes: types::parameter_classes,
     unpack: functions::unpack,

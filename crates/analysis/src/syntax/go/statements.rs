@@ -277,8 +277,16 @@ impl<'tree> Lowering<'_, 'tree> {
 
     fn assignment(&mut self, node: Node<'tree>) -> StatementKind {
         let operator = node.child_by_field_name("operator").map_or("=", |operator| operator.kind());
-        let target = self.expression(field(node, "left"));
-        let value = self.expression(field(node, "right"));
+        let left = field(node, "left");
+        let target = self.expression(left);
+        let first = self.next_id();
+        let mut value = self.expression(field(node, "right"));
+        let name = self.text(left);
+        if name == "err" || name.ends_with("Err") {
+            // What is kept under such a name says what went wrong, whatever it was made from.
+            let place = self.module.span(value);
+            value = self.emit(ExpressionKind::Cast { kind: "error".into(), value }, place, first);
+        }
         if matches!(operator, "=" | ":=") {
             StatementKind::Assign { targets: vec![target], value }
         } else {
