@@ -7,10 +7,10 @@ use codeward_records::Finding;
 use serde::{Deserialize, Serialize};
 use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
 
-use crate::flow::{Dialect, Interpreter, JAVA, JAVASCRIPT, PYTHON};
+use crate::flow::{Dialect, GO, Interpreter, JAVA, JAVASCRIPT, PYTHON};
 use crate::language::Language;
 use crate::report::{Report, line_starts, place_back, position};
-use crate::syntax::{Lowered, Module, Span, StatementKind, java, javascript, python};
+use crate::syntax::{Lowered, Module, Span, StatementKind, go, java, javascript, python};
 
 /// Larger files are refused.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -177,6 +177,12 @@ fn front_end(language: Language, source: &str) -> Result<FrontEnd, AnalysisError
             lower: java::lower,
             dialect: &JAVA,
             frames: JAVA_FRAMES,
+        }),
+        Language::Go => Ok(FrontEnd {
+            grammar: tree_sitter_go::LANGUAGE.into(),
+            lower: go::lower,
+            dialect: &GO,
+            frames: &[],
         }),
         _ => Err(AnalysisError::NoFrontEnd { language }),
     }

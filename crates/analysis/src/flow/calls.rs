@@ -84,7 +84,13 @@ impl Interpreter<'_> {
         }
         self.announce(&event);
         self.announce_passed(&event);
-        self.result(&event, callee, here)
+        let result = Rc::new(self.result(&event, callee, here));
+        for (at, value) in (self.dialect.written)(&event, &result) {
+            if let Some(argument) = arguments.get(at) {
+                self.weaken(argument.value, &Rc::new(value), span);
+            }
+        }
+        Value::clone(&result)
     }
 
     /// Tells the rules.
@@ -157,8 +163,10 @@ impl Interpreter<'_> {
         if let Shape::Function(function) = event.callee.value.shape {
             let rest = event.splat.as_ref().or(event.double_splat.as_ref()).map(|operand| Rc::clone(&operand.value));
             let parameters = &self.module.functions[function as usize].parameters;
-            let takes_self =
-                parameters.first().is_some_and(|first| self.dialect.receivers.contains(&first.name.as_ref()));
+            let takes_self = parameters
+                .first()
+                .is_some_and(|first| self.dialect.receivers.contains(&first.name.as_ref()))
+                || self.dialect.has_declared_receivers && self.methods.values().any(|known| *known == Some(function));
             let arguments = Arguments {
                 positional: event.positional.iter().map(|operand| Rc::clone(&operand.value)).collect(),
                 keywords: event

@@ -206,6 +206,8 @@ bits! { Labels:
     DIGEST = 8;
     /// All but the first and the last character of a text.
     INNER = 9;
+    /// Memory that something was written to since it was set aside.
+    WRITTEN = 10;
     /// Known to be a text.
     TEXT = 12;
     /// Opened to add to its end.

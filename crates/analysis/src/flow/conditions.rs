@@ -377,6 +377,17 @@ impl Interpreter<'_> {
             value.key = mix(mix(value.key, right.value.key), *operator as u64);
             let known = (self.dialect.comparison)(&left.value, *operator, &right.value);
             let mut link = known.unwrap_or_else(|| compare(&left.value, *operator, &right.value));
+            // Where types keep truth values apart from the rest, what is not null is what the question found.
+            if self.dialect.types_name_values
+                && right.value.is_none()
+                && matches!(operator, Comparison::Is | Comparison::IsNot)
+            {
+                let found = truth_of(&left.value);
+                link = match operator {
+                    Comparison::IsNot => found,
+                    _ => Truth { when_true: found.when_false, when_false: found.when_true },
+                };
+            }
             if let (Shape::OneOf(items), Comparison::In) = (&left.value.shape, operator) {
                 // Whoever asks for each of these knows that the text lacks them all.
                 let texts = items.iter().filter_map(|item| item.characters());

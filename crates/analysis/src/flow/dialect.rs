@@ -43,6 +43,14 @@ pub(crate) struct Dialect {
     pub(in crate::flow) route_decorators: &'static [&'static str],
     /// Whether a parameter is plainly from outside, by its name and its type.
     pub(in crate::flow) is_outside_parameter: fn(&str, Option<&str>) -> bool,
+    /// In which classes a parameter of this type can do harm.
+    pub(in crate::flow) parameter_classes: fn(Option<&str>) -> Classes,
+    /// A method's first parameter is the object that it is called on, whatever its name.
+    pub(in crate::flow) has_declared_receivers: bool,
+    /// What the place `at` of `count` gets when the several results of a call are given to several names.
+    pub(in crate::flow) unpack: fn(&ValueRef, usize, usize) -> Option<Value>,
+    /// Arguments that a call writes to, by their position, with what it writes.
+    pub(in crate::flow) written: fn(&Event, &ValueRef) -> Vec<(usize, Value)>,
     /// Declared types name what their values are: `Connection c` has the path `java.sql.Connection()` where that was imported.
     pub(in crate::flow) types_name_values: bool,
     /// `value.name` and `value["name"]` are the same.
@@ -114,6 +122,10 @@ impl Dialect {
         receivers: &[],
         route_decorators: &[],
         is_outside_parameter: |_, _| false,
+        parameter_classes: |_| Classes::ALL,
+        has_declared_receivers: false,
+        unpack: |_, _, _| None,
+        written: |_, _| Vec::new(),
         types_name_values: false,
         attributes_are_entries: false,
         anonymous_are_callbacks: false,

@@ -1,16 +1,41 @@
 //! What is known at one place: names and facts.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use super::classes::Classes;
 use super::value::{Fact, Shape, Value, ValueRef, mix};
-use crate::syntax::Span;
+use crate::syntax::{SequenceKind, Span};
+
+/// What each name stands for. Copies share their content until one of them changes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names(Rc<BTreeMap<Rc<str>, ValueRef>>);
+
+impl Names {
+    fn is_shared_with(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Deref for Names {
+    type Target = BTreeMap<Rc<str>, ValueRef>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Names {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        Rc::make_mut(&mut self.0)
+    }
+}
 
 /// Names and facts at one place.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Environment {
-    pub(crate) names: BTreeMap<Rc<str>, ValueRef>,
+    pub(crate) names: Names,
     /// What the checks passed so far say about values.
     pub(crate) facts: BTreeMap<u64, Classes>,
     /// No execution comes here.
@@ -34,7 +59,8 @@ impl Environment {
             return self;
         }
         // Input that a way has cleared stays cleared on that way, so the facts are worked in before the ways meet.
-        for (name, right) in &other.names {
+        let differing = if self.names.is_shared_with(&other.names) { None } else { Some(&other.names) };
+        for (name, right) in differing.into_iter().flat_map(|names| names.iter()) {
             let joined = match self.names.get(name) {
                 Some(left) if Rc::ptr_eq(left, right) => continue,
                 Some(left) => Rc::new(join_values(&self.masked(left), &other.masked(right), place)),
@@ -103,6 +129,12 @@ pub(crate) fn join_values(left: &ValueRef, right: &ValueRef, place: Span) -> Val
         (Shape::Text(_), _) => left.shape.clone(),
         (_, Shape::Text(_)) => right.shape.clone(),
         (Shape::Opaque, other) | (other, Shape::Opaque) => other.clone(),
+        (Shape::Sequence(SequenceKind::Tuple, one), Shape::Sequence(SequenceKind::Tuple, two))
+            if one.len() == two.len() =>
+        {
+            let parts = one.iter().zip(two.iter());
+            Shape::Sequence(SequenceKind::Tuple, parts.map(|(a, b)| Rc::new(join_values(a, b, place))).collect())
+        }
         (Shape::Sequence(kind, one), Shape::Sequence(_, two)) => {
             Shape::Sequence(*kind, if one.len() >= two.len() { Rc::clone(one) } else { Rc::clone(two) })
         }

@@ -386,6 +386,10 @@ impl Interpreter<'_> {
             for (_, entry) in entries.iter() {
                 value.absorb(entry, span);
             }
+            // Only a key that is in a fixed table leads to something.
+            if entries.iter().all(|(key, _)| key.as_ref().is_some_and(|key| key.is_literal())) {
+                conditions::set_truth(&mut value, index.facts(Classes::ALL), Vec::new());
+            }
             return value;
         }
         let mut value = Value::unknown(key);
@@ -479,6 +483,7 @@ impl Interpreter<'_> {
                     for (at, item) in items.iter().enumerate() {
                         let part = match &value.shape {
                             Shape::Sequence(_, parts) if parts.len() == items.len() => Rc::clone(&parts[at]),
+                            _ if let Some(part) = (self.dialect.unpack)(&value, at, items.len()) => Rc::new(part),
                             _ => {
                                 let index = Rc::new(Value::constant(Constant::Integer(at as i64)));
                                 Rc::new(self.subscript(&value, &index, span))

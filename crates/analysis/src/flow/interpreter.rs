@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use super::classes::Classes;
 use super::dialect::Dialect;
-use super::environment::{Environment, join_values};
+use super::environment::{Environment, Names, join_values};
 use super::value::{Fact, Shape, Source, SourceKind, Taint, Truth, Value, ValueRef, mix, text_key};
 use crate::report::Report;
 use crate::syntax::{
-    ArgumentKind, Constant, ExpressionId, ExpressionKind, Function, FunctionId, Module, Span, StatementKind,
+    ArgumentKind, Constant, ExpressionId, ExpressionKind, Function, FunctionId, Module, SequenceKind, Span, StatementKind,
 };
 
 /// Calls of functions of the same file are followed this deep.
@@ -105,7 +105,7 @@ pub(in crate::flow) struct Loop {
 /// A function that waits to be looked at on its own.
 struct Pending {
     function: FunctionId,
-    names: Option<BTreeMap<Rc<str>, ValueRef>>,
+    names: Option<Names>,
     is_method: bool,
     place: Rc<str>,
     is_hidden: bool,
@@ -131,7 +131,7 @@ pub(crate) struct Interpreter<'m> {
     /// Names of functions that were followed from a call.
     followed: BTreeSet<FunctionId>,
     pending: Vec<Pending>,
-    module_names: Option<BTreeMap<Rc<str>, ValueRef>>,
+    module_names: Option<Names>,
     /// Evaluations left before we give up.
     pub(in crate::flow) budget: usize,
 }
@@ -246,6 +246,11 @@ impl<'m> Interpreter<'m> {
                 if has_no_text {
                     value.taints.iter_mut().for_each(|taint| taint.classes = taint.classes & Classes::SIZE);
                 }
+                let harmful = (self.dialect.parameter_classes)(parameter.annotation.as_deref());
+                for taint in &mut value.taints {
+                    taint.classes = taint.classes & harmful;
+                }
+                value.taints.retain(|taint| !taint.classes.is_empty());
                 if let Some(path) = parameter.annotation.as_deref().and_then(|kind| self.type_path(kind)) {
                     value.path = Some(path);
                 }
@@ -264,8 +269,13 @@ impl<'m> Interpreter<'m> {
         if !self.dialect.types_name_values || kind.is_empty() || self.dialect.number_types.contains(&kind) {
             return None;
         }
-        let imported = self.environment.names.get(kind).and_then(|value| value.path.clone());
-        let path = imported.unwrap_or_else(|| (self.dialect.canonical)(kind));
+        // `sql.DB` is what the package that goes by `sql` has under that name.
+        let (head, rest) = kind.split_once('.').map_or((kind, ""), |(head, _)| (head, &kind[head.len()..]));
+        let imported = self.environment.names.get(head).and_then(|value| value.path.clone());
+        let path = match imported {
+            Some(path) => (self.dialect.canonical)(&format!("{path}{rest}")),
+            None => (self.dialect.canonical)(kind),
+        };
         Some(format!("{path}()").into())
     }
 
@@ -395,6 +405,7 @@ impl<'m> Interpreter<'m> {
             all.unwrap_or_default().into_iter().collect()
         };
         value.truth = Some(Rc::new(Truth { when_true: side(true), when_false: side(false) }));
+        value = with_outcome(value, returns);
         self.environment.facts = facts;
         if is_generator {
             value = Value::unknown(value.key).with_shape(Shape::Repeated(Rc::new(value)));
@@ -419,6 +430,41 @@ impl<'m> Interpreter<'m> {
         }
         lifted
     }
+}
+
+/// What follows from the last of several results, where that says whether the function failed.
+fn with_outcome(value: Value, returns: &[(ValueRef, Environment)]) -> Value {
+    let Shape::Sequence(SequenceKind::Tuple, items) = &value.shape else { return value };
+    let outcomes: Option<Vec<_>> = returns
+        .iter()
+        .map(|(value, environment)| match &value.shape {
+            Shape::Sequence(_, parts) if parts.len() == items.len() => Some((parts.last()?, environment)),
+            _ => None,
+        })
+        .collect();
+    let (Some(outcomes), Some(last)) = (outcomes, items.last()) else { return value };
+    let is_told = |value: &Value| value.constant.is_some();
+    if !outcomes.iter().any(|(outcome, _)| is_told(outcome)) {
+        return value;
+    }
+    let side = |wanted: bool| -> Vec<Fact> {
+        // Where one return says plainly that nothing failed, the ones that hand on an error say that something did.
+        let is_meant = |outcome: &&(&ValueRef, &Environment)| {
+            outcome.0.constant.as_ref().is_none_or(Constant::is_truthy) == wanted
+        };
+        let mut meant = outcomes.iter().filter(is_meant).map(|(_, environment)| environment.facts.clone());
+        let Some(first) = meant.next() else { return Vec::new() };
+        meant.fold(first, |all, facts| meet(&all, &facts)).into_iter().collect()
+    };
+    let mut outcome = Value::clone(last);
+    outcome.constant = None;
+    outcome.truth = Some(Rc::new(Truth { when_true: side(true), when_false: side(false) }));
+    let mut items = items.to_vec();
+    items.pop();
+    items.push(Rc::new(outcome));
+    let mut value = value;
+    value.shape = Shape::Sequence(SequenceKind::Tuple, items.into());
+    value
 }
 
 /// The arguments of a call that is followed.

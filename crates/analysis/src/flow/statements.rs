@@ -137,9 +137,9 @@ impl<'m> Interpreter<'m> {
                 self.block(body);
                 self.frames.pop();
                 self.environment.is_dead = false;
-                for (field, value) in std::mem::take(&mut self.environment.names) {
-                    if !before.contains_key(&field) && names_function(&value) {
-                        self.fields.insert(field, value);
+                for (field, value) in std::mem::take(&mut self.environment.names).iter() {
+                    if !before.contains_key(field) && names_function(value) {
+                        self.fields.insert(Rc::clone(field), Rc::clone(value));
                     }
                 }
                 self.environment.names = before;
@@ -261,6 +261,7 @@ impl<'m> Interpreter<'m> {
                     let index = Rc::new(Value::constant(Constant::Text(Rc::clone(name))));
                     self.reshape(*base, &index, &operand.value);
                 }
+                self.set_field(*base, name, &operand.value);
             }
             ExpressionKind::Subscript { base, index } => {
                 self.evaluate(target);
@@ -279,9 +280,10 @@ impl<'m> Interpreter<'m> {
         let name = loop {
             match &self.module.expression(base).kind {
                 ExpressionKind::Name(name) => break Rc::clone(name),
-                ExpressionKind::Attribute { base: inner, .. } | ExpressionKind::Subscript { base: inner, .. } => {
-                    base = *inner;
-                }
+                ExpressionKind::Attribute { base: inner, .. }
+                | ExpressionKind::Subscript { base: inner, .. }
+                | ExpressionKind::Address(inner)
+                | ExpressionKind::Dereference(inner) => base = *inner,
                 _ => return,
             }
         };
@@ -292,6 +294,22 @@ impl<'m> Interpreter<'m> {
         let mut weaker = Value::clone(known);
         weaker.absorb(value, span);
         self.environment.names.insert(name, Rc::new(weaker));
+    }
+
+    /// A structure that was written out has another value in one of its fields.
+    fn set_field(&mut self, base: ExpressionId, field: &Rc<str>, value: &ValueRef) {
+        let ExpressionKind::Name(name) = &self.module.expression(base).kind else { return };
+        let Some(known) = self.environment.names.get(name) else { return };
+        let Shape::Called { receiver, positional, keywords } = &known.shape else { return };
+        if !known.path_text().starts_with("new ") || keywords.len() >= MAX_ENTRIES {
+            return;
+        }
+        let kept = keywords.iter().filter(|(known, _)| known != field).cloned();
+        let keywords = kept.chain([(Rc::clone(field), Rc::clone(value))]).collect();
+        let shape = Shape::Called { receiver: receiver.clone(), positional: Rc::clone(positional), keywords };
+        let mut changed = Value::clone(known);
+        changed.shape = Shape::Opaque;
+        self.environment.names.insert(Rc::clone(name), Rc::new(changed.with_shape(shape)));
     }
 
     /// A named container has a new element, so what was known of all its elements no longer is.

@@ -178,6 +178,9 @@ pub(super) fn is_parameter_itself(value: &ValueRef) -> bool {
                         | "str()"
                         | "os.fspath()"
                         | "os.path.normpath()"
+                        | "path/filepath.Clean()"
+                        | "path/filepath.Abs()"
+                        | "path/filepath.EvalSymlinks()"
                 );
                 match (is_wrapper, positional.as_ref(), receiver) {
                     (true, [only], _) => value = only,

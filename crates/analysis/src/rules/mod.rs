@@ -4,6 +4,7 @@ mod document;
 mod evidence;
 pub(crate) mod javascript;
 pub(crate) mod java;
+pub(crate) mod go;
 pub(crate) mod python;
 
 use codeward_records::{Cwe, Level, Severity};
@@ -53,7 +54,7 @@ pub struct Example {
 
 /// Every rule, language by language.
 pub fn rules() -> impl Iterator<Item = &'static RuleInfo> {
-    [python::RULES, javascript::RULES, java::RULES].into_iter().flatten()
+    [python::RULES, javascript::RULES, java::RULES, go::RULES].into_iter().flatten()
 }
 
 /// Where the interpreter tells the rules of a language what it sees.
