@@ -7,10 +7,11 @@ use codeward_records::Finding;
 use serde::{Deserialize, Serialize};
 use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
 
-use crate::flow::{Dialect, Interpreter, PYTHON};
+use crate::flow::{C, Dialect, Interpreter, PYTHON};
 use crate::language::Language;
+use crate::memory;
 use crate::report::{Report, line_starts, position};
-use crate::syntax::{Lowered, Module, Span, StatementKind, python};
+use crate::syntax::{Lowered, Module, Span, StatementKind, c, python};
 
 /// Larger files are refused.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -131,6 +132,8 @@ fn front_end(language: Language) -> Result<FrontEnd, AnalysisError> {
         Language::Python => {
             Ok(FrontEnd { grammar: tree_sitter_python::LANGUAGE.into(), lower: python::lower, dialect: &PYTHON })
         }
+        Language::C => Ok(FrontEnd { grammar: tree_sitter_c::LANGUAGE.into(), lower: c::lower, dialect: &C }),
+        Language::Cpp => Ok(FrontEnd { grammar: tree_sitter_cpp::LANGUAGE.into(), lower: c::lower, dialect: &C }),
         _ => Err(AnalysisError::NoFrontEnd { language }),
     }
 }
@@ -149,7 +152,10 @@ pub fn analyse(language: Language, source: &str) -> Result<Analysis, AnalysisErr
     let lowered = (front_end.lower)(source, tree.root_node());
     let content = content(&lowered.module);
     let interpreter = Interpreter::new(&lowered.module, front_end.dialect, Report::new(source), EVALUATION_BUDGET);
-    let report = interpreter.run().ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
+    let mut report = interpreter.run().ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
+    if matches!(language, Language::C | Language::Cpp) {
+        memory::check(&lowered.module, &mut report);
+    }
     let syntax_error = lowered.error.map(|span| syntax_error(source, span));
     Ok(Analysis { findings: report.finish(), syntax_error, content })
 }

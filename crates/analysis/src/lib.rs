@@ -17,6 +17,7 @@
 mod analyse;
 mod flow;
 mod language;
+mod memory;
 mod regular;
 mod report;
 mod rules;

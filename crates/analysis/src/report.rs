@@ -42,6 +42,11 @@ impl<'s> Report<'s> {
         Self { source, lines: line_starts(source), findings: Vec::new(), seen: BTreeSet::new() }
     }
 
+    /// A place as it is written.
+    pub(crate) fn text(&self, span: Span) -> &'s str {
+        self.source.get(span.range()).unwrap_or_default()
+    }
+
     /// Adds a finding, unless the rule has reported this span.
     pub(crate) fn add(
         &mut self,

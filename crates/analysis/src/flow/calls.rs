@@ -81,7 +81,9 @@ impl Interpreter<'_> {
         }
         self.announce(&event);
         self.announce_passed(&event);
-        self.result(&event, callee, here)
+        let value = self.result(&event, callee, here);
+        (self.dialect.effect)(self, &event, arguments, here);
+        value
     }
 
     /// Tells the rules.

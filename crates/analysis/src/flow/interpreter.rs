@@ -87,6 +87,8 @@ pub(in crate::flow) struct Frame {
     /// Spans of the returned expressions, for rules about what a function returns.
     pub(in crate::flow) returned: Vec<Operand>,
     pub(in crate::flow) is_class: bool,
+    /// Jumps to labels that stand further down.
+    pub(in crate::flow) jumps: Vec<(Rc<str>, Environment)>,
 }
 
 /// A loop in progress.
