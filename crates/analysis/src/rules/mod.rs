@@ -1,7 +1,7 @@
 //! The rules: one folder for each language, in it one file for each rule or small family.
 
 pub(crate) mod c;
-mod evidence;
+pub(crate) mod evidence;
 pub(crate) mod python;
 
 use codeward_records::{Cwe, Level, Severity};
@@ -42,7 +42,7 @@ pub struct Example {
 
 /// Every rule, language by language.
 pub fn rules() -> impl Iterator<Item = &'static RuleInfo> {
-    [c::RULES, python::RULES].into_iter().flatten()
+    [c::RULES, crate::memory::RULES, python::RULES].into_iter().flatten()
 }
 
 /// Where the interpreter tells the rules of a language what it sees.

@@ -24,8 +24,8 @@ pub(crate) static C: Dialect = Dialect {
         "FCGX_GetParam",
         "mg_get_http_var",
         "cgiFormString",
+        "archive_entry_pathname",
     ],
-    outside_contents: &["archive_entry_pathname"],
     is_outside_parameter: |name, kind| {
         name == "argv" && kind.is_some_and(|kind| kind.contains("char")) || matches!(name, "envp" | "optarg")
     },
