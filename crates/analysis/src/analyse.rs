@@ -133,7 +133,7 @@ fn front_end(language: Language) -> Result<FrontEnd, AnalysisError> {
             Ok(FrontEnd { grammar: tree_sitter_python::LANGUAGE.into(), lower: python::lower, dialect: &PYTHON })
         }
         Language::C => Ok(FrontEnd { grammar: tree_sitter_c::LANGUAGE.into(), lower: c::lower, dialect: &C }),
-        Language::Cpp => Ok(FrontEnd { grammar: tree_sitter_cpp::LANGUAGE.into(), lower: c::lower, dialect: &C }),
+        Language::Cpp => Ok(FrontEnd { grammar: tree_sitter_cpp::LANGUAGE.into(), lower: c::lower_cpp, dialect: &C }),
         _ => Err(AnalysisError::NoFrontEnd { language }),
     }
 }

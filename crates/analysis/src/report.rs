@@ -42,6 +42,11 @@ impl<'s> Report<'s> {
         Self { source, lines: line_starts(source), findings: Vec::new(), seen: BTreeSet::new() }
     }
 
+    /// The length of the text in bytes.
+    pub(crate) fn length(&self) -> usize {
+        self.source.len()
+    }
+
     /// A place as it is written.
     pub(crate) fn text(&self, span: Span) -> &'s str {
         self.source.get(span.range()).unwrap_or_default()

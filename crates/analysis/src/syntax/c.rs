@@ -9,7 +9,7 @@ mod statements;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use tree_sitter::{Node, Parser};
 
 use super::tree::{
     Constant, Expression, ExpressionId, ExpressionKind, Function, FunctionId, Lowered, Module, Span, Statement,
@@ -19,12 +19,40 @@ use super::tree::{
 /// Blocks and expressions nested deeper than this are not read.
 const MAX_DEPTH: usize = 100;
 
-/// Lowers a parsed file. Where the text is not C, what is around it is lowered all the same.
+/// What is put before a function that says no type, as the parser cannot read it otherwise.
+const TYPE: &str = "int ";
+
+/// Lowers a parsed file of C. Where the text is not C, what is around it is lowered all the same.
 pub(crate) fn lower(source: &str, root: Node<'_>) -> Lowered {
+    read(source, root, &tree_sitter_c::LANGUAGE.into())
+}
+
+/// Lowers a parsed file of C++.
+pub(crate) fn lower_cpp(source: &str, root: Node<'_>) -> Lowered {
+    read(source, root, &tree_sitter_cpp::LANGUAGE.into())
+}
+
+fn read(source: &str, root: Node<'_>, grammar: &tree_sitter::Language) -> Lowered {
+    if root.has_error() && errors::lacks_type(source) {
+        let mut parser = Parser::new();
+        parser.set_language(grammar).expect("the grammar was generated for a version that this parser reads");
+        let typed = format!("{TYPE}{source}");
+        if let Some(tree) = parser.parse(&typed, None) {
+            return read_shifted(&typed, tree.root_node(), TYPE.len());
+        }
+    }
+    read_shifted(source, root, 0)
+}
+
+/// Lowers a text that starts this many bytes before the one that spans are counted in.
+fn read_shifted(source: &str, root: Node<'_>, shift: usize) -> Lowered {
+    let error = errors::first_error(source, root);
+    let error = error.map(|span| Span { start: span.start.saturating_sub(shift), end: span.end.saturating_sub(shift) });
     let mut lowering = Lowering {
         source,
+        shift,
         module: Module::default(),
-        error: errors::first_error(source, root),
+        error,
         macros: BTreeMap::new(),
         closures: VecDeque::new(),
     };
@@ -59,6 +87,8 @@ fn named_children(node: Node<'_>) -> Vec<Node<'_>> {
 
 struct Lowering<'s, 't> {
     source: &'s str,
+    /// How far the text starts before the one that spans are counted in.
+    shift: usize,
     module: Module,
     error: Option<Span>,
     /// Macros and enumerators that are a plain literal.
@@ -68,6 +98,12 @@ struct Lowering<'s, 't> {
 }
 
 impl<'t> Lowering<'_, 't> {
+    /// Where a node stands in the text that was given.
+    fn place(&self, node: Node<'_>) -> Span {
+        let span = span(node);
+        Span { start: span.start.saturating_sub(self.shift), end: span.end.saturating_sub(self.shift) }
+    }
+
     fn text(&self, node: Node<'_>) -> &str {
         self.source.get(node.byte_range()).unwrap_or_default()
     }
@@ -100,7 +136,7 @@ impl<'t> Lowering<'_, 't> {
     }
 
     fn too_deep(&mut self, node: Node<'_>) {
-        self.error.get_or_insert(span(node));
+        self.error.get_or_insert(self.place(node));
     }
 
     /// Reads the bodies of closures that wait.
@@ -127,7 +163,7 @@ impl<'t> Lowering<'_, 't> {
         match node.kind() {
             "function_definition" | "inline_method_definition" => {
                 if let Some(id) = self.function(node) {
-                    out.push(Statement { kind: StatementKind::Function(id), span: span(node) });
+                    out.push(Statement { kind: StatementKind::Function(id), span: self.place(node) });
                 }
                 self.finish_closures();
             }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
-use super::{Function, FunctionId, Lowering, MAX_DEPTH, Span, Statement, StatementKind, named_children, span};
+use super::{Function, FunctionId, Lowering, MAX_DEPTH, Span, Statement, StatementKind, named_children};
 use crate::syntax::{ArgumentKind, Parameter};
 
 /// What a declarator says of a name.
@@ -50,7 +50,7 @@ impl<'t> Lowering<'_, 't> {
                 | "template_function" => {
                     let text = self.text(at);
                     declared.name = text.rsplit("::").next().unwrap_or(text).trim().into();
-                    declared.span = span(at);
+                    declared.span = self.place(at);
                     return declared;
                 }
                 _ => {}
@@ -120,7 +120,7 @@ impl<'t> Lowering<'_, 't> {
                 kind: ArgumentKind::Positional,
                 default: None,
                 annotation: Some(kind),
-                span: span(node),
+                span: self.place(node),
             });
         }
         parameters

@@ -100,3 +100,32 @@ fn may_be_macro(source: &str, node: Node<'_>) -> bool {
     }
     depth == 0 && text.split_whitespace().count() <= 3
 }
+
+/// Whether a text starts with a function that says no type: a name, parameters in brackets, a block.
+pub(super) fn lacks_type(source: &str) -> bool {
+    let mut rest = source.trim_start();
+    while rest.starts_with("/*") || rest.starts_with("//") {
+        let end = if rest.starts_with("/*") { rest.find("*/").map(|at| at + 2) } else { rest.find('\n') };
+        rest = end.and_then(|end| rest.get(end..)).unwrap_or_default().trim_start();
+    }
+    let name =
+        rest.len() - rest.trim_start_matches(|letter: char| letter.is_alphanumeric() || "_:~".contains(letter)).len();
+    let after = rest[name..].trim_start();
+    if name == 0 || !after.starts_with('(') {
+        return false;
+    }
+    let mut depth = 0_usize;
+    for (at, letter) in after.char_indices() {
+        match letter {
+            '(' => depth += 1,
+            ')' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return after[at + 1..].trim_start().starts_with('{');
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}

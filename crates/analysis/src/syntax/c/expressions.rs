@@ -5,7 +5,7 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::literals::number;
-use super::{Constant, ExpressionId, ExpressionKind, Function, Lowering, MAX_DEPTH, named_children, span};
+use super::{Constant, ExpressionId, ExpressionKind, Function, Lowering, MAX_DEPTH, named_children};
 use crate::syntax::{Argument, ArgumentKind, BinaryOperator, Comparison, SequenceKind};
 
 /// Casts of C++ that are written as calls.
@@ -47,7 +47,7 @@ impl<'t> Lowering<'_, 't> {
     pub(super) fn field(&mut self, node: Node<'t>, name: &str, depth: usize) -> ExpressionId {
         match node.child_by_field_name(name) {
             Some(child) => self.expression(child, depth + 1),
-            None => self.nothing(span(node)),
+            None => self.nothing(self.place(node)),
         }
     }
 
@@ -61,7 +61,7 @@ impl<'t> Lowering<'_, 't> {
         }
         if depth > MAX_DEPTH {
             self.too_deep(node);
-            return self.nothing(span(node));
+            return self.nothing(self.place(node));
         }
         let first = self.next_id();
         match node.kind() {
@@ -89,7 +89,7 @@ impl<'t> Lowering<'_, 't> {
                 let base = self.field(node, "argument", depth);
                 let name = if node.child_by_field_name("index").is_some() { "index" } else { "indices" };
                 let index = self.field(node, name, depth);
-                self.emit(ExpressionKind::Subscript { base, index }, span(node), first)
+                self.emit(ExpressionKind::Subscript { base, index }, self.place(node), first)
             }
             "binary_expression" => self.binary(node, depth),
             "unary_expression" | "pointer_expression" => self.unary(node, depth),
@@ -100,37 +100,37 @@ impl<'t> Lowering<'_, 't> {
                 let value = self.field(node, "value", depth);
                 let kind: Rc<str> =
                     node.child_by_field_name("type").map_or_else(|| "".into(), |kind| self.shared(kind));
-                self.emit(ExpressionKind::Cast { kind, value }, span(node), first)
+                self.emit(ExpressionKind::Cast { kind, value }, self.place(node), first)
             }
             "sizeof_expression" => self.size_of(node, depth),
             "new_expression" => self.new_expression(node, depth),
             "delete_expression" => {
                 let callee = if self.text(node).contains("[]") { "delete[]" } else { "delete" };
-                let callee = self.emit(ExpressionKind::Name(callee.into()), span(node), first);
+                let callee = self.emit(ExpressionKind::Name(callee.into()), self.place(node), first);
                 let arguments = self.arguments(named_children(node), depth);
-                self.emit(ExpressionKind::Call { callee, arguments }, span(node), first)
+                self.emit(ExpressionKind::Call { callee, arguments }, self.place(node), first)
             }
             "lambda_expression" => self.closure(node),
             "initializer_list" | "compound_literal_expression" => {
                 let parts = named_children(node).into_iter().filter(|part| part.kind() != "type_descriptor");
                 let items = parts.map(|part| self.expression(part, depth + 1)).collect();
-                self.emit(ExpressionKind::Sequence { kind: SequenceKind::List, items }, span(node), first)
+                self.emit(ExpressionKind::Sequence { kind: SequenceKind::List, items }, self.place(node), first)
             }
             "initializer_pair" => self.field(node, "value", depth),
             "type_descriptor" | "primitive_type" | "type_identifier" => {
                 let text = self.shared(node);
-                self.emit(ExpressionKind::Name(text), span(node), first)
+                self.emit(ExpressionKind::Name(text), self.place(node), first)
             }
             "comma_expression" => {
                 self.field(node, "left", depth);
                 let last = self.field(node, "right", depth);
-                self.emit(ExpressionKind::Splat(last), span(node), first)
+                self.emit(ExpressionKind::Splat(last), self.place(node), first)
             }
             _ => {
                 let parts: Vec<_> =
                     named_children(node).into_iter().filter(|part| part.kind() != "compound_statement").collect();
                 let parts = parts.into_iter().map(|part| self.expression(part, depth + 1)).collect();
-                self.emit(ExpressionKind::Other(parts), span(node), first)
+                self.emit(ExpressionKind::Other(parts), self.place(node), first)
             }
         }
     }
@@ -138,7 +138,7 @@ impl<'t> Lowering<'_, 't> {
     fn constant(&mut self, constant: Option<Constant>, node: Node<'_>) -> ExpressionId {
         let first = self.next_id();
         let kind = constant.map_or(ExpressionKind::Other(Vec::new()), ExpressionKind::Constant);
-        self.emit(kind, span(node), first)
+        self.emit(kind, self.place(node), first)
     }
 
     fn name(&mut self, node: Node<'_>) -> ExpressionId {
@@ -156,7 +156,7 @@ impl<'t> Lowering<'_, 't> {
                 ExpressionKind::Name(name.into())
             }
         };
-        self.emit(kind, span(node), first)
+        self.emit(kind, self.place(node), first)
     }
 
     fn arguments(&mut self, nodes: Vec<Node<'t>>, depth: usize) -> Vec<Argument> {
@@ -177,12 +177,12 @@ impl<'t> Lowering<'_, 't> {
                 let kind: Rc<str> =
                     text.split_once('<').map_or("", |(_, rest)| rest.trim_end_matches('>')).trim().into();
                 let value = self.expression(*only, depth + 1);
-                return self.emit(ExpressionKind::Cast { kind, value }, span(node), first);
+                return self.emit(ExpressionKind::Cast { kind, value }, self.place(node), first);
             }
         }
         let callee = self.field(node, "function", depth);
         let arguments = self.arguments(nodes, depth);
-        self.emit(ExpressionKind::Call { callee, arguments }, span(node), first)
+        self.emit(ExpressionKind::Call { callee, arguments }, self.place(node), first)
     }
 
     /// `a.b`; `p->b` is `(*p).b`.
@@ -193,7 +193,7 @@ impl<'t> Lowering<'_, 't> {
             base = self.emit(ExpressionKind::Dereference(base), self.module.span(base), first);
         }
         let name: Rc<str> = node.child_by_field_name("field").map_or_else(|| "".into(), |field| self.shared(field));
-        self.emit(ExpressionKind::Attribute { base, name }, span(node), first)
+        self.emit(ExpressionKind::Attribute { base, name }, self.place(node), first)
     }
 
     fn binary(&mut self, node: Node<'t>, depth: usize) -> ExpressionId {
@@ -210,23 +210,23 @@ impl<'t> Lowering<'_, 't> {
             let right = self.field(node, "right", depth);
             let mark = self.next_id();
             self.emit(ExpressionKind::ScopeEnd, here, mark);
-            return self.emit(ExpressionKind::Boolean { is_and, left, right }, span(node), first);
+            return self.emit(ExpressionKind::Boolean { is_and, left, right }, self.place(node), first);
         }
         let right = self.field(node, "right", depth);
         if matches!(operator, "<<" | ">>")
             && let Some(name) = self.stream_operator(left, operator)
         {
             let at = self.next_id();
-            let callee = self.emit(ExpressionKind::Name(name.into()), span(node), at);
+            let callee = self.emit(ExpressionKind::Name(name.into()), self.place(node), at);
             let argument = |value| Argument { kind: ArgumentKind::Positional, value };
             let arguments = vec![argument(left), argument(right)];
-            return self.emit(ExpressionKind::Call { callee, arguments }, span(node), first);
+            return self.emit(ExpressionKind::Call { callee, arguments }, self.place(node), first);
         }
         let kind = match comparison(operator) {
             Some(comparison) => ExpressionKind::Compare { left, links: vec![(comparison, right)] },
             None => ExpressionKind::Binary { operator: binary(operator), left, right },
         };
-        self.emit(kind, span(node), first)
+        self.emit(kind, self.place(node), first)
     }
 
     /// Whether a shift is one of a stream of C++: the call that stands for it.
@@ -259,7 +259,7 @@ impl<'t> Lowering<'_, 't> {
             "&" => ExpressionKind::Address(inner),
             _ => ExpressionKind::Splat(inner),
         };
-        self.emit(kind, span(node), first)
+        self.emit(kind, self.place(node), first)
     }
 
     /// An assignment whose value is used.
@@ -270,15 +270,15 @@ impl<'t> Lowering<'_, 't> {
         let operator = node.child_by_field_name("operator").map_or("=", |operator| operator.kind());
         if operator != "=" {
             let kind = ExpressionKind::Binary { operator: augmented(operator), left: target, right: value };
-            value = self.emit(kind, span(node), first);
+            value = self.emit(kind, self.place(node), first);
         }
-        self.emit(ExpressionKind::Named { target, value }, span(node), first)
+        self.emit(ExpressionKind::Named { target, value }, self.place(node), first)
     }
 
     /// `++i` is `i = i + 1`; `i++` is one less than that.
     fn update(&mut self, node: Node<'t>, depth: usize) -> ExpressionId {
         let first = self.next_id();
-        let here = span(node);
+        let here = self.place(node);
         let target = self.field(node, "argument", depth);
         let operator = node.child_by_field_name("operator");
         let is_up = operator.is_none_or(|operator| operator.kind() == "++");
@@ -315,20 +315,20 @@ impl<'t> Lowering<'_, 't> {
             self.emit(ExpressionKind::ScopeEnd, here, mark);
         }
         let kind = ExpressionKind::Conditional { body: sides[0], test, otherwise: sides[1] };
-        self.emit(kind, span(node), first)
+        self.emit(kind, self.place(node), first)
     }
 
     /// `sizeof` is a call of that name, of a value or of a type's text.
     fn size_of(&mut self, node: Node<'t>, depth: usize) -> ExpressionId {
         let first = self.next_id();
-        let callee = self.emit(ExpressionKind::Name("sizeof".into()), span(node), first);
+        let callee = self.emit(ExpressionKind::Name("sizeof".into()), self.place(node), first);
         let value = match (node.child_by_field_name("value"), node.child_by_field_name("type")) {
             (Some(value), _) => self.expression(value, depth + 1),
             (None, Some(kind)) => self.expression(kind, depth + 1),
-            (None, None) => self.nothing(span(node)),
+            (None, None) => self.nothing(self.place(node)),
         };
         let arguments = vec![Argument { kind: ArgumentKind::Positional, value }];
-        self.emit(ExpressionKind::Call { callee, arguments }, span(node), first)
+        self.emit(ExpressionKind::Call { callee, arguments }, self.place(node), first)
     }
 
     /// `new T[n]` is a call of `new[]` with the number; `new T(x)` names its type.
@@ -336,18 +336,18 @@ impl<'t> Lowering<'_, 't> {
         let first = self.next_id();
         let kind: Rc<str> = node.child_by_field_name("type").map_or_else(|| "".into(), |kind| self.shared(kind));
         if let Some(declarator) = node.child_by_field_name("declarator") {
-            let callee = self.emit(ExpressionKind::Name("new[]".into()), span(node), first);
+            let callee = self.emit(ExpressionKind::Name("new[]".into()), self.place(node), first);
             let length = self.field(declarator, "length", depth);
             let at = self.next_id();
-            let kind = self.emit(ExpressionKind::Name(kind), span(node), at);
+            let kind = self.emit(ExpressionKind::Name(kind), self.place(node), at);
             let argument = |value| Argument { kind: ArgumentKind::Positional, value };
             let arguments = vec![argument(length), argument(kind)];
-            return self.emit(ExpressionKind::Call { callee, arguments }, span(node), first);
+            return self.emit(ExpressionKind::Call { callee, arguments }, self.place(node), first);
         }
-        let callee = self.emit(ExpressionKind::Name(kind), span(node), first);
+        let callee = self.emit(ExpressionKind::Name(kind), self.place(node), first);
         let nodes = node.child_by_field_name("arguments").map(named_children).unwrap_or_default();
         let arguments = self.arguments(nodes, depth);
-        self.emit(ExpressionKind::New { callee, arguments }, span(node), first)
+        self.emit(ExpressionKind::New { callee, arguments }, self.place(node), first)
     }
 
     fn closure(&mut self, node: Node<'t>) -> ExpressionId {
@@ -358,6 +358,6 @@ impl<'t> Lowering<'_, 't> {
         if let Some(body) = node.child_by_field_name("body") {
             self.closures.push_back((id, body));
         }
-        self.emit(ExpressionKind::Closure(id), span(node), first)
+        self.emit(ExpressionKind::Closure(id), self.place(node), first)
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
-use super::{Constant, ExpressionKind, Lowering, MAX_DEPTH, Statement, StatementKind, named_children, span};
+use super::{Constant, ExpressionKind, Lowering, MAX_DEPTH, Statement, StatementKind, named_children};
 use crate::syntax::{ExpressionId, Handler, MatchCase, Span};
 
 impl<'t> Lowering<'_, 't> {
@@ -40,7 +40,7 @@ impl<'t> Lowering<'_, 't> {
             self.too_deep(node);
             return;
         }
-        let here = span(node);
+        let here = self.place(node);
         let kind = match node.kind() {
             "expression_statement" => {
                 for child in named_children(node) {
@@ -141,7 +141,7 @@ impl<'t> Lowering<'_, 't> {
 
     /// Both sides of a conditional of the preprocessor may be compiled.
     fn alternatives(&mut self, node: Node<'t>, depth: usize) -> StatementKind {
-        let test = self.nothing(span(node));
+        let test = self.nothing(self.place(node));
         let alternative = node.child_by_field_name("alternative");
         let skipped = [node.child_by_field_name("condition"), node.child_by_field_name("name"), alternative];
         let mut body = Vec::new();
@@ -162,7 +162,7 @@ impl<'t> Lowering<'_, 't> {
                 None => return,
             }
         }
-        let here = span(node);
+        let here = self.place(node);
         let kind = match node.kind() {
             "assignment_expression" => self.assignment(node, depth),
             "comma_expression" => {
@@ -202,9 +202,9 @@ impl<'t> Lowering<'_, 't> {
 
     /// The condition of a statement. What it declares becomes a statement before it.
     fn condition(&mut self, node: Node<'t>, depth: usize, out: &mut Vec<Statement>) -> ExpressionId {
-        let Some(clause) = node.child_by_field_name("condition") else { return self.nothing(span(node)) };
+        let Some(clause) = node.child_by_field_name("condition") else { return self.nothing(self.place(node)) };
         let mut parts = named_children(clause);
-        let Some(last) = parts.pop() else { return self.nothing(span(clause)) };
+        let Some(last) = parts.pop() else { return self.nothing(self.place(clause)) };
         if clause.kind() != "condition_clause" && clause.kind() != "parenthesized_expression" {
             return self.expression(clause, depth + 1);
         }
@@ -251,7 +251,7 @@ impl<'t> Lowering<'_, 't> {
 
     /// `do body while (test);` is an endless loop that is left at its end.
     fn do_statement(&mut self, node: Node<'t>, depth: usize) -> StatementKind {
-        let here = span(node);
+        let here = self.place(node);
         let first = self.next_id();
         let always = self.emit(ExpressionKind::Constant(Constant::Boolean(true)), here, first);
         let mut body = self.body(node.child_by_field_name("body"), depth);
@@ -354,7 +354,7 @@ impl<'t> Lowering<'_, 't> {
             let parameters = self.parameters(clause.child_by_field_name("parameters"));
             let name: Option<Rc<str>> = parameters.first().map(|parameter| Rc::clone(&parameter.name));
             let body = self.body(clause.child_by_field_name("body"), depth);
-            handlers.push(Handler { exception: None, name, body, span: span(clause) });
+            handlers.push(Handler { exception: None, name, body, span: self.place(clause) });
         }
         StatementKind::Try { body, handlers, otherwise: Vec::new(), finally: Vec::new() }
     }
