@@ -65,6 +65,7 @@ impl Reader<'_, '_, '_> {
         let Some(key) = self.key(self.bare(id)) else { return };
         self.note_late_check(&key);
         let place = self.state.place(&key);
+        place.was_compared = true;
         if is_set {
             place.null = Nullness::NotNull;
             place.has_lower = true;
@@ -82,7 +83,8 @@ impl Reader<'_, '_, '_> {
             return;
         }
         let place = self.state.place(key);
-        if let (Some(span), Nullness::Unknown) = (place.followed.take(), place.null) {
+        let followed = place.followed.take().filter(|_| !place.was_compared && place.null == Nullness::Unknown);
+        if let Some(span) = followed {
             self.report.add(
                 &CHECKED_LATE,
                 span,
@@ -181,6 +183,7 @@ impl Reader<'_, '_, '_> {
         for at in (first..=id).take(MAX_PARTS) {
             if let Some(key) = self.key(at) {
                 if let Some(place) = self.state.places.get_mut(&key) {
+                    place.was_compared = true;
                     if !matches!(place.null, Nullness::NotNull) {
                         place.null = Nullness::Unknown;
                     }

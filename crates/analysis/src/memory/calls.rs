@@ -182,7 +182,7 @@ impl Reader<'_, '_, '_> {
         let is_macro = name.len() > 2 && !name.chars().any(char::is_lowercase);
         let is_input = matches!(name.as_ref(), "cin>>");
         for (at, argument) in arguments.iter().enumerate() {
-            let fills = is_macro || is_input && at > 0;
+            let fills = is_macro || is_input && at > 0 || !BORROWING.contains(&name.as_ref());
             if fills && let Some(key) = self.key(*argument) {
                 self.state.place(&key).is_unset = false;
             }

@@ -61,8 +61,9 @@ struct Reader<'m, 'r, 's> {
     called: Vec<Rc<str>>,
     /// Arrays that get a terminator somewhere.
     terminated: Vec<Rc<str>>,
-    /// Fields that were given back and not set since.
     num_loops: usize,
+    /// Parameters that say how long another parameter is: the pointer and the length.
+    lengths: Vec<(Rc<str>, Rc<str>)>,
 }
 
 impl<'m, 'r, 's> Reader<'m, 'r, 's> {
@@ -78,6 +79,7 @@ impl<'m, 'r, 's> Reader<'m, 'r, 's> {
             called: Vec::new(),
             terminated: Vec::new(),
             num_loops: 0,
+            lengths: Vec::new(),
         }
     }
 
@@ -90,6 +92,7 @@ impl<'m, 'r, 's> Reader<'m, 'r, 's> {
             let variable = Variable { kind, count: None, is_array: false, is_parameter: true };
             self.variables.insert(Rc::clone(&parameter.name), variable);
         }
+        self.pair_lengths(function);
         self.survey(&function.body);
         self.block(&function.body);
         if !self.state.is_dead {

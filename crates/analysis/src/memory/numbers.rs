@@ -1,14 +1,73 @@
 //! Numbers: lengths, products, divisors, indexes.
 
 use super::rules::{
-    BELOW_ZERO, COMPARED_TEXT, COUNTDOWN, DIVISOR, GREAT_ARRAY, INDEX_INPUT, INDEX_NEGATIVE, INDEX_READ, OFF_BY_ONE,
-    OUT_OF_RANGE, PRINTED_LENGTH, SCALED_TWICE, TERMINATED_PAST,
+    BELOW_ZERO, COMPARED_TEXT, COUNTDOWN, DIVISOR, GREAT_ARRAY, INDEX_INPUT, INDEX_NEGATIVE, INDEX_READ, INDEX_STORED,
+    LENGTH_IGNORED, OFF_BY_ONE, OUT_OF_RANGE, PRINTED_LENGTH, SCALED_TWICE, TERMINATED_PAST,
 };
+use std::rc::Rc;
+
 use super::state::Number;
 use super::{Reader, types};
-use crate::syntax::{BinaryOperator, Comparison, Constant, ExpressionId, ExpressionKind, Statement, StatementKind};
+use crate::syntax::{
+    BinaryOperator, Comparison, Constant, ExpressionId, ExpressionKind, Function, Parameter, Span, Statement,
+    StatementKind,
+};
+
+/// Words in the name of a parameter that says how long another is.
+const LENGTH_WORDS: &[&str] = &[
+    "len",
+    "length",
+    "size",
+    "bytes",
+    "avail",
+    "remaining",
+    "buflen",
+    "datalen",
+    "nbytes",
+    "caplen",
+    "buffsize",
+    "bufsize",
+    "count",
+];
 
 impl<'m> Reader<'m, '_, '_> {
+    /// Notes which parameter says how many bytes are behind another: the next one after a pointer to bytes that is called so.
+    pub(super) fn pair_lengths(&mut self, function: &Function) {
+        for pair in function.parameters.windows(2) {
+            let [pointer, length] = pair else { continue };
+            let kind = |parameter: &Parameter| parameter.annotation.clone().unwrap_or_else(|| "".into());
+            let is_bytes = types::element_size(&kind(pointer)) == Some(1)
+                || kind(pointer).contains("char *")
+                || kind(pointer).contains("ut8 *");
+            let words = crate::rules::evidence::words(&length.name);
+            let is_length =
+                types::is_integer(&kind(length)) && words.iter().any(|word| LENGTH_WORDS.contains(&word.as_str()));
+            if is_bytes && is_length && kind(pointer).matches('*').count() == 1 {
+                self.lengths.push((Rc::clone(&pointer.name), Rc::clone(&length.name)));
+            }
+        }
+    }
+
+    /// An element at a fixed place is read, and nobody asked whether there are so many.
+    pub(super) fn check_length_read(&mut self, pointer: ExpressionId, index: Option<i64>, span: Span) {
+        let Some(key) = self.key(self.bare(pointer)) else { return };
+        let Some(at) = self.lengths.iter().position(|(name, _)| *name == key) else { return };
+        if index.is_some_and(|index| index < 1) {
+            return;
+        }
+        let length = Rc::clone(&self.lengths[at].1);
+        let place = self.state.place(&length).clone();
+        if !place.has_upper && !place.has_lower && !place.was_compared {
+            self.report.add(
+                &LENGTH_IGNORED,
+                span,
+                format!("{length} may be less than this needs; compare it first"),
+                None,
+            );
+            self.lengths.remove(at);
+        }
+    }
+
     /// Whether a product may be too great for its type: some factor is no constant and was not compared with anything.
     pub(super) fn may_wrap(&self, id: ExpressionId) -> bool {
         match self.kind(self.bare(id)) {
@@ -36,6 +95,9 @@ impl<'m> Reader<'m, '_, '_> {
 
     pub(super) fn check_index(&mut self, base: ExpressionId, index: ExpressionId, is_write: bool) {
         let span = self.span(index);
+        if let Some(number) = self.number(index).filter(|_| !is_write) {
+            self.check_length_read(base, Some(number), span);
+        }
         let count = self.variable(base).filter(|variable| variable.is_array).and_then(|variable| variable.count);
         if let (Some(number), Some(count)) = (self.number(index), count) {
             if number >= count || number < 0 {
@@ -85,6 +147,17 @@ impl<'m> Reader<'m, '_, '_> {
         let is_array = self.variable(base).is_some_and(|variable| variable.is_array);
         let is_parameter = self.variables.get(&key).is_some_and(|variable| variable.is_parameter);
         let is_signed = self.variables.get(&key).is_some_and(|variable| types::is_signed(&variable.kind));
+        let is_table = self.variable(base).is_none_or(|variable| variable.is_array)
+            && self.key(base).is_some_and(|key| !key.contains('*'));
+        if place.number == Number::Stored && !place.has_upper && !place.has_lower && is_table {
+            self.report.add(
+                &INDEX_STORED,
+                span,
+                format!("{key} was read from data and compared with nothing; compare it with the number of elements"),
+                None,
+            );
+            return;
+        }
         if place.number == Number::Input && !place.has_upper && !(place.has_lower && self.num_loops > 0) {
             let is_global = self.variable(base).is_none();
             if is_parameter || is_array || is_global {

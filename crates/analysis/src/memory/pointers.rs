@@ -26,7 +26,9 @@ impl<'m> Reader<'m, '_, '_> {
         }
         let span = self.span(pointer);
         let place = self.state.place(&key);
-        place.followed.get_or_insert(span);
+        if !place.was_compared {
+            place.followed.get_or_insert(span);
+        }
         if place.freed.take().is_some() {
             self.report.add(
                 &USED_AFTER_FREE,

@@ -63,4 +63,6 @@ pub(crate) static RULES: &[RuleInfo] = &[
     ERASED,
     EMPTY_HANDLER,
     OBSOLETE_POINTER,
+    LENGTH_IGNORED,
+    INDEX_STORED,
 ];

@@ -41,6 +41,8 @@ pub(super) enum Number {
     Plain,
     /// Of whoever calls, or from a conversion of text.
     Input,
+    /// Read from data that a parameter leads to.
+    Stored,
     /// What a function returned that read up to the whole size of this buffer.
     ReadInto(Rc<str>),
     /// What `snprintf` returned.
@@ -66,6 +68,8 @@ pub(super) struct Place {
     /// This function has to give it back.
     pub(super) is_owned: bool,
     pub(super) number: Number,
+    /// It was compared with null somewhere above.
+    pub(super) was_compared: bool,
     /// Where it was first followed.
     pub(super) followed: Option<Span>,
     /// Where the file that it names was asked about.
@@ -164,6 +168,7 @@ impl Place {
         if self.number == Number::Plain {
             self.number = other.number;
         }
+        self.was_compared |= other.was_compared;
         self.followed = self.followed.or(other.followed);
         self.asked = self.asked.or(other.asked);
         if self.bytes != other.bytes {

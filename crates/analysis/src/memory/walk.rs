@@ -603,6 +603,14 @@ impl<'m> Reader<'m, '_, '_> {
                             ..known
                         };
                     }
+                    let is_data =
+                        matches!(self.kind(bare), ExpressionKind::Subscript { .. } | ExpressionKind::Dereference(_));
+                    let root = key.trim_start_matches('*').split(['.', '[']).next().unwrap_or("");
+                    let from_caller = self.variables.get(root).is_some_and(|variable| variable.is_parameter);
+                    let is_fresh = place.number == Number::Plain && !place.has_upper;
+                    if is_data && from_caller && is_fresh && types::is_integer(kind) {
+                        place.number = Number::Stored;
+                    }
                 }
             }
         }

@@ -30,6 +30,8 @@
 //! - `c/memset-swapped`: the value and the number of bytes of memset are swapped.
 //! - `c/array-by-input`: an array on the stack is as long as the caller says.
 //! - `c/divisor-unchecked`: a number is divided by one that may be zero.
+//! - `c/length-ignored`: bytes are read before the length that comes with them is looked at.
+//! - `c/index-from-data`: an element of a table is read at an index that stands in data.
 //!
 //! ## Use instead
 //!
@@ -61,6 +63,8 @@
 //! - `c/memset-swapped`: put the number of bytes last.
 //! - `c/array-by-input`: allocate it, or compare the length with a limit.
 //! - `c/divisor-unchecked`: compare the divisor with zero first.
+//! - `c/length-ignored`: compare the length first.
+//! - `c/index-from-data`: compare the index with the number of elements.
 //!
 //! ## References
 //!
@@ -482,5 +486,33 @@ pub(in crate::memory) static DIVISOR: RuleInfo = RuleInfo {
     examples: &[Example {
         weak: "int f(int total, int count) {\n    return total / «count»;\n}\n",
         sound: "int f(int total, int count) {\n    if (count == 0)\n        return 0;\n    return total / count;\n}\n",
+    }],
+};
+
+pub(in crate::memory) static LENGTH_IGNORED: RuleInfo = RuleInfo {
+    code: "CW-C-125-2",
+    name: "c/length-ignored",
+    cwe: &[Cwe(125), Cwe(126)],
+    severity: Level::Medium,
+    confidence: Level::Medium,
+    summary: "Bytes are read before the length that comes with them is looked at",
+    fix: "compare the length first",
+    examples: &[Example {
+        weak: "int f(const unsigned char *data, int length) {\n    return data[«1»] << 8;\n}\n",
+        sound: "int f(const unsigned char *data, int length) {\n    if (length < 2)\n        return -1;\n    return data[1] << 8;\n}\n",
+    }],
+};
+
+pub(in crate::memory) static INDEX_STORED: RuleInfo = RuleInfo {
+    code: "CW-C-125-3",
+    name: "c/index-from-data",
+    cwe: &[Cwe(125), Cwe(129)],
+    severity: Level::Medium,
+    confidence: Level::Low,
+    summary: "An element of a table is read at an index that stands in data",
+    fix: "compare the index with the number of elements",
+    examples: &[Example {
+        weak: "static int table[16];\nint f(const unsigned char *data) {\n    int at = data[0];\n    return table[«at»];\n}\n",
+        sound: "static int table[16];\nint f(const unsigned char *data) {\n    int at = data[0];\n    if (at >= 16)\n        return -1;\n    return table[at];\n}\n",
     }],
 };
