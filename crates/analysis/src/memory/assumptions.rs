@@ -95,11 +95,7 @@ impl Reader<'_, '_, '_> {
     }
 
     fn is_nothing(&self, id: ExpressionId) -> bool {
-        match self.kind(self.bare(id)) {
-            ExpressionKind::Constant(Constant::None) => true,
-            ExpressionKind::Constant(Constant::Integer(0)) => true,
-            _ => false,
-        }
+        matches!(self.kind(self.bare(id)), ExpressionKind::Constant(Constant::None | Constant::Integer(0)))
     }
 
     fn assume_link(&mut self, left: ExpressionId, operator: Comparison, right: ExpressionId, truth: bool) {
@@ -156,13 +152,12 @@ impl Reader<'_, '_, '_> {
             }
             if let Some((name, arguments)) =
                 self.as_call(at).filter(|_| matches!(self.kind(at), ExpressionKind::Call { .. }))
-            {
-                if let (true, Some(text)) = (
+                && let (true, Some(text)) = (
                     name.contains("len") || name.as_ref() == "size",
                     arguments.first().and_then(|first| self.key(*first)),
-                ) {
-                    keys.push(format!("length of {text}").into());
-                }
+                )
+            {
+                keys.push(format!("length of {text}").into());
             }
         }
         for key in keys {
@@ -181,12 +176,12 @@ impl Reader<'_, '_, '_> {
         self.touch_numbers(id);
         let first = self.module.expression(id).first;
         for at in (first..=id).take(MAX_PARTS) {
-            if let Some(key) = self.key(at) {
-                if let Some(place) = self.state.places.get_mut(&key) {
-                    place.was_compared = true;
-                    if !matches!(place.null, Nullness::NotNull) {
-                        place.null = Nullness::Unknown;
-                    }
+            if let Some(key) = self.key(at)
+                && let Some(place) = self.state.places.get_mut(&key)
+            {
+                place.was_compared = true;
+                if !matches!(place.null, Nullness::NotNull) {
+                    place.null = Nullness::Unknown;
                 }
             }
         }

@@ -98,15 +98,15 @@ impl Reader<'_, '_, '_> {
                 "a longer text than the buffer overwrites what follows it; use snprintf with its size",
                 None,
             );
-        } else if let (Some(size), Some(length), false) = (size, self.bytes_of(*from), is_append) {
-            if length > size {
-                self.report.add(
-                    &COPY_UNBOUNDED,
-                    span,
-                    format!("this holds up to {length} bytes, the buffer {size}; use snprintf with its size"),
-                    None,
-                );
-            }
+        } else if let (Some(size), Some(length), false) = (size, self.bytes_of(*from), is_append)
+            && length > size
+        {
+            self.report.add(
+                &COPY_UNBOUNDED,
+                span,
+                format!("this holds up to {length} bytes, the buffer {size}; use snprintf with its size"),
+                None,
+            );
         }
     }
 
@@ -301,11 +301,12 @@ impl Reader<'_, '_, '_> {
 
     /// `memset(p, n, 0)`.
     fn check_swapped(&mut self, name: &str, arguments: &[ExpressionId]) {
-        if let ("memset", [_, _, length]) = (name, arguments) {
-            if self.number(*length) == Some(0) && self.number(arguments[1]) != Some(0) {
-                let span = self.span(*length);
-                self.report.add(&SET_SWAPPED, span, "no byte is set; the number of bytes comes last", None);
-            }
+        if let ("memset", [_, _, length]) = (name, arguments)
+            && self.number(*length) == Some(0)
+            && self.number(arguments[1]) != Some(0)
+        {
+            let span = self.span(*length);
+            self.report.add(&SET_SWAPPED, span, "no byte is set; the number of bytes comes last", None);
         }
     }
 
@@ -327,16 +328,16 @@ impl Reader<'_, '_, '_> {
     /// `strncat(line, text, sizeof(line))`.
     pub(super) fn append_sized(&mut self, arguments: &[ExpressionId]) {
         let [to, _, length, ..] = arguments else { return };
-        if let (Some(size), Some(number)) = (self.bytes_of(*to), self.number(*length)) {
-            if number >= size {
-                let span = self.span(*length);
-                self.report.add(
-                    &APPEND_SIZE,
-                    span,
-                    "this many bytes are added to those that are there; subtract strlen and one",
-                    None,
-                );
-            }
+        if let (Some(size), Some(number)) = (self.bytes_of(*to), self.number(*length))
+            && number >= size
+        {
+            let span = self.span(*length);
+            self.report.add(
+                &APPEND_SIZE,
+                span,
+                "this many bytes are added to those that are there; subtract strlen and one",
+                None,
+            );
         }
     }
 
@@ -344,17 +345,17 @@ impl Reader<'_, '_, '_> {
     pub(super) fn check_allocation(&mut self, size: ExpressionId) {
         let span = self.span(size);
         let bare = self.bare(size);
-        if let Some((name, arguments)) = self.as_call(size) {
-            if let ("sizeof", Some(only)) = (name.as_ref(), arguments.first()) {
-                if self.is_pointer(*only) && matches!(self.kind(*only), ExpressionKind::Name(_)) {
-                    self.report.add(
-                        &POINTER_SIZE,
-                        span,
-                        "this is the size of the pointer, not of what it points to; dereference it",
-                        None,
-                    );
-                }
-            }
+        if let Some((name, arguments)) = self.as_call(size)
+            && let ("sizeof", Some(only)) = (name.as_ref(), arguments.first())
+            && self.is_pointer(*only)
+            && matches!(self.kind(*only), ExpressionKind::Name(_))
+        {
+            self.report.add(
+                &POINTER_SIZE,
+                span,
+                "this is the size of the pointer, not of what it points to; dereference it",
+                None,
+            );
         }
         match self.kind(bare) {
             ExpressionKind::Binary { operator: BinaryOperator::Multiply, .. } if self.may_wrap(bare) => {

@@ -350,10 +350,10 @@ impl Reader<'_, '_, '_> {
     pub(super) fn result_of(&mut self, call: ExpressionId, place: &mut Place, kind: &str) {
         let Some((name, arguments)) = self.as_call(call) else { return };
         let is_pointer = types::is_pointer(kind);
-        if is_pointer || kind.is_empty() {
-            if let Some(origin) = origin(&name, is_pointer) {
-                place.null = Nullness::Unchecked(origin);
-            }
+        if (is_pointer || kind.is_empty())
+            && let Some(origin) = origin(&name, is_pointer)
+        {
+            place.null = Nullness::Unchecked(origin);
         }
         match name.as_ref() {
             "new[]" => {
@@ -400,7 +400,7 @@ impl Reader<'_, '_, '_> {
             }
             "snprintf" | "vsnprintf" => place.number = Number::Printed,
             "strlen" | "min" | "MIN" | "min_t" | "FFMIN" | "clamp" | "sizeof" => {
-                place.has_upper = name.as_ref() != "strlen"
+                place.has_upper = name.as_ref() != "strlen";
             }
             "c_str" | "data" => self.check_temporary(call),
             other if CONVERTING.contains(&other) => place.number = Number::Input,

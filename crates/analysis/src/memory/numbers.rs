@@ -205,7 +205,7 @@ impl<'m> Reader<'m, '_, '_> {
             match &statement.kind {
                 StatementKind::Expression(id) => down.extend(counted(*id)),
                 StatementKind::Augment { target, operator: BinaryOperator::Subtract, .. } => {
-                    down.extend(self.key(*target))
+                    down.extend(self.key(*target));
                 }
                 StatementKind::If { .. } | StatementKind::Break | StatementKind::Return(_) => return,
                 _ => {}

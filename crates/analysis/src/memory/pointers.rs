@@ -105,12 +105,12 @@ impl<'m> Reader<'m, '_, '_> {
         }
         let Some(key) = self.key(bare) else { return };
         let allocator = self.state.place(&key).allocator;
-        let fits = match (allocator, name) {
-            (Some(Allocator::Malloc), "delete" | "delete[]") => false,
-            (Some(Allocator::New), "free" | "delete[]") => false,
-            (Some(Allocator::NewArray), "free" | "delete") => false,
-            _ => true,
-        };
+        let fits = !matches!(
+            (allocator, name),
+            (Some(Allocator::Malloc), "delete" | "delete[]")
+                | (Some(Allocator::New), "free" | "delete[]")
+                | (Some(Allocator::NewArray), "free" | "delete")
+        );
         if !fits {
             self.report.add(
                 &MISMATCHED,

@@ -52,6 +52,7 @@ pub(super) enum Number {
 }
 
 /// What is known of one place.
+#[expect(clippy::struct_excessive_bools, reason = "each says something else, and any of them may hold")]
 #[derive(Debug, Clone, Default)]
 pub(super) struct Place {
     pub(super) null: Nullness,
@@ -113,15 +114,14 @@ impl State {
             }
         }
         for (key, right) in other_places {
-            match joined.places.get_mut(&key) {
-                Some(left) => left.join(right),
-                None => {
-                    let null = match right.null {
-                        Nullness::Null | Nullness::NotNull => Nullness::Unknown,
-                        null => null,
-                    };
-                    joined.places.insert(key, Place { is_unset: false, is_owned: false, max: None, null, ..right });
-                }
+            if let Some(left) = joined.places.get_mut(&key) {
+                left.join(right);
+            } else {
+                let null = match right.null {
+                    Nullness::Null | Nullness::NotNull => Nullness::Unknown,
+                    null => null,
+                };
+                joined.places.insert(key, Place { is_unset: false, is_owned: false, max: None, null, ..right });
             }
         }
         joined

@@ -296,12 +296,11 @@ impl<'m> Reader<'m, '_, '_> {
         }
         self.state.forget(name);
         self.variables.insert(Rc::clone(name), Variable { kind: kind.into(), count, is_array, is_parameter: false });
-        match value {
-            Some(value) => self.assign_key(name, value, kind),
-            None => {
-                let is_unset = types::starts_unset(kind);
-                self.state.place(name).is_unset = is_unset;
-            }
+        if let Some(value) = value {
+            self.assign_key(name, value, kind);
+        } else {
+            let is_unset = types::starts_unset(kind);
+            self.state.place(name).is_unset = is_unset;
         }
     }
 
@@ -344,10 +343,10 @@ impl<'m> Reader<'m, '_, '_> {
 
     /// A value that is kept elsewhere is no longer this function's to give back.
     fn escape(&mut self, value: ExpressionId) {
-        if let Some(key) = self.key(self.bare(value)) {
-            if let Some(place) = self.state.places.get_mut(&key) {
-                place.is_owned = false;
-            }
+        if let Some(key) = self.key(self.bare(value))
+            && let Some(place) = self.state.places.get_mut(&key)
+        {
+            place.is_owned = false;
         }
     }
 

@@ -111,17 +111,19 @@ pub(super) fn function(_: &mut Interpreter<'_>, event: &Event, key: u64, here: u
             return Some(Value::clone(&first.value));
         }
         "basename" | "g_path_get_basename" => value.absorb_without(&first.value, Classes::PATH, event.span),
-        "realpath" | "canonicalize_file_name" | "weakly_canonical" | "canonical" => {
+        "realpath"
+        | "canonicalize_file_name"
+        | "weakly_canonical"
+        | "canonical"
+        | "fs::canonical"
+        | "fs::weakly_canonical"
+        | "filesystem::canonical"
+        | "filesystem::weakly_canonical" => {
             value.absorb(&first.value, event.span);
             value.stand_for(&first.value, Classes::PATH);
             value.labels = value.labels | Labels::RESOLVED_PATH;
         }
         "path" | "fs::path" | "filesystem::path" => return Some(Value::clone(&first.value)),
-        "fs::canonical" | "fs::weakly_canonical" | "filesystem::canonical" | "filesystem::weakly_canonical" => {
-            value.absorb(&first.value, event.span);
-            value.stand_for(&first.value, Classes::PATH);
-            value.labels = value.labels | Labels::RESOLVED_PATH;
-        }
         name if SAME.contains(&name) => {
             value.absorb(&first.value, event.span);
             value.stand_for(&first.value, Classes::ALL);
@@ -159,6 +161,7 @@ fn escaped(name: &str) -> Option<Classes> {
     })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a dialect may leave a method to the general rule")]
 pub(super) fn method(
     _: &mut Interpreter<'_>,
     event: &Event,

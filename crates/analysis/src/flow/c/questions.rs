@@ -51,10 +51,10 @@ pub(super) fn predicate(_: &Interpreter<'_>, question: &Question<'_>) -> (Option
         if let Some(resolved) = sides.iter().flatten().find(|value| is_resolved(value)) {
             return (Some(Truth { when_true: Vec::new(), when_false: resolved.facts(Classes::PATH) }), Vec::new());
         }
-        if let (true, Some(fixed)) = (path.ends_with("cmp") && !path.starts_with("strn"), question.argument(1)) {
-            if fixed.constant.is_some() {
-                return (Some(Truth { when_true: Vec::new(), when_false: first.facts(Classes::ALL) }), Vec::new());
-            }
+        if let (true, Some(fixed)) = (path.ends_with("cmp") && !path.starts_with("strn"), question.argument(1))
+            && fixed.constant.is_some()
+        {
+            return (Some(Truth { when_true: Vec::new(), when_false: first.facts(Classes::ALL) }), Vec::new());
         }
         return (None, Vec::new());
     }

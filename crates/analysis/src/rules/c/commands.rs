@@ -178,18 +178,17 @@ fn check_list(call: &Call<'_>, report: &mut Report<'_>) {
         if text == Some("--") {
             return;
         }
-        if let (false, Some(taint)) = (is_shell, value.taint(Classes::OPTION)) {
-            if !value.is_built()
-                && program.value.text().is_some()
-                && arguments.iter().any(|other| other.value.text().is_some())
-            {
-                report.add(
-                    &OPTION,
-                    argument.span,
-                    "input that starts with a dash is read as an option; put \"--\" before it",
-                    Some(taint),
-                );
-            }
+        if let (false, Some(taint)) = (is_shell, value.taint(Classes::OPTION))
+            && !value.is_built()
+            && program.value.text().is_some()
+            && arguments.iter().any(|other| other.value.text().is_some())
+        {
+            report.add(
+                &OPTION,
+                argument.span,
+                "input that starts with a dash is read as an option; put \"--\" before it",
+                Some(taint),
+            );
         }
     }
 }

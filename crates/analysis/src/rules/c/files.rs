@@ -216,20 +216,20 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
             report.add(&PERMISSIONS, mode.span, "everybody may write to this file; give 0600 or 0644", None);
         }
     }
-    if let ("umask", Some(mask)) = (call.path, call.first()) {
-        if mask.value.integer().is_some_and(|bits| bits & OTHERS_WRITE == 0) {
-            report.add(&UMASK, mask.span, "with this mask everybody may write to new files; use 022 or 077", None);
-        }
+    if let ("umask", Some(mask)) = (call.path, call.first())
+        && mask.value.integer().is_some_and(|bits| bits & OTHERS_WRITE == 0)
+    {
+        report.add(&UMASK, mask.span, "with this mask everybody may write to new files; use 022 or 077", None);
     }
-    if let (true, [_, flags]) = (call.is(&["open", "open64"]), call.positional.as_slice()) {
-        if flags.value.integer().is_some_and(|bits| bits & CREATE != 0) {
-            report.add(
-                &NO_MODE,
-                flags.span,
-                "the new file gets whatever mode lies on the stack; pass a third argument such as 0600",
-                None,
-            );
-        }
+    if let (true, [_, flags]) = (call.is(&["open", "open64"]), call.positional.as_slice())
+        && flags.value.integer().is_some_and(|bits| bits & CREATE != 0)
+    {
+        report.add(
+            &NO_MODE,
+            flags.span,
+            "the new file gets whatever mode lies on the stack; pass a third argument such as 0600",
+            None,
+        );
     }
 }
 

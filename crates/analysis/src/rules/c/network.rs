@@ -219,10 +219,10 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
             report.add(&CERTIFICATE, mode.span, "anybody can pass for the other side; leave verification on", None);
         }
     }
-    if let ("SSL_CTX_new", Some(method)) = (call.path, call.first()) {
-        if OLD.contains(&method.value.path_text().trim_end_matches("()")) {
-            report.add(&OLD_TLS, method.span, "this version of TLS has been broken; use TLS_client_method", None);
-        }
+    if let ("SSL_CTX_new", Some(method)) = (call.path, call.first())
+        && OLD.contains(&method.value.path_text().trim_end_matches("()"))
+    {
+        report.add(&OLD_TLS, method.span, "this version of TLS has been broken; use TLS_client_method", None);
     }
     if call.is(&["gethostbyaddr"]) {
         report.add(
@@ -234,24 +234,23 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     }
     if let Some(options) =
         PARSERS.iter().find(|(name, _)| *name == call.path).and_then(|(_, at)| call.positional.get(*at))
+        && let Some(bits) = options.value.integer()
     {
-        if let Some(bits) = options.value.integer() {
-            if bits & LOADING != 0 {
-                report.add(
-                    &ENTITIES,
-                    options.span,
-                    "the document names files that are loaded into it; leave out XML_PARSE_NOENT and XML_PARSE_DTDLOAD",
-                    None,
-                );
-            }
-            if bits & HUGE != 0 {
-                report.add(
-                    &EXPANSION,
-                    options.span,
-                    "a small document can expand to gigabytes; leave out XML_PARSE_HUGE",
-                    None,
-                );
-            }
+        if bits & LOADING != 0 {
+            report.add(
+                &ENTITIES,
+                options.span,
+                "the document names files that are loaded into it; leave out XML_PARSE_NOENT and XML_PARSE_DTDLOAD",
+                None,
+            );
+        }
+        if bits & HUGE != 0 {
+            report.add(
+                &EXPANSION,
+                options.span,
+                "a small document can expand to gigabytes; leave out XML_PARSE_HUGE",
+                None,
+            );
         }
     }
     if let ("xmlSubstituteEntitiesDefault", Some(on)) =

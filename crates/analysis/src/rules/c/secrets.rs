@@ -340,15 +340,15 @@ fn fixed(call: &Call<'_>, report: &mut Report<'_>) {
         let is_list = !value.items().is_empty() && value.is_literal();
         value.characters().is_some_and(|text| !text.is_empty()) || is_list || value.path_text() == "memset()"
     };
-    if let Some((_, at)) = STARTING.iter().find(|(name, _)| *name == call.path) {
-        if let Some(vector) = call.positional.get(*at).filter(is_fixed) {
-            report.add(
-                &VECTOR,
-                vector.span,
-                "equal messages are encrypted to equal texts; fill the vector with RAND_bytes",
-                None,
-            );
-        }
+    if let Some((_, at)) = STARTING.iter().find(|(name, _)| *name == call.path)
+        && let Some(vector) = call.positional.get(*at).filter(is_fixed)
+    {
+        report.add(
+            &VECTOR,
+            vector.span,
+            "equal messages are encrypted to equal texts; fill the vector with RAND_bytes",
+            None,
+        );
     }
     if let Some((_, salt, rounds)) = DERIVING.iter().find(|(name, ..)| *name == call.path) {
         if let Some(salt) = call.positional.get(*salt).filter(is_fixed) {

@@ -203,15 +203,15 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
         let taint = value.taint(classes)?.clone();
         Some((operand, value, taint))
     };
-    if let Some((text, value, taint)) = position(PRINTING).and_then(|at| tainted(at, Classes::FORMAT)) {
-        if !value.is_built() || !value.outline().contains('%') {
-            report.add(
-                &FORMAT,
-                text.span,
-                "conversions in this input read and write memory; pass it as an argument of \"%s\"",
-                Some(&taint),
-            );
-        }
+    if let Some((text, value, taint)) = position(PRINTING).and_then(|at| tainted(at, Classes::FORMAT))
+        && (!value.is_built() || !value.outline().contains('%'))
+    {
+        report.add(
+            &FORMAT,
+            text.span,
+            "conversions in this input read and write memory; pass it as an argument of \"%s\"",
+            Some(&taint),
+        );
     }
     if let Some((text, _, taint)) = position(LOGGING).and_then(|at| tainted(at, Classes::FORMAT)) {
         report.add(
@@ -252,15 +252,15 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
             }
         }
     }
-    if call.is(&["bson_new_from_json", "bson_init_from_json", "bsoncxx::from_json", "from_json"]) {
-        if let Some((text, _, taint)) = [0, 1].into_iter().find_map(|at| tainted(at, Classes::CODE)) {
-            report.add(
-                &NOSQL,
-                text.span,
-                "input becomes part of this document; append the values with typed calls",
-                Some(&taint),
-            );
-        }
+    if call.is(&["bson_new_from_json", "bson_init_from_json", "bsoncxx::from_json", "from_json"])
+        && let Some((text, _, taint)) = [0, 1].into_iter().find_map(|at| tainted(at, Classes::CODE))
+    {
+        report.add(
+            &NOSQL,
+            text.span,
+            "input becomes part of this document; append the values with typed calls",
+            Some(&taint),
+        );
     }
     if let Some(at) = position(&PRINTING[..2]) {
         page(call, at, report);
@@ -280,15 +280,15 @@ fn page(call: &Call<'_>, at: usize, report: &mut Report<'_>) {
     }
     for operand in &call.positional[at + 1..] {
         let value = call.live(&operand.value);
-        if let (true, Some(taint)) = (is_page, value.taint(Classes::HTML_TAG)) {
-            if template.contains("%s") {
-                report.add(
-                    &HTML,
-                    operand.span,
-                    "a browser reads tags in this input; escape < > & and quotes first",
-                    Some(taint),
-                );
-            }
+        if let (true, Some(taint)) = (is_page, value.taint(Classes::HTML_TAG))
+            && template.contains("%s")
+        {
+            report.add(
+                &HTML,
+                operand.span,
+                "a browser reads tags in this input; escape < > & and quotes first",
+                Some(taint),
+            );
         }
         if let (true, Some(taint)) = (is_header, value.taint(Classes::LINES)) {
             report.add(

@@ -35,10 +35,8 @@ impl<'t> Lowering<'_, 't> {
                     declared.num_dimensions += 1;
                     declared.size = at.child_by_field_name("size");
                 }
-                "function_declarator" => {
-                    if declared.parameters.is_none() {
-                        declared.parameters = at.child_by_field_name("parameters");
-                    }
+                "function_declarator" if declared.parameters.is_none() => {
+                    declared.parameters = at.child_by_field_name("parameters");
                 }
                 "identifier"
                 | "field_identifier"

@@ -101,7 +101,12 @@ impl<'t> Lowering<'_, 't> {
             | "static_assert_declaration"
             | "using_declaration"
             | "alias_declaration"
-            | "type_definition" => return,
+            | "type_definition"
+            | "identifier"
+            | "type_identifier"
+            | "primitive_type"
+            | "statement_identifier"
+            | "field_identifier" => return,
             "enum_specifier" => {
                 self.remember_enumerators(node);
                 return;
@@ -124,7 +129,6 @@ impl<'t> Lowering<'_, 't> {
                 }
                 return;
             }
-            "identifier" | "type_identifier" | "primitive_type" | "statement_identifier" | "field_identifier" => return,
             _ => {
                 self.expression_statement(node, depth, out);
                 return;
@@ -271,12 +275,11 @@ impl<'t> Lowering<'_, 't> {
         if let Some(start) = node.child_by_field_name("initializer") {
             self.statement(start, depth + 1, out);
         }
-        let test = match node.child_by_field_name("condition") {
-            Some(test) => self.expression(test, depth + 1),
-            None => {
-                let first = self.next_id();
-                self.emit(ExpressionKind::Constant(Constant::Boolean(true)), Span::default(), first)
-            }
+        let test = if let Some(test) = node.child_by_field_name("condition") {
+            self.expression(test, depth + 1)
+        } else {
+            let first = self.next_id();
+            self.emit(ExpressionKind::Constant(Constant::Boolean(true)), Span::default(), first)
         };
         let mut body = self.body(node.child_by_field_name("body"), depth);
         if let Some(step) = node.child_by_field_name("update") {
@@ -335,10 +338,10 @@ impl<'t> Lowering<'_, 't> {
             if body.is_empty() {
                 continue;
             }
-            if !matches!(body.last().map(|last| &last.kind), Some(StatementKind::Break)) {
-                // Falls through or leaves: what follows is read on its own all the same.
-            } else {
+            if matches!(body.last().map(|last| &last.kind), Some(StatementKind::Break)) {
                 body.pop();
+            } else {
+                // Falls through or leaves: what follows is read on its own all the same.
             }
             let literals = pending.take();
             pending = Some(Vec::new());
