@@ -7,10 +7,11 @@ use codeward_records::Finding;
 use serde::{Deserialize, Serialize};
 use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
 
-use crate::flow::{Dialect, GO, Interpreter, JAVA, JAVASCRIPT, PYTHON};
+use crate::flow::{C, Dialect, GO, Interpreter, JAVA, JAVASCRIPT, PYTHON};
 use crate::language::Language;
+use crate::memory;
 use crate::report::{Report, line_starts, place_back, position};
-use crate::syntax::{Lowered, Module, Span, StatementKind, go, java, javascript, python};
+use crate::syntax::{Lowered, Module, Span, StatementKind, c, go, java, javascript, python};
 
 /// Larger files are refused.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -99,12 +100,6 @@ pub enum AnalysisError {
         /// The limit.
         limit: usize,
     },
-    /// No front end reads this language.
-    #[error("no front end reads {language}")]
-    NoFrontEnd {
-        /// The language.
-        language: Language,
-    },
     /// The parser did not finish in time.
     #[error("parsing took longer than {} ms", .limit.as_millis())]
     ParseDeadline {
@@ -126,6 +121,8 @@ struct FrontEnd {
     dialect: &'static Dialect,
     /// What to put around a text that is only a part of a file, so that it can be read.
     frames: &'static [Frame],
+    /// Whether programs look after their memory themselves, which is a second reading of the same tree.
+    memory: bool,
 }
 
 /// What a part of a file may be missing around it.
@@ -147,44 +144,32 @@ const JAVASCRIPT_FRAMES: &[Frame] = &[
 /// Methods and constructors that stand alone.
 const JAVA_FRAMES: &[Frame] = &[Frame { before: "class Fragment{", after: "\n}", is_accepted: true }];
 
-fn front_end(language: Language, source: &str) -> Result<FrontEnd, AnalysisError> {
-    match language {
-        Language::Python => Ok(FrontEnd {
-            grammar: tree_sitter_python::LANGUAGE.into(),
-            lower: python::lower,
-            dialect: &PYTHON,
-            frames: &[],
-        }),
-        Language::JavaScript => Ok(FrontEnd {
-            grammar: tree_sitter_javascript::LANGUAGE.into(),
-            lower: javascript::lower,
-            dialect: &JAVASCRIPT,
-            frames: JAVASCRIPT_FRAMES,
-        }),
-        Language::TypeScript => Ok(FrontEnd {
-            // Where there are no tags, angle brackets are casts.
-            grammar: if source.contains("</") || source.contains("/>") {
-                tree_sitter_typescript::LANGUAGE_TSX.into()
-            } else {
-                tree_sitter_typescript::LANGUAGE_TYPESCRIPT.into()
-            },
-            lower: javascript::lower,
-            dialect: &JAVASCRIPT,
-            frames: JAVASCRIPT_FRAMES,
-        }),
-        Language::Java => Ok(FrontEnd {
-            grammar: tree_sitter_java::LANGUAGE.into(),
-            lower: java::lower,
-            dialect: &JAVA,
-            frames: JAVA_FRAMES,
-        }),
-        Language::Go => Ok(FrontEnd {
-            grammar: tree_sitter_go::LANGUAGE.into(),
-            lower: go::lower,
-            dialect: &GO,
-            frames: &[],
-        }),
-        _ => Err(AnalysisError::NoFrontEnd { language }),
+impl FrontEnd {
+    fn of(language: Language, source: &str) -> Self {
+        let whole = |grammar: tree_sitter::Language, lower, dialect| Self { grammar, lower, dialect, frames: &[], memory: false };
+        match language {
+            Language::Python => whole(tree_sitter_python::LANGUAGE.into(), python::lower, &PYTHON),
+            Language::Go => whole(tree_sitter_go::LANGUAGE.into(), go::lower, &GO),
+            Language::C => Self { memory: true, ..whole(tree_sitter_c::LANGUAGE.into(), c::lower, &C) },
+            Language::Cpp => Self { memory: true, ..whole(tree_sitter_cpp::LANGUAGE.into(), c::lower_cpp, &C) },
+            Language::Java => {
+                Self { frames: JAVA_FRAMES, ..whole(tree_sitter_java::LANGUAGE.into(), java::lower, &JAVA) }
+            }
+            Language::JavaScript => {
+                let grammar = tree_sitter_javascript::LANGUAGE.into();
+                Self { frames: JAVASCRIPT_FRAMES, ..whole(grammar, javascript::lower, &JAVASCRIPT) }
+            }
+            Language::TypeScript => {
+                // Where there are no tags, angle brackets are casts.
+                let has_tags = source.contains("</") || source.contains("/>");
+                let grammar = if has_tags {
+                    tree_sitter_typescript::LANGUAGE_TSX
+                } else {
+                    tree_sitter_typescript::LANGUAGE_TYPESCRIPT
+                };
+                Self { frames: JAVASCRIPT_FRAMES, ..whole(grammar.into(), javascript::lower, &JAVASCRIPT) }
+            }
+        }
     }
 }
 
@@ -197,7 +182,7 @@ pub fn analyse(language: Language, source: &str) -> Result<Analysis, AnalysisErr
     if source.len() > MAX_BYTES {
         return Err(AnalysisError::TooLarge { bytes: source.len(), limit: MAX_BYTES });
     }
-    let front_end = front_end(language, source)?;
+    let front_end = FrontEnd::of(language, source);
     let tree = parse(&front_end.grammar, source)?;
     let alone = (front_end.lower)(source, tree.root_node());
     if alone.error.is_some() {
@@ -240,7 +225,10 @@ fn judge(front_end: &FrontEnd, source: &str, module: &Module) -> Result<Vec<Find
     let mut report = Report::new(source);
     (front_end.dialect.hooks.file)(source, &mut report);
     let interpreter = Interpreter::new(module, front_end.dialect, report, EVALUATION_BUDGET);
-    let report = interpreter.run().ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
+    let mut report = interpreter.run().ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
+    if front_end.memory {
+        memory::check(module, &mut report);
+    }
     Ok(report.finish())
 }
 

@@ -70,9 +70,7 @@ impl From<&AnalysisError> for FileState {
     fn from(error: &AnalysisError) -> Self {
         match error {
             AnalysisError::TooLarge { .. } => Self::TooLarge,
-            AnalysisError::NoFrontEnd { .. }
-            | AnalysisError::ParseDeadline { .. }
-            | AnalysisError::TooComplex { .. } => Self::EngineError,
+            AnalysisError::ParseDeadline { .. } | AnalysisError::TooComplex { .. } => Self::EngineError,
         }
     }
 }

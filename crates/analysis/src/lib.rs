@@ -19,6 +19,7 @@ pub mod external;
 mod file_state;
 mod flow;
 mod language;
+mod memory;
 mod regular;
 mod report;
 mod rules;

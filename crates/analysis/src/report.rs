@@ -63,6 +63,11 @@ impl<'s> Report<'s> {
         Self { source, lines: line_starts(source), findings: Vec::new(), notes: Vec::new(), seen: BTreeSet::new() }
     }
 
+    /// The length of the text in bytes.
+    pub(crate) fn length(&self) -> usize {
+        self.source.len()
+    }
+
     /// Adds a finding, unless the rule has reported this span.
     pub(crate) fn add(
         &mut self,

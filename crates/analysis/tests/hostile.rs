@@ -17,12 +17,6 @@ const STACK: usize = 2 << 20;
 /// Far more than any of these needs without optimisation on a busy machine: what takes longer grows without end.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The languages that are read, so far.
-fn languages() -> impl Iterator<Item = Language> {
-    let is_read = |language: &Language| !matches!(analyse(*language, ""), Err(AnalysisError::NoFrontEnd { .. }));
-    Language::ALL.into_iter().filter(is_read)
-}
-
 /// Analyses on a thread with an ordinary stack.
 fn analyse_on_thread(language: Language, text: String) -> Result<Analysis, AnalysisError> {
     let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || {
@@ -53,14 +47,14 @@ fn check_all(language: Language, count: usize) {
 
 #[test]
 fn five_thousand_of_anything_come_back_on_an_ordinary_stack() {
-    for language in languages() {
+    for language in Language::ALL {
         check_all(language, 5_000);
     }
 }
 
 #[test]
 fn ordinary_depths_come_back_too() {
-    for language in languages() {
+    for language in Language::ALL {
         check_all(language, 40);
         check_all(language, 600);
     }
@@ -68,7 +62,7 @@ fn ordinary_depths_come_back_too() {
 
 #[test]
 fn a_literal_of_a_megabyte_is_too_large_and_not_clean() {
-    for language in languages() {
+    for language in Language::ALL {
         let text = format!("x = \"{}\";\n", "a".repeat(1 << 20));
         let expected = AnalysisError::TooLarge { bytes: text.len(), limit: MAX_BYTES };
         assert_eq!(analyse(language, &text), Err(expected), "{language}");
@@ -122,7 +116,7 @@ fn strange_characters_hide_nothing() {
     // byte order, a form feed, letters beyond the first plane, and what stands for bytes that were no text.
     let strange =
         ["\0", "\u{202e}", "\u{2066}\u{2069}", "\u{200b}", "\u{feff}", "\u{c}", "\u{1f980}", "\u{fffd}", "\u{1}"];
-    for language in languages() {
+    for language in Language::ALL {
         let [before, after] = weak(language);
         let plain = analyse(language, &format!("{before}{after}")).expect("a small text");
         assert!(finds_command(&plain) && plain.state() == State::Findings, "{language}: {plain:?}");
@@ -143,7 +137,7 @@ fn strange_characters_hide_nothing() {
 
 #[test]
 fn text_after_a_nul_is_read_or_refused() {
-    for language in languages() {
+    for language in Language::ALL {
         let [before, after] = weak(language);
         let analysis = analyse(language, &format!("\0{before}{after}")).expect("a small text");
         assert!(finds_command(&analysis) || analysis.state() == State::NotParseable, "{language}: {analysis:?}");
@@ -152,7 +146,7 @@ fn text_after_a_nul_is_read_or_refused() {
 
 #[test]
 fn bytes_that_are_no_text_are_replaced_by_the_caller_and_then_read() {
-    for language in languages() {
+    for language in Language::ALL {
         let [before, after] = weak(language);
         for bytes in [&b"\xff"[..], b"\xc0\xaf", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80", b"\xe2\x82"] {
             let carrier = carriers(language, "@");
@@ -169,7 +163,7 @@ fn bytes_that_are_no_text_are_replaced_by_the_caller_and_then_read() {
 
 #[test]
 fn the_same_text_has_the_same_findings() {
-    for language in languages() {
+    for language in Language::ALL {
         for case in hostile(language, 200) {
             assert_eq!(analyse(language, &case.text), analyse(language, &case.text), "{language}, {}", case.name);
         }

@@ -28,7 +28,7 @@ mod records;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use codeward_analysis::{AnalysisError, Language, State, analyse};
+use codeward_analysis::{Language, State, analyse};
 use codeward_records::Level;
 use figures::{COLUMNS, Outcome, Tally, VIEWS, View};
 use hold_out::Part;
@@ -128,10 +128,6 @@ fn texts(records: &[Record]) -> (Vec<Snippet>, Vec<Places>) {
     (snippets, places)
 }
 
-fn is_ours(language: Language) -> bool {
-    !matches!(analyse(language, ""), Err(AnalysisError::NoFrontEnd { .. }))
-}
-
 /// Our own analyser in the shape of the others.
 fn ours(snippets: &[Snippet]) -> Side {
     let scan = |snippet: &Snippet| match analyse(snippet.language, &snippet.text) {
@@ -145,7 +141,6 @@ fn ours(snippets: &[Snippet]) -> Side {
             };
             Some(FileScan { is_read, flags: findings.map(flag).collect(), cpu_seconds: None })
         }
-        Err(_) if !is_ours(snippet.language) => None,
         Err(_) => Some(FileScan { is_read: false, flags: Vec::new(), cpu_seconds: None }),
     };
     Side { name: "ours".to_owned(), files: snippets.iter().map(scan).collect() }

@@ -90,6 +90,7 @@ impl Interpreter<'_> {
                 self.weaken(argument.value, &Rc::new(value), span);
             }
         }
+        (self.dialect.effect)(self, &event, arguments, here);
         Value::clone(&result)
     }
 

@@ -7,7 +7,7 @@ use super::classes::Classes;
 use super::interpreter::{Interpreter, Operand};
 use super::value::{Fact, Truth, Value, ValueRef};
 use crate::rules::Hooks;
-use crate::syntax::{Comparison, Constant, Parameter, Span};
+use crate::syntax::{Argument, Comparison, Constant, Parameter, Span};
 
 /// One language's library, as far as it matters to input.
 #[derive(Debug)]
@@ -73,6 +73,8 @@ pub(crate) struct Dialect {
     pub(in crate::flow) function: fn(&mut Interpreter<'_>, &Event, u64, u64) -> Option<Value>,
     /// The same for methods.
     pub(in crate::flow) method: fn(&mut Interpreter<'_>, &Event, &ValueRef, u64, Span) -> Option<Value>,
+    /// What a call does to what its arguments point to, with a key that is new at each place.
+    pub(in crate::flow) effect: fn(&mut Interpreter<'_>, &Event, &[Argument], u64),
     /// Attributes that say something about their owner.
     pub(in crate::flow) attribute: fn(&mut Value, &ValueRef, &str),
     /// The classes in which a function makes input harmless.
@@ -136,6 +138,7 @@ impl Dialect {
         reflected: |_, _| None,
         function: |_, _, _, _| None,
         method: |_, _, _, _, _| None,
+        effect: |_, _, _, _| {},
         attribute: |_, _, _| {},
         sanitised: |_| Classes::NONE,
         label: |_, _| {},

@@ -93,6 +93,8 @@ pub(in crate::flow) struct Frame {
     pub(in crate::flow) is_class: bool,
     /// What it returns answers a web request.
     pub(in crate::flow) is_route: bool,
+    /// Jumps to labels that stand further down.
+    pub(in crate::flow) jumps: Vec<(Rc<str>, Environment)>,
 }
 
 /// A loop in progress.

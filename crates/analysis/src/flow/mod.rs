@@ -5,6 +5,7 @@
 //! input it carries. Input is described by the [`Classes`] of places where it can still do harm; a sanitiser removes classes
 //! from what it returns, and a check removes them from the value that was checked for as long as the check holds.
 
+mod c;
 mod calls;
 mod classes;
 mod conditions;
@@ -22,6 +23,7 @@ mod python;
 mod statements;
 mod value;
 
+pub(crate) use c::C;
 pub(crate) use classes::{Classes, Labels};
 pub(crate) use dialect::Dialect;
 pub(crate) use environment::Environment;

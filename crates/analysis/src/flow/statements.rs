@@ -26,10 +26,23 @@ const MAX_ENTRIES: usize = 64;
 impl<'m> Interpreter<'m> {
     pub(in crate::flow) fn block(&mut self, statements: &'m [Statement]) {
         for statement in statements {
-            if self.environment.is_dead || self.budget == 0 {
+            let is_label = matches!(statement.kind, StatementKind::Label(_));
+            if self.budget == 0 {
                 return;
             }
+            if self.environment.is_dead && !is_label {
+                continue;
+            }
             self.statement(statement);
+        }
+    }
+
+    /// A label: whoever jumped here joins whoever came from above.
+    fn land(&mut self, label: &str, span: Span) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        let arriving: Vec<_> = frame.jumps.extract_if(.., |(to, _)| to.as_ref() == label).collect();
+        for (_, environment) in arriving {
+            self.environment = std::mem::take(&mut self.environment).join(environment, span);
         }
     }
 
@@ -163,6 +176,13 @@ impl<'m> Interpreter<'m> {
                 }
                 self.environment.is_dead = true;
             }
+            StatementKind::Goto(label) => {
+                if let Some(frame) = self.frames.last_mut() {
+                    frame.jumps.push((Rc::clone(label), self.environment.clone()));
+                }
+                self.environment.is_dead = true;
+            }
+            StatementKind::Label(label) => self.land(label, statement.span),
             StatementKind::Delete(parts) => {
                 for part in parts {
                     if let ExpressionKind::Name(name) = &self.module.expression(*part).kind {

@@ -51,7 +51,7 @@ const UNGUESSABLE_WORDS: &[&str] = &[
 const PASSWORD_WORDS: &[&str] = &["password", "passwd", "pwd", "passphrase", "pass", "passcode"];
 
 /// The words of a name in snake or camel case, in lower case.
-pub(super) fn words(name: &str) -> Vec<String> {
+pub(crate) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_lower = false;
     for letter in name.chars() {

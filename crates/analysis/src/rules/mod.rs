@@ -1,10 +1,11 @@
 //! The rules: one folder for each language, in it one file for each rule or small family.
 
+pub(crate) mod c;
 mod document;
-mod evidence;
-pub(crate) mod javascript;
-pub(crate) mod java;
+pub(crate) mod evidence;
 pub(crate) mod go;
+pub(crate) mod java;
+pub(crate) mod javascript;
 pub(crate) mod python;
 
 use codeward_records::{Cwe, Level, Severity};
@@ -54,7 +55,7 @@ pub struct Example {
 
 /// Every rule, language by language.
 pub fn rules() -> impl Iterator<Item = &'static RuleInfo> {
-    [python::RULES, javascript::RULES, java::RULES, go::RULES].into_iter().flatten()
+    [c::RULES, crate::memory::RULES, python::RULES, javascript::RULES, java::RULES, go::RULES].into_iter().flatten()
 }
 
 /// Where the interpreter tells the rules of a language what it sees.

@@ -7,6 +7,7 @@
 pub(crate) mod javascript;
 pub(crate) mod java;
 pub(crate) mod go;
+pub(crate) mod c;
 pub(crate) mod python;
 mod strings;
 mod tree;

@@ -297,6 +297,9 @@ pub(crate) enum StatementKind {
     Import(Vec<(Rc<str>, Rc<str>)>),
     Break,
     Continue,
+    /// Goes on at the label of this name in the same function.
+    Goto(Rc<str>),
+    Label(Rc<str>),
     Delete(Vec<ExpressionId>),
     /// Python 2's `exec`, and anything else that only holds expressions.
     Parts(Vec<ExpressionId>),

@@ -1,0 +1,68 @@
+//! The rules about memory.
+
+mod buffers;
+mod pointers;
+
+pub(super) use buffers::*;
+pub(super) use pointers::*;
+
+use crate::rules::RuleInfo;
+
+/// Every rule about memory.
+pub(crate) static RULES: &[RuleInfo] = &[
+    COPY_UNBOUNDED,
+    FORMAT_UNBOUNDED,
+    SCAN_UNBOUNDED,
+    COPY_LENGTH,
+    SIZED_BY_SOURCE,
+    SCAN_WIDE,
+    COPY_EXCEEDS,
+    TEXT_EXCEEDS,
+    DEST_OFFSET,
+    PRINTED_LENGTH,
+    OUT_OF_RANGE,
+    APPEND_SIZE,
+    COUNTDOWN,
+    OFF_BY_ONE,
+    TERMINATED_PAST,
+    INDEX_INPUT,
+    INDEX_READ,
+    INDEX_NEGATIVE,
+    LENGTH_NEGATIVE,
+    UNTERMINATED,
+    LENGTH_SHORT,
+    PRODUCT,
+    SUM,
+    POINTER_SIZE,
+    SCALED_TWICE,
+    SET_SWAPPED,
+    GREAT_ARRAY,
+    DIVISOR,
+    UNCHECKED_ALLOCATION,
+    UNCHECKED_OPEN,
+    UNCHECKED_SEARCH,
+    UNCHECKED_CALL,
+    NULL_FOLLOWED,
+    CHECKED_LATE,
+    USED_AFTER_FREE,
+    DANGLING,
+    DOUBLE_FREE,
+    FREED_NOT_HEAP,
+    REALLOCATED,
+    LEAK,
+    UNSET,
+    LOCAL_ADDRESS,
+    UNCHECKED_IDENTITY,
+    CHROOT,
+    ASKED_FIRST,
+    ASSIGNED_IN_CONDITION,
+    COMPARED_TEXT,
+    BELOW_ZERO,
+    MISMATCHED,
+    TEMPORARY_TEXT,
+    ERASED,
+    EMPTY_HANDLER,
+    OBSOLETE_POINTER,
+    LENGTH_IGNORED,
+    INDEX_STORED,
+];
