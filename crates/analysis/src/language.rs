@@ -57,6 +57,19 @@ impl Language {
     }
 }
 
+impl From<codeward_records::Language> for Language {
+    fn from(language: codeward_records::Language) -> Self {
+        match language {
+            codeward_records::Language::Python => Self::Python,
+            codeward_records::Language::C => Self::C,
+            codeward_records::Language::Cpp => Self::Cpp,
+            codeward_records::Language::JavaScript => Self::JavaScript,
+            codeward_records::Language::Java => Self::Java,
+            codeward_records::Language::Go => Self::Go,
+        }
+    }
+}
+
 impl std::fmt::Display for Language {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(self.name())

@@ -225,13 +225,10 @@ fn verdict(task: &Task, results: &[TestResult]) -> Verdict {
 
 /// The analyser's findings, moved to positions in the completion, and whether the code has a syntax error.
 fn findings(language: Language, completion: &str) -> Result<(Vec<Finding>, bool), Unscored> {
-    if language != Language::Python {
-        return Err((UnscoredReason::AnalysisFailed, format!("no analyser reads {language}"), false));
-    }
     let span = code_span(completion);
     let before = &completion[..span.start];
     let lines_before = before.matches('\n').count();
-    let analysis = analyse(codeward_analysis::Language::Python, &completion[span.clone()])
+    let analysis = analyse(language.into(), &completion[span.clone()])
         .map_err(|error| (UnscoredReason::AnalysisFailed, error.to_string(), false))?;
     let findings = analysis.findings.into_iter().map(|finding| moved(finding, span.start, lines_before)).collect();
     Ok((findings, analysis.syntax_error.is_some()))
