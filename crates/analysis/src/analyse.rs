@@ -146,7 +146,13 @@ const JAVA_FRAMES: &[Frame] = &[Frame { before: "class Fragment{", after: "\n}",
 
 impl FrontEnd {
     fn of(language: Language, source: &str) -> Self {
-        let whole = |grammar: tree_sitter::Language, lower, dialect| Self { grammar, lower, dialect, frames: &[], memory: false };
+        let whole = |grammar: tree_sitter::Language, lower, dialect| Self {
+            grammar,
+            lower,
+            dialect,
+            frames: &[],
+            memory: false,
+        };
         match language {
             Language::Python => whole(tree_sitter_python::LANGUAGE.into(), python::lower, &PYTHON),
             Language::Go => whole(tree_sitter_go::LANGUAGE.into(), go::lower, &GO),
@@ -227,7 +233,8 @@ fn judge(front_end: &FrontEnd, source: &str, module: &Module) -> Result<Vec<Find
     let interpreter = Interpreter::new(module, front_end.dialect, report, EVALUATION_BUDGET);
     let mut report = interpreter.run().ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
     if front_end.memory {
-        memory::check(module, &mut report);
+        memory::check(module, &mut report, EVALUATION_BUDGET)
+            .ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
     }
     Ok(report.finish())
 }

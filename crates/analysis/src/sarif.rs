@@ -152,11 +152,14 @@ fn result(file: &ScannedFile<'_>, file_index: usize, finding: &Finding) -> Value
     let index = rules().position(|rule| rule.code == finding.code);
     let mut result = json!({
         "ruleId": finding.code,
-        "ruleIndex": index.map_or(-1, |index| index as i64),
         "level": level(finding.severity),
         "message": { "text": finding.message },
         "locations": [{ "physicalLocation": physical_location(file, file_index, finding.start_byte, finding.end_byte) }],
     });
+    // What other analysers found names no rule of ours.
+    if let Some(index) = index {
+        result["ruleIndex"] = index.into();
+    }
     if !finding.trace.is_empty() {
         result["codeFlows"] = code_flows(file, file_index, &finding.trace);
     }

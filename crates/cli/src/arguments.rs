@@ -213,6 +213,12 @@ pub(crate) struct Scan {
     /// Report findings of at least this confidence.
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(crate) confidence: Option<ScanLevel>,
+    /// Also ask these, inside the sandbox: bandit, semgrep, opengrep, cppcheck, flawfinder, gcc, clang-tidy, eslint, codeql, or `all` that are here.
+    #[arg(long, value_name = "ANALYSERS", value_delimiter = ',')]
+    pub(crate) with: Vec<String>,
+    /// Instead of the findings, show who found what, by weakness class (text or json).
+    #[arg(long, requires = "with")]
+    pub(crate) agreement: bool,
     /// Configuration instead of the nearest codeward.toml in or above each path.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -254,6 +260,8 @@ Examples:
   codeward scan src/ --select CWE-78,CWE-89 --confidence medium --trace
   codeward scan src/ --format sarif > findings.sarif
   codeward scan - --language go --format json < main.go
+  codeward scan src/ --with bandit,cppcheck
+  codeward scan src/ --with all --agreement
   codeward scan --rules";
 
 #[derive(Debug, Args)]

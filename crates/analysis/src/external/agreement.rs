@@ -179,6 +179,7 @@ mod tests {
 
     fn finding(class: Option<u16>, line: usize, end_line: usize) -> Finding {
         Finding {
+            code: String::new(),
             rule: "x/y".to_owned(),
             cwe: class.map(Cwe).into_iter().collect(),
             severity: Level::High,

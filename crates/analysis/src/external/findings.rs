@@ -53,6 +53,7 @@ pub(super) fn findings(
         let (line, column) = position(&starts, span.start);
         let (end_line, end_column) = position(&starts, span.end);
         findings.push(Finding {
+            code: format!("{analyser}/{}", one.rule),
             rule: format!("{analyser}/{}", one.rule),
             cwe,
             severity: known.severity.unwrap_or(one.severity),

@@ -9,7 +9,8 @@ use super::environment::{Environment, Names, join_values};
 use super::value::{Fact, Shape, Source, SourceKind, Taint, Truth, Value, ValueRef, mix, text_key};
 use crate::report::Report;
 use crate::syntax::{
-    ArgumentKind, Constant, ExpressionId, ExpressionKind, Function, FunctionId, Module, SequenceKind, Span, StatementKind,
+    ArgumentKind, Constant, ExpressionId, ExpressionKind, Function, FunctionId, Module, SequenceKind, Span,
+    StatementKind,
 };
 
 /// Calls of functions of the same file are followed this deep.

@@ -327,7 +327,7 @@ impl Reader<'_, '_, '_> {
                     let span = self.span(*path);
                     let text = self
                         .report
-                        .text(crate::syntax::Span { start: span.end, end: (span.end + 200).min(self.report.length()) });
+                        .written(crate::syntax::Span { start: span.end, end: (span.end + 200).min(self.report.length()) });
                     if !text.is_empty()
                         && !text.contains("chdir")
                         && !self.called.iter().any(|called| called.as_ref() == "chdir")

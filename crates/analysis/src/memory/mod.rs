@@ -23,17 +23,14 @@ use crate::syntax::{Constant, ExpressionId, ExpressionKind, Function, Module, Sp
 pub(crate) use rules::RULES;
 use state::State;
 
-/// Statements read in one file are no more than this.
-const MAX_STATEMENTS: usize = 60_000;
-
-/// Reads all functions of a file.
-pub(crate) fn check(module: &Module, report: &mut Report<'_>) {
-    let mut budget = MAX_STATEMENTS;
+/// Reads all functions of a file, as many statements and expressions as the budget allows; `None` when that is not enough.
+pub(crate) fn check(module: &Module, report: &mut Report<'_>, mut budget: usize) -> Option<()> {
     for function in &module.functions {
         let mut reader = Reader::new(module, report, budget);
         reader.function(function);
         budget = reader.budget;
     }
+    (budget > 0).then_some(())
 }
 
 /// A variable as it was declared.

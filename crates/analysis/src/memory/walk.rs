@@ -358,6 +358,10 @@ impl<'m> Reader<'m, '_, '_> {
 
     /// Reads an expression and all its parts.
     pub(super) fn visit(&mut self, id: ExpressionId) {
+        if self.budget == 0 {
+            return;
+        }
+        self.budget -= 1;
         match self.kind(id) {
             ExpressionKind::Name(name) => self.check_read(&Rc::clone(name), id),
             ExpressionKind::Call { callee, arguments } => {
@@ -392,12 +396,7 @@ impl<'m> Reader<'m, '_, '_> {
             ExpressionKind::Binary { operator, left, right } => {
                 self.visit(*left);
                 self.visit(*right);
-                if matches!(operator, BinaryOperator::Divide | BinaryOperator::Modulo) {
-                    self.check_divisor(*right);
-                }
-                if *operator == BinaryOperator::Add {
-                    self.check_scaled(*left, *right);
-                }
+                self.check_operation(*operator, *left, *right);
             }
             ExpressionKind::Boolean { is_and, left, right } => {
                 self.visit(*left);
@@ -426,8 +425,21 @@ impl<'m> Reader<'m, '_, '_> {
                 }
             }
             ExpressionKind::Named { target, value } => {
-                self.visit_target(*target);
-                self.visit(*value);
+                match self.kind(*value) {
+                    // `x += y`: the place stands on both sides and is visited once, or deep nests would take forever.
+                    ExpressionKind::Binary { operator, left, right } if left == target => {
+                        match self.kind(*target) {
+                            ExpressionKind::Name(_) => self.visit(*target),
+                            _ => self.visit_target(*target),
+                        }
+                        self.visit(*right);
+                        self.check_operation(*operator, *left, *right);
+                    }
+                    _ => {
+                        self.visit_target(*target);
+                        self.visit(*value);
+                    }
+                }
                 self.assign(*target, *value);
             }
             ExpressionKind::Cast { value, .. } => self.visit(*value),
@@ -453,6 +465,15 @@ impl<'m> Reader<'m, '_, '_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn check_operation(&mut self, operator: BinaryOperator, left: ExpressionId, right: ExpressionId) {
+        if matches!(operator, BinaryOperator::Divide | BinaryOperator::Modulo) {
+            self.check_divisor(right);
+        }
+        if operator == BinaryOperator::Add {
+            self.check_scaled(left, right);
         }
     }
 

@@ -4,10 +4,10 @@
 //! stage that wants them all reads a range of the arena from left to right. Statements are a small ordinary tree, because
 //! Python itself refuses blocks that are nested deeper than a hundred levels.
 
-pub(crate) mod javascript;
-pub(crate) mod java;
-pub(crate) mod go;
 pub(crate) mod c;
+pub(crate) mod go;
+pub(crate) mod java;
+pub(crate) mod javascript;
 pub(crate) mod python;
 mod strings;
 mod tree;

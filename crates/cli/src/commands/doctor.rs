@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use codeward_analysis::external::{Analyser, Installed};
 use codeward_sandbox::{Isolation, Probe, probe_with};
 use serde_json::json;
 
@@ -15,13 +16,15 @@ pub(crate) fn run(options: &Doctor) -> Result<Ending, Failure> {
     let sound = probe.isolation.is_some();
     let threads = workbench::num_workers();
     let rules = codeward_analysis::rules().count();
+    let languages = codeward_analysis::Language::ALL.map(codeward_analysis::Language::name);
+    let others: Vec<_> = Installed::find(std::env::var_os("PATH").as_deref()).analysers().map(Analyser::name).collect();
     let model = bundled::model().is_ok();
     if options.json {
         output::print_json(&json!({
             "isolation": probe.isolation,
             "sandbox": probe,
             "toolchains": { "python": probe.python, "languages": probe.languages },
-            "analysers": { "codeward": { "rules": rules, "languages": ["python"] } },
+            "analysers": { "codeward": { "rules": rules, "languages": languages }, "installed": others },
             "devices": [{ "kind": "cpu", "threads": threads }],
             "models": { "codeward-tiny": { "bundled": model } },
         }))?;
@@ -29,7 +32,13 @@ pub(crate) fn run(options: &Doctor) -> Result<Ending, Failure> {
         output::print(&describe(&probe))?;
         let has = if model { "bundled" } else { "not bundled: make it with `codeward train tiny-base`" };
         output::print(&format!(
-            "analyser      {rules} rules for Python\ndevice        CPU, {threads} threads\nmodel         codeward-tiny, {has}\n"
+            "analyser      {rules} rules for {}\nother ones    {}\ndevice        CPU, {threads} threads\nmodel         codeward-tiny, {has}\n",
+            languages.join(", "),
+            if others.is_empty() {
+                "none installed; `codeward scan --with` can ask them".to_owned()
+            } else {
+                others.join(", ")
+            },
         ))?;
     }
     Ok(if sound { Ending::Done } else { Ending::CheckFailed })

@@ -3,6 +3,7 @@
 mod configuration;
 pub(crate) mod excerpt;
 mod files;
+mod others;
 pub(crate) mod select;
 pub(crate) mod text;
 
@@ -51,32 +52,45 @@ pub(crate) fn run(options: &Scan) -> Result<Ending, Failure> {
     for origin in origins {
         output::note(&format!("note: configured by {}", origin.display()));
     }
-    let scanned: Vec<Scanned> = files
-        .found
-        .par_iter()
-        .map(|found| {
-            let mut scanned = scan(found);
-            files.configurations[found.configuration].keep(&found.path, &mut scanned.findings);
-            if scanned.state == FileState::Findings && scanned.findings.is_empty() {
-                scanned.state = FileState::Clean;
-            }
-            scanned
-        })
-        .collect();
+    let mut scanned: Vec<Scanned> = files.found.par_iter().map(scan).collect();
+    let opinions = others::ask(&options.with, &scanned)?;
+    let num_unread = opinions.num_unread;
+    if options.agreement {
+        let agreement = opinions.agreement(&scanned);
+        match options.format {
+            ScanFormat::Json => output::print_json(&agreement)?,
+            _ => output::print(&agreement.to_string())?,
+        }
+        return Ok(ending(&scanned, num_unread, options));
+    }
+    opinions.join(&mut scanned);
+    for (file, found) in scanned.iter_mut().zip(&files.found) {
+        files.configurations[found.configuration].keep(&found.path, &mut file.findings);
+        if file.state.is_judged() && file.state != FileState::Nothing {
+            file.state = if file.findings.is_empty() { FileState::Clean } else { FileState::Findings };
+        }
+    }
     match options.format {
         ScanFormat::Text => output::print(&text::report(&scanned, options.trace))?,
         ScanFormat::Json => output::print_json(&rows(&scanned))?,
         ScanFormat::Sarif => output::print_json(&sarif(&scanned))?,
     }
-    Ok(ending(&scanned, options))
+    Ok(ending(&scanned, num_unread, options))
 }
 
-fn ending(scanned: &[Scanned], options: &Scan) -> Ending {
+fn ending(scanned: &[Scanned], num_unread_by_others: usize, options: &Scan) -> Ending {
     let num_unjudged = scanned.iter().filter(|file| !file.state.is_judged()).count();
     if num_unjudged > 0 && !options.allow_unreadable {
         output::complain(&Failure::new(
             format!("{num_unjudged} of {} files could not be judged", scanned.len()),
             "leave them out with `exclude` in codeward.toml, or let them pass with --allow-unreadable",
+        ));
+        return Ending::Incomplete;
+    }
+    if num_unread_by_others > 0 && !options.allow_unreadable {
+        output::complain(&Failure::new(
+            format!("other analysers could not read a file {num_unread_by_others} times"),
+            "the notes above say which; let them pass with --allow-unreadable",
         ));
         return Ending::Incomplete;
     }

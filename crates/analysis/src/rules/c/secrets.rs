@@ -395,7 +395,7 @@ fn compared(call: &Call<'_>, report: &mut Report<'_>) {
             let name = name.to_ascii_lowercase();
             ["hmac", "digest", "signature", "auth_tag", "mac_"].iter().any(|word| name.contains(word))
         };
-        if is_digest(report.written(left.span)) || is_digest(report.text(right.span)) {
+        if is_digest(report.written(left.span)) || is_digest(report.written(right.span)) {
             report.add(
                 &TIMING,
                 call.callee.span,

@@ -118,16 +118,14 @@ pub(crate) static HOOKS: Hooks = Hooks {
     call,
     is_dangerous_function: |path| path == "eval",
     text,
-    returned: |_, _| {},
-    function: |_, _| {},
     assign: secrets::assign,
     attribute_store,
     element_store,
     subscript: code::subscript,
-    boolean: |_, _, _, _| {},
     compare,
     dictionary,
     handler,
+    ..Hooks::NOBODY
 };
 
 /// What each family makes of a call.
