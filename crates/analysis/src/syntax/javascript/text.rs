@@ -22,13 +22,13 @@ pub(super) fn decode(body: &str) -> String {
             '0' if !rest.starts_with(|c: char| c.is_ascii_digit()) => decoded.push('\0'),
             '\n' => {}
             '\r' => rest = rest.strip_prefix('\n').unwrap_or(rest),
-            'x' => rest = code(&mut decoded, rest, 2),
+            'x' => rest = code(&mut decoded, letter, rest, 2),
             'u' => match rest.strip_prefix('{').and_then(|inside| inside.split_once('}')) {
                 Some((digits, after)) => {
                     decoded.extend(u32::from_str_radix(digits, 16).ok().and_then(char::from_u32));
                     rest = after;
                 }
-                None => rest = code(&mut decoded, rest, 4),
+                None => rest = code(&mut decoded, letter, rest, 4),
             },
             other => decoded.push(other),
         }
@@ -37,15 +37,18 @@ pub(super) fn decode(body: &str) -> String {
     decoded
 }
 
-/// Reads this many hexadecimal digits as one character; what follows them.
-fn code<'a>(decoded: &mut String, rest: &'a str, count: usize) -> &'a str {
-    let Some((digits, after)) = rest.split_at_checked(count) else { return rest };
-    match u32::from_str_radix(digits, 16) {
-        Ok(number) => {
+/// Reads this many hexadecimal digits as one character, or the letter before them as itself; what follows them.
+fn code<'a>(decoded: &mut String, letter: char, rest: &'a str, count: usize) -> &'a str {
+    let digits = rest.split_at_checked(count);
+    match digits.and_then(|(digits, after)| Some((u32::from_str_radix(digits, 16).ok()?, after))) {
+        Some((number, after)) => {
             decoded.push(char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER));
             after
         }
-        Err(_) => rest,
+        None => {
+            decoded.push(letter);
+            rest
+        }
     }
 }
 
