@@ -389,10 +389,12 @@ impl<'m> Interpreter<'m> {
             value = join_values(&Rc::new(value), other, place);
             facts = meet(&facts, &environment.facts);
         }
+        // Where truth is not asked of other things, whoever returns nothing on success returns something on failure.
+        let is_outcome = self.dialect.types_name_values && returns.iter().any(|(value, _)| value.is_none());
         let side = |wanted: bool| -> Vec<Fact> {
             let mut all: Option<BTreeMap<u64, Classes>> = None;
             for (value, environment) in returns {
-                let known = value.constant.as_ref().map(Constant::is_truthy);
+                let known = value.constant.as_ref().map(Constant::is_truthy).or(is_outcome.then_some(true));
                 if known.is_some_and(|known| known != wanted) {
                     continue;
                 }
