@@ -9,8 +9,12 @@ use super::value::{Fact, Truth, Value, ValueRef};
 use crate::rules::Hooks;
 use crate::syntax::{Argument, Comparison, Constant, Parameter, Span};
 
+/// What follows from the result of a call, and what holds whenever the call returns at all.
+type Predicate = fn(&Interpreter<'_>, &Question<'_>) -> (Option<Truth>, Vec<Fact>);
+
 /// One language's library, as far as it matters to input.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a language")]
 pub(crate) struct Dialect {
     pub(crate) hooks: &'static Hooks,
     /// The usual name of what a path names.
@@ -82,7 +86,7 @@ pub(crate) struct Dialect {
     /// What the result of a call is known to be: random, guessable, a digest.
     pub(in crate::flow) label: fn(&str, &mut Value),
     /// What follows from the result of a call that asks a question, and what holds whenever the call returns at all.
-    pub(in crate::flow) predicate: fn(&Interpreter<'_>, &Question<'_>) -> (Option<Truth>, Vec<Fact>),
+    pub(in crate::flow) predicate: Predicate,
     /// What follows from a comparison, where the language's library knows more of it than the values say.
     pub(in crate::flow) comparison: fn(&ValueRef, Comparison, &ValueRef) -> Option<Truth>,
     /// `left / right`, where that is not division.

@@ -117,7 +117,6 @@ impl Interpreter<'_> {
                 }
                 value
             }
-            ExpressionKind::Address(inner) | ExpressionKind::Dereference(inner) => Value::clone(self.value(*inner)),
             ExpressionKind::Closure(function) => {
                 self.define(*function);
                 Value::unknown(here).with_shape(Shape::Function(*function))
@@ -185,7 +184,10 @@ impl Interpreter<'_> {
                 let body = Rc::clone(self.value(*body));
                 derived(&body, here, span).with_shape(Shape::Lambda(body))
             }
-            ExpressionKind::Splat(inner) | ExpressionKind::Await(inner) => Value::clone(self.value(*inner)),
+            ExpressionKind::Splat(inner)
+            | ExpressionKind::Await(inner)
+            | ExpressionKind::Address(inner)
+            | ExpressionKind::Dereference(inner) => Value::clone(self.value(*inner)),
             ExpressionKind::Named { target, value } => {
                 let value = Rc::clone(self.value(*value));
                 self.assign(*target, &value);

@@ -58,6 +58,9 @@ pub fn rules() -> impl Iterator<Item = &'static RuleInfo> {
     [c::RULES, crate::memory::RULES, python::RULES, javascript::RULES, java::RULES, go::RULES].into_iter().flatten()
 }
 
+/// A key, where there is one, and its value.
+pub(crate) type Entry = (Option<Operand>, Operand);
+
 /// Where the interpreter tells the rules of a language what it sees.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hooks {
@@ -92,7 +95,7 @@ pub(crate) struct Hooks {
     /// One comparison.
     pub(crate) compare: fn(&Operand, Comparison, &Operand, &mut Report<'_>),
     /// A dictionary is written out.
-    pub(crate) dictionary: fn(&[(Option<Operand>, Operand)], &mut Report<'_>),
+    pub(crate) dictionary: fn(&[Entry], &mut Report<'_>),
     /// A clause that catches errors.
     pub(crate) handler: fn(&Handler, Option<&ValueRef>, &mut Report<'_>),
 }

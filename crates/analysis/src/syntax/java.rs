@@ -29,7 +29,7 @@ pub(crate) fn lower(source: &str, root: Node<'_>) -> Lowered {
         queue: VecDeque::new(),
         error: None,
     };
-    lowering.error = first_error(root).map(|node| lowering.span(node));
+    lowering.error = first_error(root).map(|node| span(node));
     let body = lowering.block(root, 0);
     lowering.module.body = body;
     if lowering.error.is_some() {
@@ -142,15 +142,15 @@ struct Lowering<'source, 'tree> {
     error: Option<Span>,
 }
 
+fn span(node: Node<'_>) -> Span {
+    span_between(node, node)
+}
+
+fn span_between(first: Node<'_>, last: Node<'_>) -> Span {
+    Span { start: first.start_byte(), end: last.end_byte() }
+}
+
 impl<'source, 'tree> Lowering<'source, 'tree> {
-    fn span(&self, node: Node<'_>) -> Span {
-        self.span_between(node, node)
-    }
-
-    fn span_between(&self, first: Node<'_>, last: Node<'_>) -> Span {
-        Span { start: first.start_byte(), end: last.end_byte() }
-    }
-
     fn text(&self, node: Node<'_>) -> &'source str {
         &self.source[node.byte_range()]
     }
@@ -248,14 +248,14 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
     }
 
     fn leaf(&mut self, kind: ExpressionKind, node: Node<'_>) {
-        let span = self.span(node);
+        let span = span(node);
         self.leaf_at(kind, span);
     }
 
     /// Handles a node: leaves are emitted, the rest becomes work for its parts and then for itself.
     fn visit(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>) {
         let first = self.next_id();
-        let place = self.span(node);
+        let place = span(node);
         let then = |work: &mut Vec<Work<'tree>>, build: Build, parts: Vec<Node<'tree>>| {
             work.push(Work::Build { build, first, span: place });
             work.extend(parts.into_iter().rev().map(Work::Visit));
@@ -299,7 +299,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
                 let parts = named_children(node);
                 then(work, Build::Sequence(parts.len()), parts);
             }
-            "binary_expression" => self.visit_binary(node, work, first),
+            "binary_expression" => Self::visit_binary(node, work, first),
             "unary_expression" => {
                 let build = match operator(node) {
                     "-" => Build::Negate,
@@ -344,7 +344,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
     }
 
     fn visit_call(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        let place = self.span(node);
+        let place = span(node);
         let arguments = node.child_by_field_name("arguments").map_or_else(Vec::new, named_children);
         work.push(Work::Build { build: Build::Call(arguments.len()), first, span: place });
         work.extend(arguments.into_iter().rev().map(Work::Visit));
@@ -352,16 +352,16 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
         let method = self.name(name);
         match node.child_by_field_name("object") {
             Some(object) => {
-                let span = self.span_between(object, name);
+                let span = span_between(object, name);
                 work.push(Work::Build { build: Build::Attribute(method), first, span });
                 work.push(Work::Visit(object));
             }
-            None => work.push(Work::Name(method, self.span(name))),
+            None => work.push(Work::Name(method, span(name))),
         }
     }
 
     fn visit_new(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        let place = self.span(node);
+        let place = span(node);
         let arguments = node.child_by_field_name("arguments").map_or_else(Vec::new, named_children);
         let kind = node.child_by_field_name("type").unwrap_or(node);
         work.push(Work::Build { build: Build::New(arguments.len()), first, span: place });
@@ -370,14 +370,14 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
         // A subclass without a name may do anything else than the class it extends.
         let erased = self.erased(kind);
         let named = if members.is_some() { format!("<{erased}>").into() } else { erased };
-        work.push(Work::Name(named, self.span(kind)));
+        work.push(Work::Name(named, span(kind)));
         for member in members.map_or_else(Vec::new, named_children) {
             if member.kind() == "method_declaration"
                 && let Some(body) = member.child_by_field_name("body")
             {
                 let function = self.declare_function(member, Vec::new());
                 self.wait(function, body);
-                work.push(Work::Mark(Mark::Closure(function), self.span(member)));
+                work.push(Work::Mark(Mark::Closure(function), span(member)));
             }
         }
     }
@@ -385,7 +385,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
     fn visit_array(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         if let Some(value) = node.child_by_field_name("value") {
             let parts = named_children(value);
-            work.push(Work::Build { build: Build::Sequence(parts.len()), first, span: self.span(node) });
+            work.push(Work::Build { build: Build::Sequence(parts.len()), first, span: span(node) });
             work.extend(parts.into_iter().rev().map(Work::Visit));
             return;
         }
@@ -395,13 +395,13 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
             .filter_map(|part| named_children(part).last().copied())
             .collect();
         let kind = node.child_by_field_name("type").unwrap_or(node);
-        work.push(Work::Build { build: Build::New(sizes.len()), first, span: self.span(node) });
+        work.push(Work::Build { build: Build::New(sizes.len()), first, span: span(node) });
         work.extend(sizes.into_iter().rev().map(Work::Visit));
-        work.push(Work::Name(format!("{}[]", self.erased(kind)).into(), self.span(kind)));
+        work.push(Work::Name(format!("{}[]", self.erased(kind)).into(), span(kind)));
     }
 
-    fn visit_binary(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        let place = self.span(node);
+    fn visit_binary(node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
+        let place = span(node);
         let build = match operator(node) {
             sign @ ("&&" | "||") => {
                 let is_and = sign == "&&";
@@ -426,7 +426,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
     }
 
     fn visit_assignment(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        let place = self.span(node);
+        let place = span(node);
         let build = match operator(node) {
             "=" => Build::Named,
             sign => Build::Augment(binary_operator(sign.trim_end_matches('='))),
@@ -447,7 +447,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
     }
 
     fn visit_instance_of(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        let place = self.span(node);
+        let place = span(node);
         let Some(left) = node.child_by_field_name("left") else {
             return self.leaf(ExpressionKind::Other(Vec::new()), node);
         };
@@ -456,7 +456,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
             work.push(Work::Build { build: Build::Named, first, span: place });
             work.push(Work::Build { build: Build::Cast(self.erased(kind)), first: first + 1, span: place });
             work.push(Work::Visit(left));
-            work.push(Work::Name(self.name(name), self.span(name)));
+            work.push(Work::Name(self.name(name), span(name)));
             return;
         }
         work.push(Work::Build { build: Build::Other(1), first, span: place });
@@ -464,7 +464,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
     }
 
     fn visit_conditional(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        let place = self.span(node);
+        let place = span(node);
         let &[test, body, otherwise] = fields(node, &["condition", "consequence", "alternative"]).as_slice() else {
             return self.leaf(ExpressionKind::Other(Vec::new()), node);
         };
@@ -481,7 +481,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
     }
 
     fn visit_lambda(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        let place = self.span(node);
+        let place = span(node);
         let Some(body) = node.child_by_field_name("body") else {
             return self.leaf(ExpressionKind::Other(Vec::new()), node);
         };
@@ -504,9 +504,9 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
     fn visit_annotation(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let name = node.child_by_field_name("name").unwrap_or(node);
         let arguments = node.child_by_field_name("arguments").map_or_else(Vec::new, named_children);
-        work.push(Work::Build { build: Build::Call(arguments.len()), first, span: self.span(node) });
+        work.push(Work::Build { build: Build::Call(arguments.len()), first, span: span(node) });
         work.extend(arguments.into_iter().rev().map(Work::Visit));
-        work.push(Work::Name(format!("@{}", self.text(name)).into(), self.span(name)));
+        work.push(Work::Name(format!("@{}", self.text(name)).into(), span(name)));
     }
 
     fn build(&mut self, build: Build, span: Span) -> ExpressionKind {

@@ -154,6 +154,7 @@ pub(super) fn label(path: &str, value: &mut Value) {
 }
 
 /// Several results given to several names: the first is what matters, the last says whether it is there.
+#[expect(clippy::unnecessary_wraps, reason = "languages without several results have none")]
 pub(super) fn unpack(value: &ValueRef, at: usize, count: usize) -> Option<Value> {
     if at == 0 {
         let mut first = Value::clone(value);
@@ -333,7 +334,8 @@ pub(super) fn function(interpreter: &mut Interpreter<'_>, event: &Event, key: u6
         "strconv.Atoi" | "strconv.ParseInt" | "strconv.ParseUint" | "strconv.ParseFloat" => {
             return Some(number(event, value));
         }
-        "strconv.Itoa" | "strconv.FormatInt" | "strconv.ParseBool" | "strconv.FormatUint" | "strconv.FormatBool" => {}
+        "strconv.Itoa" | "strconv.FormatInt" | "strconv.ParseBool" | "strconv.FormatUint" | "strconv.FormatBool"
+        | "min" => {}
         "int" | "int8" | "int16" | "int32" | "int64" | "uint" | "uint8" | "uint16" | "uint32" | "uint64"
         | "uintptr" => {
             let first = first?;
@@ -349,7 +351,6 @@ pub(super) fn function(interpreter: &mut Interpreter<'_>, event: &Event, key: u6
         "net/url.QueryUnescape" | "net/url.PathUnescape" | "html.UnescapeString" | "encoding/hex.DecodeString" => {
             value.absorb_restored(&first?.value, Classes::ALL, span);
         }
-        "min" => {}
         _ => return None,
     }
     Some(value)

@@ -246,7 +246,7 @@ impl<'tree> Lowering<'_, 'tree> {
             let mut cursor = specification.walk();
             let names: Vec<_> = specification
                 .children_by_field_name("name", &mut cursor)
-                .filter(|name| name.is_named())
+                .filter(Node::is_named)
                 .map(|name| (self.name(name), span(name)))
                 .collect();
             let values = specification.child_by_field_name("value").map_or_else(Vec::new, named_children);

@@ -3,7 +3,7 @@
 use super::{
     Argument, ArgumentKind, BTreeMap, Constant, ExpressionId, ExpressionKind, Function, FunctionId, Handler, Lowering,
     MAX_BLOCK_DEPTH, MatchCase, Node, Parameter, Rc, Span, Statement, StatementKind, Waiting, binary_operator, fields,
-    is_statement, named_children, operator,
+    is_statement, named_children, operator, span,
 };
 
 impl<'tree> Lowering<'_, 'tree> {
@@ -22,7 +22,7 @@ impl<'tree> Lowering<'_, 'tree> {
     fn is_too_deep(&mut self, node: Node<'_>, depth: usize) -> bool {
         let is_deep = depth > MAX_BLOCK_DEPTH;
         if is_deep {
-            let place = self.span(node);
+            let place = span(node);
             self.error.get_or_insert(place);
         }
         is_deep
@@ -46,7 +46,7 @@ impl<'tree> Lowering<'_, 'tree> {
     fn required(&mut self, node: Node<'tree>, name: &str) -> ExpressionId {
         match node.child_by_field_name(name) {
             Some(child) => self.expression(child),
-            None => self.constant(Constant::Boolean(true), self.span(node)),
+            None => self.constant(Constant::Boolean(true), span(node)),
         }
     }
 
@@ -109,7 +109,7 @@ impl<'tree> Lowering<'_, 'tree> {
             "synchronized_statement" => {
                 let lock = named_children(node).into_iter().filter(|part| part.kind() == "parenthesized_expression");
                 let lock = self.parts(lock.collect());
-                out.push(Statement { kind: StatementKind::Parts(lock), span: self.span(node) });
+                out.push(Statement { kind: StatementKind::Parts(lock), span: span(node) });
                 let inside = self.body(node, "body", depth);
                 out.extend(inside);
                 return;
@@ -133,7 +133,7 @@ impl<'tree> Lowering<'_, 'tree> {
             kind if is_statement(kind) => StatementKind::Pass,
             _ => StatementKind::Expression(self.expression(node)),
         };
-        out.push(Statement { kind, span: self.span(node) });
+        out.push(Statement { kind, span: span(node) });
     }
 
     fn expression_statement(&mut self, node: Node<'tree>, depth: usize) -> StatementKind {
@@ -171,7 +171,7 @@ impl<'tree> Lowering<'_, 'tree> {
                 self.types.insert(Rc::clone(&name), Rc::clone(kind));
             }
             let value = declarator.child_by_field_name("value").map(|value| self.expression_as(value, kind.clone()));
-            let span = self.span(declarator);
+            let span = span(declarator);
             let declare =
                 |value| StatementKind::Declare { name: Rc::clone(&name), kind: kind.clone(), size: None, value };
             out.push(Statement { kind: declare(value), span });
@@ -196,7 +196,7 @@ impl<'tree> Lowering<'_, 'tree> {
 
     /// A body that runs at least once: its end leaves the loop when the condition fails.
     fn do_statement(&mut self, node: Node<'tree>, depth: usize) -> StatementKind {
-        let place = self.span(node);
+        let place = span(node);
         let test = self.constant(Constant::Boolean(true), place);
         let mut body = self.body(node, "body", depth);
         let goes_on = self.required(node, "condition");
@@ -209,7 +209,7 @@ impl<'tree> Lowering<'_, 'tree> {
     }
 
     fn for_statement(&mut self, node: Node<'tree>, depth: usize, out: &mut Vec<Statement>) {
-        let place = self.span(node);
+        let place = span(node);
         let mut cursor = node.walk();
         let starts: Vec<_> = node.children_by_field_name("init", &mut cursor).collect();
         for start in starts {
@@ -217,7 +217,7 @@ impl<'tree> Lowering<'_, 'tree> {
                 self.variables(start, out);
             } else {
                 let kind = self.expression_statement(start, depth);
-                out.push(Statement { kind, span: self.span(start) });
+                out.push(Statement { kind, span: span(start) });
             }
         }
         let test = self.required(node, "condition");
@@ -225,7 +225,7 @@ impl<'tree> Lowering<'_, 'tree> {
         let updates: Vec<_> = node.children_by_field_name("update", &mut cursor).collect();
         for update in updates {
             let kind = self.expression_statement(update, depth);
-            body.push(Statement { kind, span: self.span(update) });
+            body.push(Statement { kind, span: span(update) });
         }
         out.push(Statement { kind: StatementKind::While { test, body, otherwise: Vec::new() }, span: place });
     }
@@ -233,7 +233,7 @@ impl<'tree> Lowering<'_, 'tree> {
     fn enhanced_for(&mut self, node: Node<'tree>, depth: usize) -> StatementKind {
         let iterable = self.required(node, "value");
         let name_node = node.child_by_field_name("name").unwrap_or(node);
-        let (name, span) = (self.name(name_node), self.span(name_node));
+        let (name, span) = (self.name(name_node), span(name_node));
         let target = self.named(Rc::clone(&name), span);
         let mut body = Vec::new();
         if let Some(kind) = node.child_by_field_name("type").map(|kind| self.erased(kind)) {
@@ -254,7 +254,7 @@ impl<'tree> Lowering<'_, 'tree> {
         let mut body = Vec::new();
         let mut items = Vec::new();
         for resource in node.child_by_field_name("resources").map_or_else(Vec::new, named_children) {
-            let span = self.span(resource);
+            let span = span(resource);
             let Some(name) = resource.child_by_field_name("name") else {
                 items.extend(named_children(resource).first().map(|held| (self.expression(*held), None)));
                 continue;
@@ -275,7 +275,7 @@ impl<'tree> Lowering<'_, 'tree> {
         if items.is_empty() {
             body = inside;
         } else {
-            body.push(Statement { kind: StatementKind::With { items, body: inside }, span: self.span(node) });
+            body.push(Statement { kind: StatementKind::With { items, body: inside }, span: span(node) });
         }
         let (mut handlers, mut finally) = (Vec::new(), Vec::new());
         for clause in named_children(node) {
@@ -294,10 +294,10 @@ impl<'tree> Lowering<'_, 'tree> {
         let kinds = kinds.into_iter().find(|part| part.kind() == "catch_type");
         let exception = kinds.map(|kinds| {
             let name = self.text(kinds).into();
-            self.named(name, self.span(kinds))
+            self.named(name, span(kinds))
         });
         let name = parameter.and_then(|parameter| parameter.child_by_field_name("name")).map(|name| self.name(name));
-        Handler { exception, name, body: self.body(clause, "body", depth), span: self.span(clause) }
+        Handler { exception, name, body: self.body(clause, "body", depth), span: span(clause) }
     }
 
     fn switch(&mut self, node: Node<'tree>, depth: usize) -> StatementKind {
@@ -365,14 +365,14 @@ impl<'tree> Lowering<'_, 'tree> {
                 let parts = if base.kind() == "type_list" { named_children(base) } else { vec![base] };
                 for part in parts {
                     let kind = self.erased(part);
-                    let value = self.named(kind, self.span(part));
+                    let value = self.named(kind, span(part));
                     bases.push(Argument { kind: ArgumentKind::Positional, value });
                 }
             }
         }
         let mut body: Vec<Statement> = Vec::new();
         for annotation in self.annotations(node) {
-            body.push(Statement { kind: StatementKind::Parts(vec![annotation]), span: self.span(node) });
+            body.push(Statement { kind: StatementKind::Parts(vec![annotation]), span: span(node) });
         }
         if node.kind() == "record_declaration" {
             for parameter in node.child_by_field_name("parameters").map_or_else(Vec::new, |list| self.parameters(list))
@@ -503,7 +503,7 @@ impl<'tree> Lowering<'_, 'tree> {
     }
 
     fn parameter(&self, name: Node<'_>, annotation: Option<Rc<str>>) -> Parameter {
-        let span = self.span(name);
+        let span = span(name);
         Parameter { name: self.name(name), kind: ArgumentKind::Positional, default: None, annotation, span }
     }
 

@@ -40,16 +40,13 @@ pub(super) fn decode(body: &str) -> String {
 /// Reads this many hexadecimal digits as one character, or the letter before them as itself; what follows them.
 fn code<'a>(decoded: &mut String, letter: char, rest: &'a str, count: usize) -> &'a str {
     let digits = rest.split_at_checked(count);
-    match digits.and_then(|(digits, after)| Some((u32::from_str_radix(digits, 16).ok()?, after))) {
-        Some((number, after)) => {
-            decoded.push(char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER));
-            after
-        }
-        None => {
-            decoded.push(letter);
-            rest
-        }
+    let number = digits.and_then(|(digits, after)| Some((u32::from_str_radix(digits, 16).ok()?, after)));
+    if let Some((number, after)) = number {
+        decoded.push(char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER));
+        return after;
     }
+    decoded.push(letter);
+    rest
 }
 
 /// The value of a number, if it is a whole one.

@@ -51,7 +51,7 @@ pub(super) fn ask(names: &[String], scanned: &[Scanned]) -> Result<Opinions, Fai
     let mut externals = opened;
     for analyser in wanted {
         if externals.iter().all(|external| external.analyser() != analyser) {
-            externals.push(External::open(analyser, &installed, &sandbox).map_err(not_open)?);
+            externals.push(External::open(analyser, &installed, &sandbox).map_err(|error| not_open(&error))?);
         }
     }
     let versions: Vec<_> = externals.iter().map(|one| format!("{} {}", one.analyser(), one.version())).collect();
@@ -65,7 +65,7 @@ pub(super) fn ask(names: &[String], scanned: &[Scanned]) -> Result<Opinions, Fai
     Ok(opinions)
 }
 
-fn not_open(error: ExternalError) -> Failure {
+fn not_open(error: &ExternalError) -> Failure {
     let hint = error.hint().unwrap_or("see `codeward doctor`").to_owned();
     Failure::new(format!("--with: {error}"), hint)
 }
