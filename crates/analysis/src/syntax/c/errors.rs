@@ -13,6 +13,9 @@ const MAX_MACROS: usize = 6;
 /// The compiler refuses more open brackets than this.
 const MAX_OPEN_BRACKETS: usize = 256;
 
+/// What the names of macros say that stand before the body of a loop.
+const LOOPS: &[&str] = &["for", "each", "while", "loop"];
+
 /// The first place that is not C, or the first of too many that only macros explain.
 pub(super) fn first_error(source: &str, root: Node<'_>) -> Option<Span> {
     let mut cursor = root.walk();
@@ -72,9 +75,11 @@ fn may_be_macro(source: &str, node: Node<'_>) -> bool {
         let text = source.get(before.byte_range()).unwrap_or_default();
         let name = text.split('(').next().unwrap_or_default();
         let has_capitals = name.chars().any(char::is_alphabetic) && !name.chars().any(char::is_lowercase);
+        let next = node.parent().and_then(|parent| parent.next_sibling());
+        let is_loop = next.is_some_and(|next| next.kind() == "compound_statement")
+            && LOOPS.iter().any(|word| name.contains(word));
         return node.kind() == ";"
-            && (text.ends_with(')') || text.ends_with('}'))
-            && (has_capitals || text.ends_with('}'));
+            && (text.ends_with('}') || text.ends_with(')') && (has_capitals || is_loop));
     }
     if node.parent().is_none() {
         return false;
