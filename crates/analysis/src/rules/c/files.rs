@@ -1,31 +1,120 @@
 //! Files: where they lie, who may read them.
 //!
-//! ## What it does
+//! # `c/path-traversal`, `c/archive-path`
+//!
+//! ## What they do
 //!
 //! - `c/path-traversal`: a path is put together from input that can climb out of its folder.
 //! - `c/archive-path`: the path of a file in an archive is used as it stands there.
+//!
+//! ## Why this is bad
+//!
+//! `..` and an absolute path lead out of the folder that was meant, to files that others own or that are run later.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <stdio.h>
+//! void *f(const char *name) {
+//!     char path[256];
+//!     snprintf(path, sizeof(path), "/srv/files/%s", name);
+//!     return fopen(path, "r");
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! #include <stdio.h>
+//! #include <string.h>
+//! void *f(const char *name) {
+//!     char path[256];
+//!     if (strstr(name, "..") || strchr(name, '/'))
+//!         return 0;
+//!     snprintf(path, sizeof(path), "/srv/files/%s", name);
+//!     return fopen(path, "r");
+//! }
+//! ```
+//!
+//! - `c/archive-path`: refuse absolute paths and those with "..".
+//!
+//! ## References
+//!
+//! - [CWE-22](https://cwe.mitre.org/data/definitions/22.html)
+//!
+//! # `c/temporary-name`, `c/fixed-temporary`
+//!
+//! ## What they do
+//!
 //! - `c/temporary-name`: a temporary file's name is made first and opened later.
 //! - `c/fixed-temporary`: a file of a fixed name is made in a folder that everybody writes to.
+//!
+//! ## Why this is bad
+//!
+//! Another user can put a link of that name there before the file is opened, and the program then writes where the link leads.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <stdlib.h>
+//! char *f(char *template) {
+//!     return mktemp(template);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! #include <stdlib.h>
+//! int f(char *template) {
+//!     return mkstemp(template);
+//! }
+//! ```
+//!
+//! - `c/fixed-temporary`: use mkstemp, or a private folder.
+//!
+//! ## References
+//!
+//! - [CWE-377](https://cwe.mitre.org/data/definitions/377.html)
+//! - [CWE-379](https://cwe.mitre.org/data/definitions/379.html)
+//!
+//! # `c/permissions`, `c/umask`, `c/created-without-mode`
+//!
+//! ## What they do
+//!
 //! - `c/permissions`: a file is made writable for everybody.
 //! - `c/umask`: new files may be written by everybody.
 //! - `c/created-without-mode`: a file is created without saying who may read and write it.
 //!
+//! ## Why this is bad
+//!
+//! Every account on the machine can change the file, or read what was meant for one; a mode that is not given is whatever lay on
+//! the stack.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <sys/stat.h>
+//! void f(const char *path) {
+//!     chmod(path, 0777);
+//! }
+//! ```
+//!
 //! ## Use instead
 //!
-//! - `c/path-traversal`: resolve the path and compare it with the folder, or refuse ".." and "/".
-//! - `c/archive-path`: refuse absolute paths and those with "..".
-//! - `c/temporary-name`: use mkstemp or mkdtemp.
-//! - `c/fixed-temporary`: use mkstemp, or a private folder.
-//! - `c/permissions`: give 0600 or 0644.
+//! ```c
+//! #include <sys/stat.h>
+//! void f(const char *path) {
+//!     chmod(path, 0640);
+//! }
+//! ```
+//!
 //! - `c/umask`: set the mask to 022 or 077.
 //! - `c/created-without-mode`: pass a third argument such as 0600.
 //!
 //! ## References
 //!
-//! - [CWE-22](https://cwe.mitre.org/data/definitions/22.html)
 //! - [CWE-276](https://cwe.mitre.org/data/definitions/276.html)
-//! - [CWE-377](https://cwe.mitre.org/data/definitions/377.html)
-//! - [CWE-379](https://cwe.mitre.org/data/definitions/379.html)
 //! - [CWE-732](https://cwe.mitre.org/data/definitions/732.html)
 
 use codeward_records::{Cwe, Level};
