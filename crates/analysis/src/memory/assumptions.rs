@@ -113,6 +113,8 @@ impl Reader<'_, '_, '_> {
             Comparison::Less | Comparison::LessEqual => self.bound(left, right, operator == Comparison::Less),
             Comparison::Greater | Comparison::GreaterEqual => self.bound(right, left, operator == Comparison::Greater),
             Comparison::Equal => {
+                self.assume_left(left, None);
+                self.assume_left(right, None);
                 self.mark(left, true, true);
                 self.mark(right, true, true);
             }
@@ -126,6 +128,7 @@ impl Reader<'_, '_, '_> {
     /// `small` is no more than `great`.
     fn bound(&mut self, small: ExpressionId, great: ExpressionId, is_strict: bool) {
         self.mark(small, true, false);
+        self.assume_left(great, self.number(small).map(|number| number + i64::from(is_strict)));
         let is_sign = self.number(small).is_some_and(|number| number <= 1);
         self.mark(great, !is_sign && self.number(small).is_none(), true);
         // A place that is less than another number may itself be too great.
@@ -133,6 +136,10 @@ impl Reader<'_, '_, '_> {
             let limit = if is_strict { limit.saturating_sub(1) } else { limit };
             let place = self.state.place(&key);
             place.max = Some(place.max.map_or(limit, |known| known.min(limit)));
+        }
+        if let (Some(key), Some(limit)) = (self.key(self.bare(small)), self.key(self.bare(great))) {
+            let limit = Some(limit).filter(|limit| !is_strict && !self.variables.contains_key(limit));
+            self.state.place(&key).reaches = limit;
         }
     }
 

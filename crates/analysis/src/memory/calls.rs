@@ -5,7 +5,8 @@ use std::rc::Rc;
 use super::rules::{ASKED_FIRST, CHROOT, SCAN_UNBOUNDED, TEMPORARY_TEXT};
 use super::state::{Allocator, Nullness, Number, Origin, Place};
 use super::{Reader, types};
-use crate::syntax::{BinaryOperator, ExpressionId, ExpressionKind};
+use crate::rules::c::secrets::{DERIVING, SALT, STARTING, VECTOR};
+use crate::syntax::{BinaryOperator, Constant, ExpressionId, ExpressionKind};
 
 const ALLOCATING: &[&str] = &[
     "malloc",
@@ -14,6 +15,7 @@ const ALLOCATING: &[&str] = &[
     "reallocarray",
     "strdup",
     "strndup",
+    "malloca",
     "kmalloc",
     "kzalloc",
     "kcalloc",
@@ -95,6 +97,23 @@ const CONVERTING: &[&str] = &[
     "fgetc",
 ];
 
+/// Whether a function's name says that it takes a number from data: `ReadShort`, `GET_32`, `decode_uint16`.
+fn is_converting(name: &str) -> bool {
+    if CONVERTING.contains(&name) {
+        return true;
+    }
+    let lower = name.to_ascii_lowercase();
+    let takes = ["read", "get", "peek", "decode", "swap"].iter().any(|verb| lower.contains(verb));
+    let plain =
+        lower.trim_end_matches("_be").trim_end_matches("_le").trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let is_number =
+        ["short", "long", "byte", "word", "int", "ushort", "be", "le"].iter().any(|kind| plain.ends_with(kind))
+            || lower.ends_with("16")
+            || lower.ends_with("32")
+            || lower.ends_with("64");
+    takes && is_number && !["random", "atomic", "print", "point", "hash"].iter().any(|word| lower.contains(word))
+}
+
 /// Functions that follow the pointers that they are handed, with the number of these.
 const FOLLOWING: &[(&str, usize)] = &[
     ("strcpy", 2),
@@ -166,7 +185,14 @@ fn is_releasing(name: &str) -> bool {
     ) || name.ends_with("_free") && !name.contains("sqlite3") && name != "is_free"
         || name.starts_with("free_") && name != "free_percpu"
         || name == "kfree_skb"
+        || name.ends_with("_destroy")
+            && !crate::rules::evidence::words(name).iter().any(|word| SHARED.contains(&word.as_str()))
 }
+
+/// Words in the name of what is destroyed in place, or only once nobody uses it any more.
+const SHARED: &[&str] = &[
+    "lock", "mutex", "cond", "sem", "attr", "rwlock", "spin", "spinlock", "barrier", "ref", "key", "pthread", "array",
+];
 
 impl Reader<'_, '_, '_> {
     pub(super) fn call(&mut self, callee: ExpressionId, arguments: &[ExpressionId], whole: ExpressionId) {
@@ -201,7 +227,7 @@ impl Reader<'_, '_, '_> {
             self.visit(*argument);
         }
         if is_release {
-            self.release(arguments[0], &name);
+            self.release(self.released(&name, arguments), &name);
             return;
         }
         self.effects(&name, arguments);
@@ -253,6 +279,40 @@ impl Reader<'_, '_, '_> {
         let _ = whole;
     }
 
+    /// What is given back: the last pointer, as those before it say from where.
+    fn released(&self, name: &str, arguments: &[ExpressionId]) -> ExpressionId {
+        let is_pointer = |id: &&ExpressionId| self.is_pointer(self.bare(**id));
+        let of_library = matches!(name, "free" | "kfree" | "vfree" | "kvfree" | "g_free" | "fclose" | "pclose");
+        let last = arguments.iter().rfind(is_pointer).filter(|_| !of_library);
+        *last.unwrap_or(&arguments[0])
+    }
+
+    /// What a call reads from beginning to end of what it is told.
+    fn check_fixed(&mut self, name: &str, arguments: &[ExpressionId]) {
+        let vector = STARTING.iter().find(|(known, _)| *known == name).map(|(_, at)| (*at, &VECTOR));
+        let salt = DERIVING.iter().find(|(known, ..)| *known == name).map(|(_, at, _)| (*at, &SALT));
+        let Some((at, rule)) = vector.or(salt) else { return };
+        let Some(argument) = arguments.get(at).copied() else { return };
+        let is_fixed =
+            self.key(self.bare(argument)).and_then(|key| self.state.places.get(&key)).is_some_and(|p| p.is_fixed);
+        if is_fixed {
+            let span = self.span(argument);
+            self.report.add(rule, span, "this was filled with bytes that are always the same; use RAND_bytes", None);
+        }
+    }
+
+    /// A buffer is filled: with something fixed, or with what another holds.
+    fn fill(&mut self, name: &str, arguments: &[ExpressionId]) {
+        let [to, from, ..] = arguments else { return };
+        let Some(key) = self.key(self.bare(*to)) else { return };
+        let from_place = self.key(self.bare(*from)).and_then(|key| self.state.places.get(&key));
+        let is_text = matches!(self.kind(self.bare(*from)), ExpressionKind::Constant(Constant::Text(_)));
+        let is_fixed = is_text
+            || name == "memset" && self.number(*from).is_some()
+            || name != "memset" && from_place.is_some_and(|place| place.is_fixed);
+        self.state.place(&key).is_fixed = is_fixed;
+    }
+
     /// A function that may keep what it is handed, or change what it points to.
     fn lend(&mut self, argument: ExpressionId) {
         let bare = self.bare(argument);
@@ -266,6 +326,7 @@ impl Reader<'_, '_, '_> {
         let Some(key) = self.key(bare) else { return };
         if let Some(place) = self.state.places.get_mut(&key) {
             place.is_owned = false;
+            place.is_fixed = false;
         }
         let pointer: Rc<str> = format!("*{key}").into();
         for (other, place) in &mut self.state.places {
@@ -278,6 +339,18 @@ impl Reader<'_, '_, '_> {
     }
 
     fn effects(&mut self, name: &str, arguments: &[ExpressionId]) {
+        self.check_fixed(name, arguments);
+        self.check_stream(name, arguments);
+        match name {
+            "memcmp" | "bcmp" | "CRYPTO_memcmp" | "pure_memcmp" => self.compare_sized(arguments),
+            "memset" | "memcpy" | "memmove" | "strncpy" => self.fill(name, arguments),
+            "read" | "recv" | "fread" | "fgets" | "snprintf" | "sprintf" | "strcpy" | "strcat" => {
+                for key in arguments.iter().filter_map(|argument| self.key(self.bare(*argument))).collect::<Vec<_>>() {
+                    self.state.place(&key).is_fixed = false;
+                }
+            }
+            _ => {}
+        }
         match name {
             "strcpy" | "stpcpy" | "wcscpy" | "lstrcpy" => self.copy_text(arguments, false),
             "strcat" | "wcscat" | "lstrcat" => self.copy_text(arguments, true),
@@ -404,7 +477,7 @@ impl Reader<'_, '_, '_> {
                 place.has_upper = name.as_ref() != "strlen";
             }
             "c_str" | "data" => self.check_temporary(call),
-            other if CONVERTING.contains(&other) => place.number = Number::Input,
+            other if is_converting(other) => place.number = Number::Input,
             _ => {}
         }
     }

@@ -11,6 +11,7 @@ mod numbers;
 mod pointers;
 mod rules;
 mod state;
+mod streams;
 mod types;
 mod walk;
 
@@ -39,6 +40,8 @@ struct Variable {
     kind: Rc<str>,
     /// The number of elements of an array, where it is a plain number.
     count: Option<i64>,
+    /// The number of elements where it is a name.
+    count_name: Option<Rc<str>>,
     is_array: bool,
     is_parameter: bool,
 }
@@ -86,7 +89,7 @@ impl<'m, 'r, 's> Reader<'m, 'r, 's> {
             if types::is_integer(&kind) {
                 self.state.place(&parameter.name).number = state::Number::Input;
             }
-            let variable = Variable { kind, count: None, is_array: false, is_parameter: true };
+            let variable = Variable { kind, count: None, count_name: None, is_array: false, is_parameter: true };
             self.variables.insert(Rc::clone(&parameter.name), variable);
         }
         self.pair_lengths(function);

@@ -26,9 +26,17 @@ impl<'m> Reader<'m, '_, '_> {
         }
         let span = self.span(pointer);
         let place = self.state.place(&key);
+        let alias = place.alias.clone();
         if !place.was_compared {
             place.followed.get_or_insert(span);
+            if let Some(alias) = alias {
+                let other = self.state.place(&alias);
+                if !other.was_compared {
+                    other.followed.get_or_insert(span);
+                }
+            }
         }
+        let place = self.state.place(&key);
         if place.freed.take().is_some() {
             self.report.add(
                 &USED_AFTER_FREE,

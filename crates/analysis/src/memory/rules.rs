@@ -65,4 +65,6 @@ pub(crate) static RULES: &[RuleInfo] = &[
     OBSOLETE_POINTER,
     LENGTH_IGNORED,
     INDEX_STORED,
+    STREAM_UNCHECKED,
+    COMPARE_LENGTH,
 ];

@@ -104,7 +104,7 @@
 //! - [CWE-805](https://cwe.mitre.org/data/definitions/805.html)
 //! - [CWE-806](https://cwe.mitre.org/data/definitions/806.html)
 //!
-//! # `c/index-out-of-range`, `c/index-unchecked-write`, `c/index-unchecked-read`, `c/index-negative`, `c/index-from-data`, `c/printed-length-as-index`, `c/length-ignored`, `c/countdown-unbounded`, `c/off-by-one`, `c/terminated-past-end`, `c/unterminated`
+//! # `c/index-out-of-range`, `c/index-unchecked-write`, `c/index-unchecked-read`, `c/index-negative`, `c/index-from-data`, `c/printed-length-as-index`, `c/length-ignored`, `c/countdown-unbounded`, `c/off-by-one`, `c/terminated-past-end`, `c/unterminated`, `c/stream-unchecked`, `c/compared-past-end`
 //!
 //! ## What they do
 //!
@@ -119,6 +119,8 @@
 //! - `c/off-by-one`: a loop reaches one element past the end of an array.
 //! - `c/terminated-past-end`: a text is ended one byte past a buffer that may be full.
 //! - `c/unterminated`: a copied text may fill its buffer and then has no end.
+//! - `c/stream-unchecked`: more is read from a stream than was found to be left in it.
+//! - `c/compared-past-end`: as many bytes are compared as one of two texts has.
 //!
 //! ## Why this is bad
 //!
@@ -152,6 +154,8 @@
 //! - `c/off-by-one`: stop one earlier.
 //! - `c/terminated-past-end`: read one byte less.
 //! - `c/unterminated`: copy one byte less and set the last to zero.
+//! - `c/stream-unchecked`: compare the remaining length first.
+//! - `c/compared-past-end`: compare both lengths first, or use strncmp.
 //!
 //! ## References
 //!
@@ -699,5 +703,33 @@ pub(in crate::memory) static INDEX_STORED: RuleInfo = RuleInfo {
     examples: &[Example {
         weak: "static int table[16];\nint f(const unsigned char *data) {\n    int at = data[0];\n    return table[«at»];\n}\n",
         sound: "static int table[16];\nint f(const unsigned char *data) {\n    int at = data[0];\n    if (at >= 16)\n        return -1;\n    return table[at];\n}\n",
+    }],
+};
+
+pub(in crate::memory) static STREAM_UNCHECKED: RuleInfo = RuleInfo {
+    code: "CW-C-125-4",
+    name: "c/stream-unchecked",
+    cwe: &[Cwe(125), Cwe(126)],
+    severity: Level::Medium,
+    confidence: Level::Medium,
+    summary: "More is read from a stream than was found to be left in it",
+    fix: "compare the remaining length first",
+    examples: &[Example {
+        weak: "int f(wStream *s, struct box *item) {\n    if (Stream_GetRemainingLength(s) < 4)\n        return -1;\n    Stream_Read_UINT32(s, item->size);\n    Stream_Read_UINT16(«s», item->kind);\n    return 0;\n}\n",
+        sound: "int f(wStream *s, struct box *item) {\n    if (Stream_GetRemainingLength(s) < 6)\n        return -1;\n    Stream_Read_UINT32(s, item->size);\n    Stream_Read_UINT16(s, item->kind);\n    return 0;\n}\n",
+    }],
+};
+
+pub(in crate::memory) static COMPARE_LENGTH: RuleInfo = RuleInfo {
+    code: "CW-C-125-5",
+    name: "c/compared-past-end",
+    cwe: &[Cwe(125), Cwe(126)],
+    severity: Level::Medium,
+    confidence: Level::Medium,
+    summary: "As many bytes are compared as one of two texts has",
+    fix: "compare both lengths first, or use strncmp",
+    examples: &[Example {
+        weak: "int f(const char *name, const char *given) {\n    return memcmp(name, given, «strlen(name)») == 0;\n}\n",
+        sound: "int f(const char *name, const char *given) {\n    return strncmp(name, given, strlen(name)) == 0;\n}\n",
     }],
 };

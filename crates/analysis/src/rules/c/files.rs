@@ -119,9 +119,9 @@
 
 use codeward_records::{Cwe, Level};
 
-use crate::flow::{Call, Classes, Operand, Shape, Taint, ValueRef};
+use crate::flow::{Call, Classes, Operand, SourceKind, Taint};
 use crate::report::Report;
-use crate::rules::evidence::culpable_hole;
+use crate::rules::evidence::{culpable_hole, is_parameter_itself, words};
 use crate::rules::{Example, RuleInfo};
 
 pub(super) static TRAVERSAL: RuleInfo = RuleInfo {
@@ -271,6 +271,7 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
             check_fixed(call, path, report);
         }
     }
+    check_join(call, report);
     if call.is(&["archive_entry_set_pathname", "archive_entry_copy_pathname"]) && call.positional.len() > 1 {
         let path = &call.positional[1];
         let value = call.live(&path.value);
@@ -327,8 +328,7 @@ fn check_path(call: &Call<'_>, path: &Operand, report: &mut Report<'_>) {
     let value = call.live(&path.value);
     let Some(taint) = value.taint(Classes::PATH_UP) else { return };
     let is_joined = value.is_built()
-        && culpable_hole(&value, path.span, Classes::PATH_UP).is_some_and(|(_, _, before)| before.contains('/'))
-        || is_joined_by_name(&value);
+        && culpable_hole(&value, path.span, Classes::PATH_UP).is_some_and(|(_, _, before)| before.contains('/'));
     let is_remote =
         matches!(taint.source.label.as_ref(), "recv" | "recvfrom" | "SSL_read" | "FCGX_GetParam" | "mg_get_http_var");
     if is_joined || is_remote {
@@ -342,13 +342,25 @@ fn check_path(call: &Call<'_>, path: &Operand, report: &mut Report<'_>) {
 }
 
 /// `concat_path_file(folder, name)` and the like.
-fn is_joined_by_name(value: &ValueRef) -> bool {
-    let Shape::Called { positional, .. } = &value.shape else { return false };
-    let name = value.path_text().to_ascii_lowercase();
-    let joins = ["concat", "join", "build_filename", "build_path", "make_path", "append_path"]
-        .iter()
-        .any(|word| name.contains(word));
-    joins && positional.len() >= 2 && positional[1..].iter().any(|part| part.is_tainted(Classes::PATH_UP))
+fn check_join(call: &Call<'_>, report: &mut Report<'_>) {
+    let words = words(call.method);
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    if !has(&["concat", "join", "build", "combine", "append"]) || !has(&["path", "file", "filename", "filepath"]) {
+        return;
+    }
+    for part in call.positional.iter().skip(1) {
+        let value = call.live(&part.value);
+        if let Some(taint) = value.taint(Classes::PATH_UP)
+            && (is_parameter_itself(&value) || taint.source.kind == SourceKind::Outside)
+        {
+            report.add(
+                &TRAVERSAL,
+                part.span,
+                "\"..\" in this input climbs out of the folder; resolve the path and compare it with the folder",
+                Some(taint),
+            );
+        }
+    }
 }
 
 /// A file of a fixed name in a folder that everybody writes to.

@@ -30,6 +30,36 @@
 //!
 //! - [CWE-918](https://cwe.mitre.org/data/definitions/918.html)
 //!
+//! # `c/host-substring`
+//!
+//! ## What it does
+//!
+//! Reports where an address is trusted because a name occurs somewhere in it.
+//!
+//! ## Why this is bad
+//!
+//! `https://example.org.evil.net/` and `https://evil.net/?example.org` hold the name too.
+//!
+//! ## Example
+//!
+//! ```c
+//! if (strstr(target, domain) != NULL)
+//!     return target;
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! if (strcmp(host_of(target), domain) == 0)
+//!     return target;
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-20](https://cwe.mitre.org/data/definitions/20.html)
+//! - [CWE-601](https://cwe.mitre.org/data/definitions/601.html)
+//! - [CWE-918](https://cwe.mitre.org/data/definitions/918.html)
+//!
 //! # `c/certificate-unchecked`, `c/host-unchecked`, `c/old-protocol`
 //!
 //! ## What they do
@@ -197,6 +227,7 @@ use codeward_records::{Cwe, Level};
 
 use crate::flow::{Call, Classes, Operand};
 use crate::report::Report;
+use crate::rules::evidence::words;
 use crate::rules::{Example, RuleInfo};
 
 pub(super) static REQUEST: RuleInfo = RuleInfo {
@@ -210,6 +241,20 @@ pub(super) static REQUEST: RuleInfo = RuleInfo {
     examples: &[Example {
         weak: "void f(void *curl, const char *url) {\n    curl_easy_setopt(curl, CURLOPT_URL, «url»);\n}\n",
         sound: "void f(void *curl) {\n    curl_easy_setopt(curl, CURLOPT_URL, \"https://example.org/\");\n}\n",
+    }],
+};
+
+pub(super) static HOST_SUBSTRING: RuleInfo = RuleInfo {
+    code: "CW-C-020-1",
+    name: "c/host-substring",
+    cwe: &[Cwe(20), Cwe(601), Cwe(918)],
+    severity: Level::Medium,
+    confidence: Level::Medium,
+    summary: "An address is trusted because a name occurs somewhere in it",
+    fix: "take the host out of the address and compare it whole, or its end with the dot before it",
+    examples: &[Example {
+        weak: "const char *f(const char *target, const char *domain) {\n    if («strstr(target, domain)» != NULL)\n        return target;\n    return domain;\n}\n",
+        sound: "const char *f(const char *target, const char *domain) {\n    if (strcmp(host_of(target), domain) == 0)\n        return target;\n    return domain;\n}\n",
     }],
 };
 
@@ -364,7 +409,36 @@ const LOADING: i64 = 2 | 4 | 8;
 
 const HUGE: i64 = 1 << 19;
 
+/// Words in the name of an address that somebody else wrote.
+const ADDRESSES: &[&str] =
+    &["url", "uri", "target", "host", "hostname", "netloc", "origin", "referer", "referrer", "redirect"];
+
+/// Words in the name of what an address is compared with.
+const TRUSTED: &[&str] = &["domain", "host", "hostname", "origin", "allowed", "trusted", "domains", "hosts"];
+
+/// `strstr(url, domain)`, `url.find(domain)`.
+fn host_substring(call: &Call<'_>, report: &mut Report<'_>) {
+    let (address, name) = match (call.path, call.receiver.as_ref(), call.positional.as_slice()) {
+        ("strstr" | "strcasestr", _, [address, name]) => (address, name),
+        (_, Some(address), [name]) if call.method == "find" => (address, name),
+        _ => return,
+    };
+    let says = |operand: &Operand, list: &[&str]| {
+        let written = report.written(operand.span);
+        words(written).iter().any(|word| list.contains(&word.as_str()))
+    };
+    if name.value.text().is_none() && says(address, ADDRESSES) && says(name, TRUSTED) {
+        report.add(
+            &HOST_SUBSTRING,
+            call.span,
+            "the name may stand anywhere, in the path or before another one; compare the whole host",
+            None,
+        );
+    }
+}
+
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
+    host_substring(call, report);
     if let ("curl_easy_setopt", [_, option, value, ..]) = (call.path, call.positional.as_slice()) {
         curl(call, option.value.path_text(), value, report);
     }

@@ -285,7 +285,7 @@ pub(super) static KEY: RuleInfo = RuleInfo {
     }],
 };
 
-pub(super) static VECTOR: RuleInfo = RuleInfo {
+pub(crate) static VECTOR: RuleInfo = RuleInfo {
     code: "CW-C-329-1",
     name: "c/fixed-iv",
     cwe: &[Cwe(329), Cwe(1204)],
@@ -299,7 +299,7 @@ pub(super) static VECTOR: RuleInfo = RuleInfo {
     }],
 };
 
-pub(super) static SALT: RuleInfo = RuleInfo {
+pub(crate) static SALT: RuleInfo = RuleInfo {
     code: "CW-C-760-1",
     name: "c/fixed-salt",
     cwe: &[Cwe(760), Cwe(759)],
@@ -433,7 +433,7 @@ const CIPHERING: &[&str] = &[
 ];
 
 /// Functions that start encryption, with the position of the vector.
-const STARTING: &[(&str, usize)] = &[
+pub(crate) const STARTING: &[(&str, usize)] = &[
     ("EVP_EncryptInit_ex", 4),
     ("EVP_EncryptInit", 3),
     ("EVP_CipherInit_ex", 4),
@@ -442,7 +442,7 @@ const STARTING: &[(&str, usize)] = &[
 ];
 
 /// Functions that derive a key from a password: positions of the salt and of the number of rounds.
-const DERIVING: &[(&str, usize, Option<usize>)] = &[
+pub(crate) const DERIVING: &[(&str, usize, Option<usize>)] = &[
     ("PKCS5_PBKDF2_HMAC", 2, Some(4)),
     ("PKCS5_PBKDF2_HMAC_SHA1", 2, Some(4)),
     ("EVP_PBE_scrypt", 2, None),
