@@ -55,7 +55,12 @@ impl Reader<'_, '_, '_> {
             ExpressionKind::Other(_) => {}
             _ => {
                 self.assume_set(test, truth);
-                self.touch_numbers(test);
+                // That a number is not zero bounds it below only.
+                if matches!(self.kind(self.bare(test)), ExpressionKind::Attribute { .. }) {
+                    self.mark(test, false, true);
+                } else {
+                    self.touch_numbers(test);
+                }
             }
         }
     }

@@ -189,6 +189,15 @@ fn is_releasing(name: &str) -> bool {
             && !crate::rules::evidence::words(name).iter().any(|word| SHARED.contains(&word.as_str()))
 }
 
+/// Macros whose name says that they return or throw.
+pub(super) fn leaves(name: &str) -> bool {
+    name.starts_with("RETURN") || name.starts_with("Throw") || name.starts_with("THROW")
+}
+
+fn is_verb(word: &str) -> bool {
+    matches!(word, "free" | "destroy" | "release")
+}
+
 /// Words in the name of what is destroyed in place, or only once nobody uses it any more.
 const SHARED: &[&str] = &[
     "lock", "mutex", "cond", "sem", "attr", "rwlock", "spin", "spinlock", "barrier", "ref", "key", "pthread", "array",
@@ -204,7 +213,7 @@ impl Reader<'_, '_, '_> {
         if let ExpressionKind::Attribute { base, .. } = self.kind(callee) {
             self.visit(*base);
         }
-        let is_release = is_releasing(&name) && !arguments.is_empty();
+        let is_release = !arguments.is_empty() && is_releasing(&name) && self.is_whole(&name, arguments);
         let is_macro = name.len() > 2 && !name.chars().any(char::is_lowercase);
         let is_input = matches!(name.as_ref(), "cin>>");
         for (at, argument) in arguments.iter().enumerate() {
@@ -231,22 +240,24 @@ impl Reader<'_, '_, '_> {
             return;
         }
         self.effects(&name, arguments);
-        if matches!(
-            name.as_ref(),
-            "exit"
-                | "_exit"
-                | "abort"
-                | "err"
-                | "errx"
-                | "panic"
-                | "BUG"
-                | "__builtin_unreachable"
-                | "terminate"
-                | "longjmp"
-                | "die"
-                | "usage"
-                | "error_msg_and_die"
-        ) {
+        if leaves(&name)
+            || matches!(
+                name.as_ref(),
+                "exit"
+                    | "_exit"
+                    | "abort"
+                    | "err"
+                    | "errx"
+                    | "panic"
+                    | "BUG"
+                    | "__builtin_unreachable"
+                    | "terminate"
+                    | "longjmp"
+                    | "die"
+                    | "usage"
+                    | "error_msg_and_die"
+            )
+        {
             self.state.is_dead = true;
         }
         if name.starts_with("assert") || is_macro {
@@ -277,6 +288,22 @@ impl Reader<'_, '_, '_> {
             }
         }
         let _ = whole;
+    }
+
+    /// Whether a function gives back its argument itself: `list_free(list)`, but not `list_entries_free(list)`, which gives back what is in it.
+    fn is_whole(&self, name: &str, arguments: &[ExpressionId]) -> bool {
+        let released = self.released(name, arguments);
+        let Some(variable) = self.variable(released) else { return true };
+        let words = crate::rules::evidence::words(name);
+        let noun = match words.as_slice() {
+            [.., noun, last] if is_verb(last) && words.len() > 2 => noun,
+            [first, .., noun] if first == "free" => noun,
+            _ => return true,
+        };
+        let kind = variable.kind.to_ascii_lowercase();
+        let written = self.report.written(self.span(released)).to_ascii_lowercase();
+        !kind.contains("**")
+            && (kind.contains(noun.as_str()) || written.contains(noun.as_str()) || noun.contains(&written))
     }
 
     /// What is given back: the last pointer, as those before it say from where.

@@ -164,6 +164,7 @@ impl<'m, 'r, 's> Reader<'m, 'r, 's> {
     fn number(&self, id: ExpressionId) -> Option<i64> {
         match self.kind(id) {
             ExpressionKind::Constant(Constant::Integer(number)) => Some(*number),
+            ExpressionKind::Name(name) if !self.variables.contains_key(name) => types::named_size(name),
             ExpressionKind::Cast { value, .. } => self.number(*value),
             ExpressionKind::Negate(inner) => self.number(*inner)?.checked_neg(),
             ExpressionKind::Binary { operator, left, right } => {

@@ -216,7 +216,7 @@ impl<'m> Reader<'m, '_, '_> {
                     None,
                 );
             }
-        } else if place.number == Number::Input && place.has_upper && !place.has_lower && is_signed && is_parameter {
+        } else if place.number == Number::Input && place.has_upper && !place.has_lower && is_signed {
             self.report.add(
                 &INDEX_NEGATIVE,
                 span,

@@ -10,6 +10,10 @@ const PLENTY: i64 = i64::MAX / 2;
 /// Functions that say how many bytes of a stream are left.
 pub(super) const LEFT: &[&str] = &["Stream_GetRemainingLength", "bytestream2_get_bytes_left"];
 
+/// Words in the name of a function that looks at what is left.
+const CHECKING: &[&str] =
+    &["check", "ensure", "safe", "require", "required", "remaining", "capacity", "valid", "verify", "left"];
+
 /// The bytes that a function takes from its stream without a look at what is left; 0 where an argument says how many.
 fn taken(name: &str) -> Option<i64> {
     if matches!(name, "Stream_Read" | "Stream_Seek" | "Stream_Peek") {
@@ -24,11 +28,13 @@ impl Reader<'_, '_, '_> {
     /// A call that reads from a stream, or that may have looked at what is left of it.
     pub(super) fn check_stream(&mut self, name: &str, arguments: &[ExpressionId]) {
         let Some(fixed) = taken(name) else {
-            for argument in arguments {
-                if let Some(place) = self.key(self.bare(*argument)).and_then(|key| self.state.places.get_mut(&key)) {
-                    place.left = Some(PLENTY);
-                } else if let (true, Some(key)) = (name.starts_with("Stream_"), self.key(self.bare(*argument))) {
+            let words = crate::rules::evidence::words(name);
+            let asks = LEFT.contains(&name) || words.iter().any(|word| CHECKING.contains(&word.as_str()));
+            for key in arguments.iter().filter_map(|argument| self.key(self.bare(*argument))).collect::<Vec<_>>() {
+                if asks && !LEFT.contains(&name) {
                     self.state.place(&key).left = Some(PLENTY);
+                } else if let Some(place) = self.state.places.get_mut(&key).filter(|place| place.left.is_some()) {
+                    place.left = Some(PLENTY);
                 }
             }
             return;
@@ -39,11 +45,11 @@ impl Reader<'_, '_, '_> {
             0 => arguments.last().and_then(|length| self.number(*length)).unwrap_or(0),
             fixed => fixed,
         };
-        let is_handed = self.variables.get(&key).is_none_or(|variable| variable.is_parameter);
         let left = self.state.place(&key).left;
         match left {
-            Some(left) if left >= needed => self.state.place(&key).left = Some(left - needed),
-            None if !is_handed => {}
+            Some(left) if left >= needed && !self.is_unasked(fixed, arguments) => {
+                self.state.place(&key).left = Some(left - needed)
+            }
             _ => {
                 self.state.place(&key).left = Some(PLENTY);
                 let span = self.span(stream);
@@ -55,6 +61,16 @@ impl Reader<'_, '_, '_> {
                 );
             }
         }
+    }
+
+    /// Whether a length that is read was compared with nothing: what was asked is how much of something else is left.
+    fn is_unasked(&self, fixed: i64, arguments: &[ExpressionId]) -> bool {
+        let Some(length) = arguments.last().filter(|_| fixed == 0 && arguments.len() == 3) else { return false };
+        let is_field = matches!(self.kind(self.bare(*length)), ExpressionKind::Attribute { .. });
+        is_field
+            && self
+                .key(self.bare(*length))
+                .is_some_and(|key| !self.state.places.get(&key).is_some_and(|place| place.has_upper))
     }
 
     /// `remaining(stream) >= number` holds.

@@ -77,6 +77,9 @@ impl<'m> Reader<'m, '_, '_> {
             StatementKind::Expression(id) => {
                 self.statement_call(*id);
                 self.visit(*id);
+                if matches!(self.kind(*id), ExpressionKind::Name(name) if super::calls::leaves(name)) {
+                    self.state.is_dead = true;
+                }
             }
             StatementKind::Parts(parts) => {
                 for part in parts {

@@ -471,7 +471,7 @@ pub(in crate::memory) static DANGLING: RuleInfo = RuleInfo {
 pub(in crate::memory) static DOUBLE_FREE: RuleInfo = RuleInfo {
     code: "CW-C-415-1",
     name: "c/double-free",
-    cwe: &[Cwe(415)],
+    cwe: &[Cwe(415), Cwe(825)],
     severity: Level::High,
     confidence: Level::High,
     summary: "Memory is given back twice",
