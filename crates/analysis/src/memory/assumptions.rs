@@ -99,13 +99,16 @@ impl Reader<'_, '_, '_> {
         }
     }
 
-    fn is_nothing(&self, id: ExpressionId) -> bool {
+    pub(super) fn is_nothing(&self, id: ExpressionId) -> bool {
         matches!(self.kind(self.bare(id)), ExpressionKind::Constant(Constant::None | Constant::Integer(0)))
     }
 
     fn assume_link(&mut self, left: ExpressionId, operator: Comparison, right: ExpressionId, truth: bool) {
         let operator = if truth { operator } else { opposite(operator) };
         for (one, other) in [(left, right), (right, left)] {
+            if self.as_call(other).is_some_and(|(name, _)| matches!(name.as_ref(), "end" | "cend")) {
+                self.assume_set(one, operator == Comparison::NotEqual);
+            }
             if self.is_nothing(other) {
                 match operator {
                     Comparison::Equal => self.assume_set(one, false),

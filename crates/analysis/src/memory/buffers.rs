@@ -91,7 +91,7 @@ impl Reader<'_, '_, '_> {
             }
             return;
         }
-        if size.is_some() && self.is_unbounded_text(*from) {
+        if (size.is_some() || self.has_own_length(*to)) && self.is_unbounded_text(*from) {
             self.report.add(
                 &COPY_UNBOUNDED,
                 span,
@@ -113,7 +113,8 @@ impl Reader<'_, '_, '_> {
     /// `sprintf` of a text into a buffer of fixed size.
     pub(super) fn print_text(&mut self, arguments: &[ExpressionId]) {
         let [to, template, values @ ..] = arguments else { return };
-        let (Some(size), Some(text)) = (self.bytes_of(*to), self.text_of(*template)) else { return };
+        let size = self.bytes_of(*to).or_else(|| self.has_own_length(*to).then_some(i64::MAX));
+        let (Some(size), Some(text)) = (size, self.text_of(*template)) else { return };
         let mut values = values.iter();
         let mut fixed = 1_i64;
         let mut rest = text.as_ref();
@@ -143,7 +144,7 @@ impl Reader<'_, '_, '_> {
                 if let Some(literal) = self.text_of(*value) {
                     fixed += i64::try_from(literal.len()).unwrap_or(0);
                 } else if self.is_unbounded_text(*value)
-                    || self.bytes_of(*value).is_some_and(|bytes| bytes + fixed > size + 1)
+                    || self.bytes_of(*value).is_some_and(|bytes| bytes.saturating_add(fixed) > size.saturating_add(1))
                 {
                     let span = self.span(*value);
                     self.report.add(
@@ -252,7 +253,11 @@ impl Reader<'_, '_, '_> {
         let Some((_, to, length)) = SIZED.iter().find(|(known, ..)| *known == name) else { return };
         let (Some(to), Some(length)) = (arguments.get(*to), arguments.get(*length)) else { return };
         let span = self.span(*length);
-        let is_array = self.variable(*to).is_some_and(|variable| variable.is_array);
+        let start = match self.kind(self.bare(*to)) {
+            ExpressionKind::Binary { operator: BinaryOperator::Add, left, .. } => *left,
+            _ => *to,
+        };
+        let is_array = self.variable(start).is_some_and(|variable| variable.is_array);
         let unit = if name == "wmemcpy" { 4 } else { 1 };
         if let (Some(size), Some(number)) = (self.bytes_of(*to), self.number(*length)) {
             if number.saturating_mul(unit) > size {
@@ -325,6 +330,15 @@ impl Reader<'_, '_, '_> {
                 None,
             );
         }
+    }
+
+    /// Whether a buffer of the caller comes with its length, and nobody has looked at that.
+    fn has_own_length(&self, to: ExpressionId) -> bool {
+        let Some(key) = self.key(self.bare(to)) else { return false };
+        self.lengths.iter().find(|(pointer, _)| *pointer == key).is_some_and(|(_, length)| {
+            let place = self.state.places.get(length);
+            !place.is_some_and(|place| place.has_upper || place.has_lower || place.was_compared)
+        })
     }
 
     /// `memcpy(to, from, from_length)` where there is a `to_length` that nobody looked at.

@@ -185,6 +185,9 @@ fn is_releasing(name: &str) -> bool {
     ) || name.ends_with("_free") && !name.contains("sqlite3") && name != "is_free"
         || name.starts_with("free_") && name != "free_percpu"
         || name == "kfree_skb"
+        || name == "destroy"
+        || name.starts_with("Free") && name.len() > 6 && name[4..].starts_with(char::is_uppercase)
+        || name.ends_with("_buf_release")
         || name.ends_with("_destroy")
             && !crate::rules::evidence::words(name).iter().any(|word| SHARED.contains(&word.as_str()))
 }
@@ -297,7 +300,13 @@ impl Reader<'_, '_, '_> {
         let words = crate::rules::evidence::words(name);
         let noun = match words.as_slice() {
             [.., noun, last] if is_verb(last) && words.len() > 2 => noun,
-            [first, .., noun] if first == "free" => noun,
+            [first, inner @ .., noun] if first == "free" => {
+                let kind = variable.kind.to_ascii_lowercase();
+                if !inner.iter().all(|word| kind.contains(word.as_str())) {
+                    return false;
+                }
+                noun
+            }
             _ => return true,
         };
         let kind = variable.kind.to_ascii_lowercase();
@@ -368,6 +377,11 @@ impl Reader<'_, '_, '_> {
     fn effects(&mut self, name: &str, arguments: &[ExpressionId]) {
         self.check_fixed(name, arguments);
         self.check_stream(name, arguments);
+        if name.ends_with("realloc")
+            && let Some(memory) = arguments.first()
+        {
+            self.expire_aliases(*memory);
+        }
         match name {
             "memcmp" | "bcmp" | "CRYPTO_memcmp" | "pure_memcmp" => self.compare_sized(arguments),
             "memset" | "memcpy" | "memmove" | "strncpy" => self.fill(name, arguments),
@@ -455,6 +469,16 @@ impl Reader<'_, '_, '_> {
             && let Some(origin) = origin(&name, is_pointer)
         {
             place.null = Nullness::Unchecked(origin);
+        } else if is_pointer
+            && self.results.iter().any(|(called, variable)| *called == name && self.asked.contains(variable))
+        {
+            place.null = Nullness::Unchecked(Origin::Compared);
+        } else if name.as_ref() == "find"
+            && arguments.len() == 1
+            && (kind.starts_with("auto") || kind.contains("iterator"))
+            && self.is_method(call)
+        {
+            place.null = Nullness::Unchecked(Origin::Container);
         }
         match name.as_ref() {
             "new[]" => {
@@ -507,6 +531,11 @@ impl Reader<'_, '_, '_> {
             other if is_converting(other) => place.number = Number::Input,
             _ => {}
         }
+    }
+
+    fn is_method(&self, call: ExpressionId) -> bool {
+        let ExpressionKind::Call { callee, .. } = self.kind(call) else { return false };
+        matches!(self.kind(*callee), ExpressionKind::Attribute { .. })
     }
 
     /// `const char *p = (a + b).c_str();`.

@@ -15,7 +15,7 @@ mod streams;
 mod types;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::report::Report;
@@ -26,12 +26,28 @@ use state::State;
 
 /// Reads all functions of a file, as many statements and expressions as the budget allows; `None` when that is not enough.
 pub(crate) fn check(module: &Module, report: &mut Report<'_>, mut budget: usize) -> Option<()> {
+    let counters = counters(module);
     for function in &module.functions {
-        let mut reader = Reader::new(module, report, budget);
+        let mut reader = Reader::new(module, &counters, report, budget);
         reader.function(function);
         budget = reader.budget;
     }
     (budget > 0).then_some(())
+}
+
+/// The names of everything in a file that is counted up or down.
+fn counters(module: &Module) -> BTreeSet<Rc<str>> {
+    let mut counters = BTreeSet::new();
+    for expression in &module.expressions {
+        if let ExpressionKind::Named { target, value } = &expression.kind
+            && let ExpressionKind::Binary { left, .. } = &module.expression(*value).kind
+            && left == target
+            && let ExpressionKind::Name(name) = &module.expression(*target).kind
+        {
+            counters.insert(Rc::clone(name));
+        }
+    }
+    counters
 }
 
 /// A variable as it was declared.
@@ -49,6 +65,8 @@ struct Variable {
 /// What one function is read with.
 struct Reader<'m, 'r, 's> {
     module: &'m Module,
+    /// Names that are counted up or down somewhere in the file.
+    counters: &'m BTreeSet<Rc<str>>,
     report: &'r mut Report<'s>,
     budget: usize,
     state: State,
@@ -59,6 +77,10 @@ struct Reader<'m, 'r, 's> {
     breaks: Vec<Vec<State>>,
     /// Everything that is called in the function.
     called: Vec<Rc<str>>,
+    /// What is called, with the variable that the result is stored in, anywhere in the function.
+    results: Vec<(Rc<str>, Rc<str>)>,
+    /// Variables that some condition compares with null.
+    asked: BTreeSet<Rc<str>>,
     /// Arrays that get a terminator somewhere.
     terminated: Vec<Rc<str>>,
     num_loops: usize,
@@ -67,9 +89,10 @@ struct Reader<'m, 'r, 's> {
 }
 
 impl<'m, 'r, 's> Reader<'m, 'r, 's> {
-    fn new(module: &'m Module, report: &'r mut Report<'s>, budget: usize) -> Self {
+    fn new(module: &'m Module, counters: &'m BTreeSet<Rc<str>>, report: &'r mut Report<'s>, budget: usize) -> Self {
         Self {
             module,
+            counters,
             report,
             budget,
             state: State::default(),
@@ -77,6 +100,8 @@ impl<'m, 'r, 's> Reader<'m, 'r, 's> {
             jumps: Vec::new(),
             breaks: Vec::new(),
             called: Vec::new(),
+            results: Vec::new(),
+            asked: BTreeSet::new(),
             terminated: Vec::new(),
             num_loops: 0,
             lengths: Vec::new(),

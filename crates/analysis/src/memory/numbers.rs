@@ -2,7 +2,7 @@
 
 use super::rules::{
     BELOW_ZERO, COMPARED_TEXT, COUNTDOWN, DIVISOR, GREAT_ARRAY, INDEX_INPUT, INDEX_NEGATIVE, INDEX_READ, INDEX_STORED,
-    LENGTH_IGNORED, OFF_BY_ONE, OUT_OF_RANGE, PRINTED_LENGTH, SCALED_TWICE, TERMINATED_PAST,
+    LENGTH_IGNORED, OFF_BY_ONE, OUT_OF_RANGE, PRINTED_LENGTH, SCALED_TWICE, SUM_COMPARED, TERMINATED_PAST,
 };
 use std::rc::Rc;
 
@@ -216,7 +216,12 @@ impl<'m> Reader<'m, '_, '_> {
                     None,
                 );
             }
-        } else if place.number == Number::Input && place.has_upper && !place.has_lower && is_signed {
+        } else if place.number == Number::Input
+            && place.has_upper
+            && !place.has_lower
+            && is_signed
+            && !self.counters.contains(&key)
+        {
             self.report.add(
                 &INDEX_NEGATIVE,
                 span,
@@ -338,9 +343,38 @@ impl<'m> Reader<'m, '_, '_> {
         {
             self.report.add(&COMPARED_TEXT, span, "this compares addresses, not texts; use strcmp", None);
         }
+        if matches!(operator, Comparison::Less | Comparison::LessEqual | Comparison::Greater | Comparison::GreaterEqual)
+        {
+            self.check_sum(left, right);
+            self.check_sum(right, left);
+        }
         let is_unsigned = self.variable(left).is_some_and(|variable| types::is_unsigned(&variable.kind));
         if operator == Comparison::Less && self.number(right) == Some(0) && is_unsigned {
             self.report.add(&BELOW_ZERO, span, "an unsigned number is never less than zero; use a signed type", None);
+        }
+    }
+
+    /// `from + length > size`: the sum may have wrapped around.
+    fn check_sum(&mut self, sum: ExpressionId, limit: ExpressionId) {
+        let ExpressionKind::Binary { operator: BinaryOperator::Add, left, right } = self.kind(sum) else { return };
+        let is_free = |id: ExpressionId| {
+            self.variable(id).is_some_and(|variable| {
+                variable.is_parameter
+                    && types::is_unsigned(&variable.kind)
+                    && types::size(&variable.kind).is_none_or(|size| size >= 4)
+            }) && self
+                .key(self.bare(id))
+                .and_then(|key| self.state.places.get(&key))
+                .is_some_and(|place| place.number == Number::Input && !place.has_upper)
+        };
+        if is_free(*left) && is_free(*right) && self.number(limit).is_none() {
+            let span = self.span(sum);
+            self.report.add(
+                &SUM_COMPARED,
+                span,
+                "a great sum wraps around and passes; compare one with what is left after the other",
+                None,
+            );
         }
     }
 

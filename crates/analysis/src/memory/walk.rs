@@ -28,7 +28,17 @@ impl<'m> Reader<'m, '_, '_> {
     pub(super) fn survey(&mut self, statements: &'m [Statement]) {
         for statement in statements {
             match &statement.kind {
+                StatementKind::Declare { name, value: Some(value), .. } => {
+                    if let Some((called, _)) = self.as_call(*value) {
+                        self.results.push((called, Rc::clone(name)));
+                    }
+                }
                 StatementKind::Assign { targets, value } => {
+                    if let (Some((called, _)), [target]) = (self.as_call(*value), targets.as_slice())
+                        && let ExpressionKind::Name(name) = self.kind(*target)
+                    {
+                        self.results.push((called, Rc::clone(name)));
+                    }
                     let is_zero = self.number(*value) == Some(0)
                         || matches!(self.kind(*value), ExpressionKind::Constant(Constant::None));
                     for target in targets {
@@ -38,7 +48,8 @@ impl<'m> Reader<'m, '_, '_> {
                     }
                 }
                 StatementKind::If { branches, otherwise } => {
-                    for (_, body) in branches {
+                    for (test, body) in branches {
+                        self.survey_test(*test);
                         self.survey(body);
                     }
                     self.survey(otherwise);
@@ -55,6 +66,24 @@ impl<'m> Reader<'m, '_, '_> {
                 }
                 StatementKind::Try { body, .. } => self.survey(body),
                 _ => {}
+            }
+        }
+    }
+
+    /// Notes what a condition compares with null.
+    fn survey_test(&mut self, test: ExpressionId) {
+        let first = self.module.expression(test).first;
+        for id in first..=test {
+            let asked = match self.kind(id) {
+                ExpressionKind::Not(inner) => Some(*inner),
+                ExpressionKind::Compare { left, links } => {
+                    links.first().filter(|(_, right)| self.is_nothing(*right)).map(|_| *left)
+                }
+                _ if id == test => Some(id),
+                _ => None,
+            };
+            if let Some(ExpressionKind::Name(name)) = asked.map(|id| self.kind(self.bare(id))) {
+                self.asked.insert(Rc::clone(name));
             }
         }
     }

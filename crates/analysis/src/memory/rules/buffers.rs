@@ -169,12 +169,13 @@
 //! - [CWE-252](https://cwe.mitre.org/data/definitions/252.html)
 //! - [CWE-787](https://cwe.mitre.org/data/definitions/787.html)
 //!
-//! # `c/allocation-product`, `c/allocation-sum`, `c/size-of-pointer`, `c/offset-scaled-twice`, `c/memset-swapped`
+//! # `c/allocation-product`, `c/allocation-sum`, `c/sum-compared`, `c/size-of-pointer`, `c/offset-scaled-twice`, `c/memset-swapped`
 //!
 //! ## What they do
 //!
 //! - `c/allocation-product`: the size of an allocation is a product that may wrap around.
 //! - `c/allocation-sum`: the size of an allocation is a sum that may wrap around.
+//! - `c/sum-compared`: a sum of two numbers of the caller that may wrap around is compared with a limit.
 //! - `c/size-of-pointer`: the size of a pointer is taken where that of its target is meant.
 //! - `c/offset-scaled-twice`: the offset of a pointer is multiplied by the size of its elements.
 //! - `c/memset-swapped`: the value and the number of bytes of memset are swapped.
@@ -731,5 +732,19 @@ pub(in crate::memory) static COMPARE_LENGTH: RuleInfo = RuleInfo {
     examples: &[Example {
         weak: "int f(const char *name, const char *given) {\n    return memcmp(name, given, «strlen(name)») == 0;\n}\n",
         sound: "int f(const char *name, const char *given) {\n    return strncmp(name, given, strlen(name)) == 0;\n}\n",
+    }],
+};
+
+pub(in crate::memory) static SUM_COMPARED: RuleInfo = RuleInfo {
+    code: "CW-C-190-3",
+    name: "c/sum-compared",
+    cwe: &[Cwe(190)],
+    severity: Level::Medium,
+    confidence: Level::Medium,
+    summary: "A sum of two numbers of the caller that may wrap around is compared with a limit",
+    fix: "compare one of them with what is left after the other",
+    examples: &[Example {
+        weak: "int f(size_t from, size_t length, struct box *item) {\n    if («from + length» > item->size)\n        return -1;\n    return 0;\n}\n",
+        sound: "int f(size_t from, size_t length, struct box *item) {\n    if (length > item->size || from > item->size - length)\n        return -1;\n    return 0;\n}\n",
     }],
 };

@@ -263,7 +263,10 @@ const CREATE: i64 = 0o100;
 const EXCLUSIVE: i64 = 0o200;
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
-    let is_file = call.is(NAMED_FILES) || call.is(&["openat", "unlinkat"]) || call.path.ends_with("_open_file");
+    let is_file = call.is(NAMED_FILES)
+        || acts_on_file(call)
+        || call.is(&["openat", "unlinkat"])
+        || call.path.ends_with("_open_file");
     if is_file || call.has_method(&["open"]) {
         let at = usize::from(call.path.ends_with("at"));
         if let Some(path) = call.positional.get(at) {
@@ -321,6 +324,16 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
             None,
         );
     }
+}
+
+/// Whether a function's name says that its argument is a file: `IsDir`, `file_exists`, `load_text_file`.
+fn acts_on_file(call: &Call<'_>) -> bool {
+    let words = words(call.method);
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    has(&["file", "dir", "directory", "folder"])
+        && has(&[
+            "is", "exists", "exist", "open", "load", "read", "save", "write", "create", "delete", "remove", "make",
+        ])
 }
 
 /// Input that was joined to a folder, or that came over a connection.
