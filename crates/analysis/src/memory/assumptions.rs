@@ -99,7 +99,7 @@ impl Reader<'_, '_, '_> {
         }
     }
 
-    pub(super) fn is_nothing(&self, id: ExpressionId) -> bool {
+    fn is_nothing(&self, id: ExpressionId) -> bool {
         matches!(self.kind(self.bare(id)), ExpressionKind::Constant(Constant::None | Constant::Integer(0)))
     }
 

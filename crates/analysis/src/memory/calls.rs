@@ -469,10 +469,6 @@ impl Reader<'_, '_, '_> {
             && let Some(origin) = origin(&name, is_pointer)
         {
             place.null = Nullness::Unchecked(origin);
-        } else if is_pointer
-            && self.results.iter().any(|(called, variable)| *called == name && self.asked.contains(variable))
-        {
-            place.null = Nullness::Unchecked(Origin::Compared);
         } else if name.as_ref() == "find"
             && arguments.len() == 1
             && (kind.starts_with("auto") || kind.contains("iterator"))

@@ -77,10 +77,6 @@ struct Reader<'m, 'r, 's> {
     breaks: Vec<Vec<State>>,
     /// Everything that is called in the function.
     called: Vec<Rc<str>>,
-    /// What is called, with the variable that the result is stored in, anywhere in the function.
-    results: Vec<(Rc<str>, Rc<str>)>,
-    /// Variables that some condition compares with null.
-    asked: BTreeSet<Rc<str>>,
     /// Arrays that get a terminator somewhere.
     terminated: Vec<Rc<str>>,
     num_loops: usize,
@@ -100,8 +96,6 @@ impl<'m, 'r, 's> Reader<'m, 'r, 's> {
             jumps: Vec::new(),
             breaks: Vec::new(),
             called: Vec::new(),
-            results: Vec::new(),
-            asked: BTreeSet::new(),
             terminated: Vec::new(),
             num_loops: 0,
             lengths: Vec::new(),

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::rules::{
-    CHECK_FORGOTTEN, DANGLING, DOUBLE_FREE, END_FOLLOWED, ERASED, FREED_NOT_HEAP, MISMATCHED, NULL_FOLLOWED,
-    REALLOCATED, UNCHECKED_ALLOCATION, UNCHECKED_CALL, UNCHECKED_OPEN, UNCHECKED_SEARCH, USED_AFTER_FREE,
+    DANGLING, DOUBLE_FREE, END_FOLLOWED, ERASED, FREED_NOT_HEAP, MISMATCHED, NULL_FOLLOWED, REALLOCATED,
+    UNCHECKED_ALLOCATION, UNCHECKED_CALL, UNCHECKED_OPEN, UNCHECKED_SEARCH, USED_AFTER_FREE,
 };
 use super::state::{Allocator, Nullness, Origin, reaches_through};
 use super::{Reader, types};
@@ -58,9 +58,6 @@ impl<'m> Reader<'m, '_, '_> {
                     Origin::Opening => (&UNCHECKED_OPEN, "when the file cannot be opened this is null"),
                     Origin::Search => (&UNCHECKED_SEARCH, "when nothing is found this is null"),
                     Origin::Named => (&UNCHECKED_CALL, "the function may return null"),
-                    Origin::Compared => {
-                        (&CHECK_FORGOTTEN, "another result of this function is compared with null here")
-                    }
                     Origin::Container => (&END_FOLLOWED, "when nothing is found this is the end"),
                 };
                 let with = if origin == Origin::Container { "the end" } else { "null" };

@@ -45,7 +45,6 @@ pub(crate) static RULES: &[RuleInfo] = &[
     UNCHECKED_CALL,
     NULL_FOLLOWED,
     CHECKED_LATE,
-    CHECK_FORGOTTEN,
     END_FOLLOWED,
     USED_AFTER_FREE,
     DANGLING,

@@ -14,8 +14,6 @@ pub(super) enum Origin {
     Search,
     /// A function of another file whose name says that it finds or makes something.
     Named,
-    /// A function whose other results are compared with null in the same function.
-    Compared,
     /// A search in a container, which returns its end if it finds nothing.
     Container,
 }

@@ -28,17 +28,7 @@ impl<'m> Reader<'m, '_, '_> {
     pub(super) fn survey(&mut self, statements: &'m [Statement]) {
         for statement in statements {
             match &statement.kind {
-                StatementKind::Declare { name, value: Some(value), .. } => {
-                    if let Some((called, _)) = self.as_call(*value) {
-                        self.results.push((called, Rc::clone(name)));
-                    }
-                }
                 StatementKind::Assign { targets, value } => {
-                    if let (Some((called, _)), [target]) = (self.as_call(*value), targets.as_slice())
-                        && let ExpressionKind::Name(name) = self.kind(*target)
-                    {
-                        self.results.push((called, Rc::clone(name)));
-                    }
                     let is_zero = self.number(*value) == Some(0)
                         || matches!(self.kind(*value), ExpressionKind::Constant(Constant::None));
                     for target in targets {
@@ -48,8 +38,7 @@ impl<'m> Reader<'m, '_, '_> {
                     }
                 }
                 StatementKind::If { branches, otherwise } => {
-                    for (test, body) in branches {
-                        self.survey_test(*test);
+                    for (_, body) in branches {
                         self.survey(body);
                     }
                     self.survey(otherwise);
@@ -66,24 +55,6 @@ impl<'m> Reader<'m, '_, '_> {
                 }
                 StatementKind::Try { body, .. } => self.survey(body),
                 _ => {}
-            }
-        }
-    }
-
-    /// Notes what a condition compares with null.
-    fn survey_test(&mut self, test: ExpressionId) {
-        let first = self.module.expression(test).first;
-        for id in first..=test {
-            let asked = match self.kind(id) {
-                ExpressionKind::Not(inner) => Some(*inner),
-                ExpressionKind::Compare { left, links } => {
-                    links.first().filter(|(_, right)| self.is_nothing(*right)).map(|_| *left)
-                }
-                _ if id == test => Some(id),
-                _ => None,
-            };
-            if let Some(ExpressionKind::Name(name)) = asked.map(|id| self.kind(self.bare(id))) {
-                self.asked.insert(Rc::clone(name));
             }
         }
     }
@@ -449,13 +420,18 @@ impl<'m> Reader<'m, '_, '_> {
             }
             ExpressionKind::Conditional { body, test, otherwise } => {
                 self.visit(*test);
-                let mut other = self.state.clone();
+                let before = self.state.clone();
+                let mut other = before.clone();
                 self.assume(*test, true);
                 self.visit(*body);
                 std::mem::swap(&mut self.state, &mut other);
                 self.assume(*test, false);
                 self.visit(*otherwise);
                 self.state = std::mem::take(&mut self.state).join(other);
+                // What is chosen by a comparison is not what was compared.
+                for (key, place) in &mut self.state.places {
+                    place.has_upper &= before.places.get(key).is_some_and(|place| place.has_upper);
+                }
             }
             ExpressionKind::Compare { left, links } => {
                 self.visit(*left);

@@ -1,6 +1,6 @@
 //! Rules about pointers, what they lead to, and what is done with results.
 //!
-//! # `c/allocation-unchecked`, `c/open-unchecked`, `c/search-unchecked`, `c/result-unchecked`, `c/null-followed`, `c/checked-late`, `c/check-forgotten`, `cpp/end-followed`
+//! # `c/allocation-unchecked`, `c/open-unchecked`, `c/search-unchecked`, `c/result-unchecked`, `c/null-followed`, `c/checked-late`, `cpp/end-followed`
 //!
 //! ## What they do
 //!
@@ -10,7 +10,6 @@
 //! - `c/result-unchecked`: a pointer is used that a function found or made, without a comparison with null.
 //! - `c/null-followed`: a pointer is followed where it is known to be null.
 //! - `c/checked-late`: a pointer is followed first and compared with null further down.
-//! - `c/check-forgotten`: one result of a function is compared with null and another is not.
 //! - `cpp/end-followed`: what a search in a container found is used without a comparison with the end.
 //!
 //! ## Why this is bad
@@ -705,20 +704,6 @@ pub(in crate::memory) static OBSOLETE_POINTER: RuleInfo = RuleInfo {
     examples: &[Example {
         weak: "void f() {\n    std::auto_ptr<int> «p»(new int);\n}\n",
         sound: "void f() {\n    std::unique_ptr<int> p(new int);\n}\n",
-    }],
-};
-
-pub(in crate::memory) static CHECK_FORGOTTEN: RuleInfo = RuleInfo {
-    code: "CW-C-476-7",
-    name: "c/check-forgotten",
-    cwe: &[Cwe(476), Cwe(690)],
-    severity: Level::Medium,
-    confidence: Level::Medium,
-    summary: "One result of a function is compared with null and another is not",
-    fix: "compare each of them with null",
-    examples: &[Example {
-        weak: "int f(struct list *list) {\n    char *port = list_value(list, \"port\");\n    char *host = list_value(list, \"host\");\n    if (!host)\n        return -1;\n    return atoi(«port»);\n}\n",
-        sound: "int f(struct list *list) {\n    char *port = list_value(list, \"port\");\n    char *host = list_value(list, \"host\");\n    if (!host || !port)\n        return -1;\n    return atoi(port);\n}\n",
     }],
 };
 
