@@ -362,12 +362,17 @@ impl<'m> Reader<'m, '_, '_> {
                 variable.is_parameter
                     && types::is_unsigned(&variable.kind)
                     && types::size(&variable.kind).is_none_or(|size| size >= 4)
-            }) && self
-                .key(self.bare(id))
-                .and_then(|key| self.state.places.get(&key))
-                .is_some_and(|place| place.number == Number::Input && !place.has_upper)
+            })
         };
-        if is_free(*left) && is_free(*right) && self.number(limit).is_none() {
+        let is_bounded = |id: ExpressionId| {
+            let place = self.key(self.bare(id)).and_then(|key| self.state.places.get(&key));
+            place.is_none_or(|place| place.number != Number::Input || place.has_upper)
+        };
+        if is_free(*left)
+            && is_free(*right)
+            && !(is_bounded(*left) && is_bounded(*right))
+            && self.number(limit).is_none()
+        {
             let span = self.span(sum);
             self.report.add(
                 &SUM_COMPARED,
