@@ -48,7 +48,7 @@ impl Reader<'_, '_, '_> {
         let left = self.state.place(&key).left;
         match left {
             Some(left) if left >= needed && !self.is_unasked(fixed, arguments) => {
-                self.state.place(&key).left = Some(left - needed)
+                self.state.place(&key).left = Some(left - needed);
             }
             _ => {
                 self.state.place(&key).left = Some(PLENTY);
@@ -90,9 +90,8 @@ impl Reader<'_, '_, '_> {
             ExpressionKind::Binary { operator: BinaryOperator::Add, left, .. } => *left,
             _ => *length,
         };
-        let Some((name, inner)) = self.as_call(measured).filter(|(name, _)| name.as_ref() == "strlen") else { return };
+        let Some((_, inner)) = self.as_call(measured).filter(|(name, _)| name.as_ref() == "strlen") else { return };
         let Some(text) = inner.first().and_then(|text| self.key(*text)) else { return };
-        debug_assert_eq!(name.as_ref(), "strlen");
         for (this, other) in [(*one, *two), (*two, *one)] {
             let Some(other_key) = self.key(self.bare(other)) else { continue };
             let was_measured = [&other_key, &text].iter().any(|key| {
