@@ -7,17 +7,22 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The sections that people who get a finding want to read.
-const SECTIONS: [&str; 2] = ["What it does", "Why this is bad"];
+/// The sections that people who get a finding want to read, each with the headings that it may have.
+const SECTIONS: [&[&str]; 2] = [&["What it does", "What they do"], &["Why this is bad"]];
+
+/// The folders of the crate whose files define rules.
+const FOLDERS: [&str; 2] = ["src/rules", "src/memory"];
 
 fn main() {
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("src/rules");
-    println!("cargo::rerun-if-changed={}", root.display());
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let mut documents = BTreeMap::new();
-    for path in rust_files(&root) {
-        let text = fs::read_to_string(&path).expect("sources are readable");
-        for (name, sections) in documents_of(&text) {
-            documents.entry(name).or_insert(sections);
+    for root in FOLDERS.map(|folder| manifest.join(folder)) {
+        println!("cargo::rerun-if-changed={}", root.display());
+        for path in rust_files(&root) {
+            let text = fs::read_to_string(&path).expect("sources are readable");
+            for (name, sections) in documents_of(&text) {
+                documents.entry(name).or_insert(sections);
+            }
         }
     }
     let mut table = String::from("&[\n");
@@ -65,7 +70,7 @@ fn documents_of(text: &str) -> Vec<(String, [String; 2])> {
     let unnamed: Vec<String> = rule_names(text).into_iter().filter(|name| !named.contains(name)).collect();
     let mut documents = Vec::new();
     for (names, part) in parts {
-        let sections = SECTIONS.map(|section| section_of(&part, section));
+        let sections = SECTIONS.map(|headings| section_of(&part, headings));
         if sections.iter().all(String::is_empty) {
             continue;
         }
@@ -75,9 +80,10 @@ fn documents_of(text: &str) -> Vec<(String, [String; 2])> {
     documents
 }
 
-/// What stands below a heading of the second level.
-fn section_of(part: &str, section: &str) -> String {
-    let lines = part.lines().skip_while(|line| line.strip_prefix("## ") != Some(section)).skip(1);
+/// What stands below a heading of the second level, the first that is one of these.
+fn section_of(part: &str, headings: &[&str]) -> String {
+    let is_heading = |line: &&str| line.strip_prefix("## ").is_some_and(|heading| headings.contains(&heading));
+    let lines = part.lines().skip_while(|line| !is_heading(line)).skip(1);
     let lines: Vec<&str> = lines.take_while(|line| !line.starts_with("## ")).collect();
     lines.join("\n").trim().to_owned()
 }

@@ -55,7 +55,12 @@ impl Reader<'_, '_, '_> {
             ExpressionKind::Other(_) => {}
             _ => {
                 self.assume_set(test, truth);
-                self.touch_numbers(test);
+                // That a number is not zero bounds it below only.
+                if matches!(self.kind(self.bare(test)), ExpressionKind::Attribute { .. }) {
+                    self.mark(test, false, true);
+                } else {
+                    self.touch_numbers(test);
+                }
             }
         }
     }
@@ -101,6 +106,9 @@ impl Reader<'_, '_, '_> {
     fn assume_link(&mut self, left: ExpressionId, operator: Comparison, right: ExpressionId, truth: bool) {
         let operator = if truth { operator } else { opposite(operator) };
         for (one, other) in [(left, right), (right, left)] {
+            if self.as_call(other).is_some_and(|(name, _)| matches!(name.as_ref(), "end" | "cend")) {
+                self.assume_set(one, operator == Comparison::NotEqual);
+            }
             if self.is_nothing(other) {
                 match operator {
                     Comparison::Equal => self.assume_set(one, false),
@@ -113,6 +121,8 @@ impl Reader<'_, '_, '_> {
             Comparison::Less | Comparison::LessEqual => self.bound(left, right, operator == Comparison::Less),
             Comparison::Greater | Comparison::GreaterEqual => self.bound(right, left, operator == Comparison::Greater),
             Comparison::Equal => {
+                self.assume_left(left, None);
+                self.assume_left(right, None);
                 self.mark(left, true, true);
                 self.mark(right, true, true);
             }
@@ -126,6 +136,7 @@ impl Reader<'_, '_, '_> {
     /// `small` is no more than `great`.
     fn bound(&mut self, small: ExpressionId, great: ExpressionId, is_strict: bool) {
         self.mark(small, true, false);
+        self.assume_left(great, self.number(small).map(|number| number + i64::from(is_strict)));
         let is_sign = self.number(small).is_some_and(|number| number <= 1);
         self.mark(great, !is_sign && self.number(small).is_none(), true);
         // A place that is less than another number may itself be too great.
@@ -133,6 +144,10 @@ impl Reader<'_, '_, '_> {
             let limit = if is_strict { limit.saturating_sub(1) } else { limit };
             let place = self.state.place(&key);
             place.max = Some(place.max.map_or(limit, |known| known.min(limit)));
+        }
+        if let (Some(key), Some(limit)) = (self.key(self.bare(small)), self.key(self.bare(great))) {
+            let limit = Some(limit).filter(|limit| !is_strict && !self.variables.contains_key(limit));
+            self.state.place(&key).reaches = limit;
         }
     }
 

@@ -91,7 +91,7 @@ impl Reader<'_, '_, '_> {
             }
             return;
         }
-        if size.is_some() && self.is_unbounded_text(*from) {
+        if (size.is_some() || self.has_own_length(*to)) && self.is_unbounded_text(*from) {
             self.report.add(
                 &COPY_UNBOUNDED,
                 span,
@@ -113,7 +113,8 @@ impl Reader<'_, '_, '_> {
     /// `sprintf` of a text into a buffer of fixed size.
     pub(super) fn print_text(&mut self, arguments: &[ExpressionId]) {
         let [to, template, values @ ..] = arguments else { return };
-        let (Some(size), Some(text)) = (self.bytes_of(*to), self.text_of(*template)) else { return };
+        let size = self.bytes_of(*to).or_else(|| self.has_own_length(*to).then_some(i64::MAX));
+        let (Some(size), Some(text)) = (size, self.text_of(*template)) else { return };
         let mut values = values.iter();
         let mut fixed = 1_i64;
         let mut rest = text.as_ref();
@@ -134,11 +135,16 @@ impl Reader<'_, '_, '_> {
                 values.next();
             }
             let Some(value) = values.next() else { break };
+            if matches!(conversion, Some('d' | 'i' | 'u' | 'x' | 'X' | 'o')) {
+                fixed += self.printed_width(flags, conversion == Some('d') || conversion == Some('i'), *value);
+            } else if conversion == Some('c') {
+                fixed += 1;
+            }
             if conversion == Some('s') && !flags.contains('.') {
                 if let Some(literal) = self.text_of(*value) {
                     fixed += i64::try_from(literal.len()).unwrap_or(0);
                 } else if self.is_unbounded_text(*value)
-                    || self.bytes_of(*value).is_some_and(|bytes| bytes + fixed > size + 1)
+                    || self.bytes_of(*value).is_some_and(|bytes| bytes.saturating_add(fixed) > size.saturating_add(1))
                 {
                     let span = self.span(*value);
                     self.report.add(
@@ -157,13 +163,54 @@ impl Reader<'_, '_, '_> {
             self.report.add(
                 &TEXT_EXCEEDS,
                 span,
-                format!("this text and its end need {fixed} bytes, there are {size}"),
+                format!("this text and its end can need {fixed} bytes, there are {size}"),
                 None,
             );
         }
     }
 
+    /// The bytes that a number can take where nothing bounds it; where nothing is known of it, those that it must take.
+    fn printed_width(&self, flags: &str, is_signed: bool, value: ExpressionId) -> i64 {
+        let digits: String = flags.chars().skip_while(|flag| !matches!(flag, '1'..='9')).collect();
+        let digits: String = digits.chars().take_while(char::is_ascii_digit).collect();
+        let least = digits.parse::<i64>().unwrap_or(1);
+        let bare = self.bare(value);
+        let key = self.key(bare);
+        let kind = key.as_ref().and_then(|key| self.variables.get(key)).map(|variable| Rc::clone(&variable.kind));
+        let place = key.as_ref().and_then(|key| self.state.places.get(key));
+        let masked = self.report.written(self.span(value)).rsplit_once('&').map(|(_, mask)| mask.trim());
+        let mask = masked.and_then(|mask| mask.strip_prefix("0x")).and_then(|mask| i64::from_str_radix(mask, 16).ok());
+        let number = self.number(bare).or(mask.filter(|_| matches!(self.kind(bare), ExpressionKind::Binary { .. })));
+        let most = if let Some(number) = number {
+            i64::try_from(number.to_string().len()).unwrap_or(1)
+        } else if place.is_some_and(|place| place.number == Number::Input && !place.has_upper && !place.has_lower) {
+            match kind.as_deref().and_then(types::size) {
+                Some(1) => 3,
+                Some(2) => 5,
+                Some(4) => 10 + i64::from(is_signed),
+                Some(8) if flags.contains('l') => 19 + i64::from(is_signed),
+                _ => 1,
+            }
+        } else {
+            1
+        };
+        least.max(most)
+    }
+
+    /// The numbers that `scanf` stores may be of any size.
+    fn scan_numbers(&mut self, arguments: &[ExpressionId]) {
+        for argument in arguments {
+            if let ExpressionKind::Address(inner) = self.kind(self.bare(*argument))
+                && let Some(key) = self.key(*inner)
+            {
+                self.state.forget(&key);
+                self.state.place(&key).number = Number::Input;
+            }
+        }
+    }
+
     pub(super) fn scan(&mut self, arguments: &[ExpressionId], at: usize) {
+        self.scan_numbers(arguments.get(at + 1..).unwrap_or_default());
         let Some(text) = arguments.get(at).and_then(|template| self.text_of(*template)) else { return };
         let span = self.span(arguments[at]);
         let mut values = arguments[at + 1..].iter();
@@ -206,7 +253,11 @@ impl Reader<'_, '_, '_> {
         let Some((_, to, length)) = SIZED.iter().find(|(known, ..)| *known == name) else { return };
         let (Some(to), Some(length)) = (arguments.get(*to), arguments.get(*length)) else { return };
         let span = self.span(*length);
-        let is_array = self.variable(*to).is_some_and(|variable| variable.is_array);
+        let start = match self.kind(self.bare(*to)) {
+            ExpressionKind::Binary { operator: BinaryOperator::Add, left, .. } => *left,
+            _ => *to,
+        };
+        let is_array = self.variable(start).is_some_and(|variable| variable.is_array);
         let unit = if name == "wmemcpy" { 4 } else { 1 };
         if let (Some(size), Some(number)) = (self.bytes_of(*to), self.number(*length)) {
             if number.saturating_mul(unit) > size {
@@ -253,6 +304,15 @@ impl Reader<'_, '_, '_> {
         }
         let Some(key) = self.key(self.bare(*length)) else { return };
         let place = self.state.place(&key).clone();
+        if !place.has_upper && self.is_length_of_other(*to, arguments.get(1).copied(), &key) {
+            self.report.add(
+                &SIZED_BY_SOURCE,
+                span,
+                "this is the length of what is copied, not the size of the buffer; use the lesser of both",
+                None,
+            );
+            return;
+        }
         let kind = self.variables.get(&key).map_or_else(|| "".into(), |variable| Rc::clone(&variable.kind));
         let from_outside = place.number == Number::Input || key.contains('.') || key.starts_with('*');
         if is_array && !place.has_upper && from_outside {
@@ -270,6 +330,27 @@ impl Reader<'_, '_, '_> {
                 None,
             );
         }
+    }
+
+    /// Whether a buffer of the caller comes with its length, and nobody has looked at that.
+    fn has_own_length(&self, to: ExpressionId) -> bool {
+        let Some(key) = self.key(self.bare(to)) else { return false };
+        self.lengths.iter().find(|(pointer, _)| *pointer == key).is_some_and(|(_, length)| {
+            let place = self.state.places.get(length);
+            !place.is_some_and(|place| place.has_upper || place.has_lower || place.was_compared)
+        })
+    }
+
+    /// `memcpy(to, from, from_length)` where there is a `to_length` that nobody looked at.
+    fn is_length_of_other(&self, to: ExpressionId, from: Option<ExpressionId>, length: &Rc<str>) -> bool {
+        let length_of = |id: ExpressionId| {
+            let key = self.key(self.bare(id))?;
+            self.lengths.iter().find(|(pointer, _)| *pointer == key).map(|(_, length)| length)
+        };
+        let (Some(own), Some(others)) = (length_of(to), from.and_then(length_of)) else { return false };
+        let was_compared =
+            self.state.places.get(own).is_some_and(|place| place.has_upper || place.has_lower || place.was_compared);
+        others == length && own != others && !was_compared
     }
 
     /// `recv(s, line + used, sizeof(line))`.

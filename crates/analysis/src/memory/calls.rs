@@ -5,7 +5,8 @@ use std::rc::Rc;
 use super::rules::{ASKED_FIRST, CHROOT, SCAN_UNBOUNDED, TEMPORARY_TEXT};
 use super::state::{Allocator, Nullness, Number, Origin, Place};
 use super::{Reader, types};
-use crate::syntax::{BinaryOperator, ExpressionId, ExpressionKind};
+use crate::rules::c::secrets::{DERIVING, SALT, STARTING, VECTOR};
+use crate::syntax::{BinaryOperator, Constant, ExpressionId, ExpressionKind};
 
 const ALLOCATING: &[&str] = &[
     "malloc",
@@ -14,6 +15,7 @@ const ALLOCATING: &[&str] = &[
     "reallocarray",
     "strdup",
     "strndup",
+    "malloca",
     "kmalloc",
     "kzalloc",
     "kcalloc",
@@ -95,6 +97,23 @@ const CONVERTING: &[&str] = &[
     "fgetc",
 ];
 
+/// Whether a function's name says that it takes a number from data: `ReadShort`, `GET_32`, `decode_uint16`.
+fn is_converting(name: &str) -> bool {
+    if CONVERTING.contains(&name) {
+        return true;
+    }
+    let lower = name.to_ascii_lowercase();
+    let takes = ["read", "get", "peek", "decode", "swap"].iter().any(|verb| lower.contains(verb));
+    let plain =
+        lower.trim_end_matches("_be").trim_end_matches("_le").trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let is_number =
+        ["short", "long", "byte", "word", "int", "ushort", "be", "le"].iter().any(|kind| plain.ends_with(kind))
+            || lower.ends_with("16")
+            || lower.ends_with("32")
+            || lower.ends_with("64");
+    takes && is_number && !["random", "atomic", "print", "point", "hash"].iter().any(|word| lower.contains(word))
+}
+
 /// Functions that follow the pointers that they are handed, with the number of these.
 const FOLLOWING: &[(&str, usize)] = &[
     ("strcpy", 2),
@@ -166,7 +185,26 @@ fn is_releasing(name: &str) -> bool {
     ) || name.ends_with("_free") && !name.contains("sqlite3") && name != "is_free"
         || name.starts_with("free_") && name != "free_percpu"
         || name == "kfree_skb"
+        || name == "destroy"
+        || name.starts_with("Free") && name.len() > 6 && name[4..].starts_with(char::is_uppercase)
+        || name.ends_with("_buf_release")
+        || name.ends_with("_destroy")
+            && !crate::rules::evidence::words(name).iter().any(|word| SHARED.contains(&word.as_str()))
 }
+
+/// Macros whose name says that they return or throw.
+pub(super) fn leaves(name: &str) -> bool {
+    name.starts_with("RETURN") || name.starts_with("Throw") || name.starts_with("THROW")
+}
+
+fn is_verb(word: &str) -> bool {
+    matches!(word, "free" | "destroy" | "release")
+}
+
+/// Words in the name of what is destroyed in place, or only once nobody uses it any more.
+const SHARED: &[&str] = &[
+    "lock", "mutex", "cond", "sem", "attr", "rwlock", "spin", "spinlock", "barrier", "ref", "key", "pthread", "array",
+];
 
 impl Reader<'_, '_, '_> {
     pub(super) fn call(&mut self, callee: ExpressionId, arguments: &[ExpressionId], whole: ExpressionId) {
@@ -178,7 +216,7 @@ impl Reader<'_, '_, '_> {
         if let ExpressionKind::Attribute { base, .. } = self.kind(callee) {
             self.visit(*base);
         }
-        let is_release = is_releasing(&name) && !arguments.is_empty();
+        let is_release = !arguments.is_empty() && is_releasing(&name) && self.is_whole(&name, arguments);
         let is_macro = name.len() > 2 && !name.chars().any(char::is_lowercase);
         let is_input = matches!(name.as_ref(), "cin>>");
         for (at, argument) in arguments.iter().enumerate() {
@@ -201,26 +239,28 @@ impl Reader<'_, '_, '_> {
             self.visit(*argument);
         }
         if is_release {
-            self.release(arguments[0], &name);
+            self.release(self.released(&name, arguments), &name);
             return;
         }
         self.effects(&name, arguments);
-        if matches!(
-            name.as_ref(),
-            "exit"
-                | "_exit"
-                | "abort"
-                | "err"
-                | "errx"
-                | "panic"
-                | "BUG"
-                | "__builtin_unreachable"
-                | "terminate"
-                | "longjmp"
-                | "die"
-                | "usage"
-                | "error_msg_and_die"
-        ) {
+        if leaves(&name)
+            || matches!(
+                name.as_ref(),
+                "exit"
+                    | "_exit"
+                    | "abort"
+                    | "err"
+                    | "errx"
+                    | "panic"
+                    | "BUG"
+                    | "__builtin_unreachable"
+                    | "terminate"
+                    | "longjmp"
+                    | "die"
+                    | "usage"
+                    | "error_msg_and_die"
+            )
+        {
             self.state.is_dead = true;
         }
         if name.starts_with("assert") || is_macro {
@@ -253,6 +293,62 @@ impl Reader<'_, '_, '_> {
         let _ = whole;
     }
 
+    /// Whether a function gives back its argument itself: `list_free(list)`, but not `list_entries_free(list)`, which gives back what is in it.
+    fn is_whole(&self, name: &str, arguments: &[ExpressionId]) -> bool {
+        let released = self.released(name, arguments);
+        let Some(variable) = self.variable(released) else { return true };
+        let words = crate::rules::evidence::words(name);
+        let noun = match words.as_slice() {
+            [.., noun, last] if is_verb(last) && words.len() > 2 => noun,
+            [first, inner @ .., noun] if first == "free" => {
+                let kind = variable.kind.to_ascii_lowercase();
+                if !inner.iter().all(|word| kind.contains(word.as_str())) {
+                    return false;
+                }
+                noun
+            }
+            _ => return true,
+        };
+        let kind = variable.kind.to_ascii_lowercase();
+        let written = self.report.written(self.span(released)).to_ascii_lowercase();
+        !kind.contains("**")
+            && (kind.contains(noun.as_str()) || written.contains(noun.as_str()) || noun.contains(&written))
+    }
+
+    /// What is given back: the last pointer, as those before it say from where.
+    fn released(&self, name: &str, arguments: &[ExpressionId]) -> ExpressionId {
+        let is_pointer = |id: &&ExpressionId| self.is_pointer(self.bare(**id));
+        let of_library = matches!(name, "free" | "kfree" | "vfree" | "kvfree" | "g_free" | "fclose" | "pclose");
+        let last = arguments.iter().rfind(is_pointer).filter(|_| !of_library);
+        *last.unwrap_or(&arguments[0])
+    }
+
+    /// What a call reads from beginning to end of what it is told.
+    fn check_fixed(&mut self, name: &str, arguments: &[ExpressionId]) {
+        let vector = STARTING.iter().find(|(known, _)| *known == name).map(|(_, at)| (*at, &VECTOR));
+        let salt = DERIVING.iter().find(|(known, ..)| *known == name).map(|(_, at, _)| (*at, &SALT));
+        let Some((at, rule)) = vector.or(salt) else { return };
+        let Some(argument) = arguments.get(at).copied() else { return };
+        let is_fixed =
+            self.key(self.bare(argument)).and_then(|key| self.state.places.get(&key)).is_some_and(|p| p.is_fixed);
+        if is_fixed {
+            let span = self.span(argument);
+            self.report.add(rule, span, "this was filled with bytes that are always the same; use RAND_bytes", None);
+        }
+    }
+
+    /// A buffer is filled: with something fixed, or with what another holds.
+    fn fill(&mut self, name: &str, arguments: &[ExpressionId]) {
+        let [to, from, ..] = arguments else { return };
+        let Some(key) = self.key(self.bare(*to)) else { return };
+        let from_place = self.key(self.bare(*from)).and_then(|key| self.state.places.get(&key));
+        let is_text = matches!(self.kind(self.bare(*from)), ExpressionKind::Constant(Constant::Text(_)));
+        let is_fixed = is_text
+            || name == "memset" && self.number(*from).is_some()
+            || name != "memset" && from_place.is_some_and(|place| place.is_fixed);
+        self.state.place(&key).is_fixed = is_fixed;
+    }
+
     /// A function that may keep what it is handed, or change what it points to.
     fn lend(&mut self, argument: ExpressionId) {
         let bare = self.bare(argument);
@@ -266,6 +362,7 @@ impl Reader<'_, '_, '_> {
         let Some(key) = self.key(bare) else { return };
         if let Some(place) = self.state.places.get_mut(&key) {
             place.is_owned = false;
+            place.is_fixed = false;
         }
         let pointer: Rc<str> = format!("*{key}").into();
         for (other, place) in &mut self.state.places {
@@ -278,6 +375,23 @@ impl Reader<'_, '_, '_> {
     }
 
     fn effects(&mut self, name: &str, arguments: &[ExpressionId]) {
+        self.check_fixed(name, arguments);
+        self.check_stream(name, arguments);
+        if name.ends_with("realloc")
+            && let Some(memory) = arguments.first()
+        {
+            self.expire_aliases(*memory);
+        }
+        match name {
+            "memcmp" | "bcmp" | "CRYPTO_memcmp" | "pure_memcmp" => self.compare_sized(arguments),
+            "memset" | "memcpy" | "memmove" | "strncpy" => self.fill(name, arguments),
+            "read" | "recv" | "fread" | "fgets" | "snprintf" | "sprintf" | "strcpy" | "strcat" => {
+                for key in arguments.iter().filter_map(|argument| self.key(self.bare(*argument))).collect::<Vec<_>>() {
+                    self.state.place(&key).is_fixed = false;
+                }
+            }
+            _ => {}
+        }
         match name {
             "strcpy" | "stpcpy" | "wcscpy" | "lstrcpy" => self.copy_text(arguments, false),
             "strcat" | "wcscat" | "lstrcat" => self.copy_text(arguments, true),
@@ -355,6 +469,12 @@ impl Reader<'_, '_, '_> {
             && let Some(origin) = origin(&name, is_pointer)
         {
             place.null = Nullness::Unchecked(origin);
+        } else if name.as_ref() == "find"
+            && arguments.len() == 1
+            && (kind.starts_with("auto") || kind.contains("iterator"))
+            && self.is_method(call)
+        {
+            place.null = Nullness::Unchecked(Origin::Container);
         }
         match name.as_ref() {
             "new[]" => {
@@ -404,9 +524,14 @@ impl Reader<'_, '_, '_> {
                 place.has_upper = name.as_ref() != "strlen";
             }
             "c_str" | "data" => self.check_temporary(call),
-            other if CONVERTING.contains(&other) => place.number = Number::Input,
+            other if is_converting(other) => place.number = Number::Input,
             _ => {}
         }
+    }
+
+    fn is_method(&self, call: ExpressionId) -> bool {
+        let ExpressionKind::Call { callee, .. } = self.kind(call) else { return false };
+        matches!(self.kind(*callee), ExpressionKind::Attribute { .. })
     }
 
     /// `const char *p = (a + b).c_str();`.

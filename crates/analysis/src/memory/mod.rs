@@ -11,10 +11,11 @@ mod numbers;
 mod pointers;
 mod rules;
 mod state;
+mod streams;
 mod types;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::report::Report;
@@ -25,12 +26,28 @@ use state::State;
 
 /// Reads all functions of a file, as many statements and expressions as the budget allows; `None` when that is not enough.
 pub(crate) fn check(module: &Module, report: &mut Report<'_>, mut budget: usize) -> Option<()> {
+    let counters = counters(module);
     for function in &module.functions {
-        let mut reader = Reader::new(module, report, budget);
+        let mut reader = Reader::new(module, &counters, report, budget);
         reader.function(function);
         budget = reader.budget;
     }
     (budget > 0).then_some(())
+}
+
+/// The names of everything in a file that is counted up or down.
+fn counters(module: &Module) -> BTreeSet<Rc<str>> {
+    let mut counters = BTreeSet::new();
+    for expression in &module.expressions {
+        if let ExpressionKind::Named { target, value } = &expression.kind
+            && let ExpressionKind::Binary { left, .. } = &module.expression(*value).kind
+            && left == target
+            && let ExpressionKind::Name(name) = &module.expression(*target).kind
+        {
+            counters.insert(Rc::clone(name));
+        }
+    }
+    counters
 }
 
 /// A variable as it was declared.
@@ -39,6 +56,8 @@ struct Variable {
     kind: Rc<str>,
     /// The number of elements of an array, where it is a plain number.
     count: Option<i64>,
+    /// The number of elements where it is a name.
+    count_name: Option<Rc<str>>,
     is_array: bool,
     is_parameter: bool,
 }
@@ -46,6 +65,8 @@ struct Variable {
 /// What one function is read with.
 struct Reader<'m, 'r, 's> {
     module: &'m Module,
+    /// Names that are counted up or down somewhere in the file.
+    counters: &'m BTreeSet<Rc<str>>,
     report: &'r mut Report<'s>,
     budget: usize,
     state: State,
@@ -64,9 +85,10 @@ struct Reader<'m, 'r, 's> {
 }
 
 impl<'m, 'r, 's> Reader<'m, 'r, 's> {
-    fn new(module: &'m Module, report: &'r mut Report<'s>, budget: usize) -> Self {
+    fn new(module: &'m Module, counters: &'m BTreeSet<Rc<str>>, report: &'r mut Report<'s>, budget: usize) -> Self {
         Self {
             module,
+            counters,
             report,
             budget,
             state: State::default(),
@@ -86,7 +108,7 @@ impl<'m, 'r, 's> Reader<'m, 'r, 's> {
             if types::is_integer(&kind) {
                 self.state.place(&parameter.name).number = state::Number::Input;
             }
-            let variable = Variable { kind, count: None, is_array: false, is_parameter: true };
+            let variable = Variable { kind, count: None, count_name: None, is_array: false, is_parameter: true };
             self.variables.insert(Rc::clone(&parameter.name), variable);
         }
         self.pair_lengths(function);
@@ -161,6 +183,7 @@ impl<'m, 'r, 's> Reader<'m, 'r, 's> {
     fn number(&self, id: ExpressionId) -> Option<i64> {
         match self.kind(id) {
             ExpressionKind::Constant(Constant::Integer(number)) => Some(*number),
+            ExpressionKind::Name(name) if !self.variables.contains_key(name) => types::named_size(name),
             ExpressionKind::Cast { value, .. } => self.number(*value),
             ExpressionKind::Negate(inner) => self.number(*inner)?.checked_neg(),
             ExpressionKind::Binary { operator, left, right } => {

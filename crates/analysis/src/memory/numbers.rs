@@ -2,7 +2,7 @@
 
 use super::rules::{
     BELOW_ZERO, COMPARED_TEXT, COUNTDOWN, DIVISOR, GREAT_ARRAY, INDEX_INPUT, INDEX_NEGATIVE, INDEX_READ, INDEX_STORED,
-    LENGTH_IGNORED, OFF_BY_ONE, OUT_OF_RANGE, PRINTED_LENGTH, SCALED_TWICE, TERMINATED_PAST,
+    LENGTH_IGNORED, OFF_BY_ONE, OUT_OF_RANGE, PRINTED_LENGTH, SCALED_TWICE, SUM_COMPARED, TERMINATED_PAST,
 };
 use std::rc::Rc;
 
@@ -29,6 +29,17 @@ const LENGTH_WORDS: &[&str] = &[
     "bufsize",
     "count",
 ];
+
+/// Whether a field's name says that it is a number of elements.
+fn counts(name: &str) -> bool {
+    let is_count = |word: &String| {
+        matches!(
+            word.as_str(),
+            "count" | "num" | "number" | "size" | "length" | "len" | "total" | "n" | "max" | "cells"
+        )
+    };
+    crate::rules::evidence::words(name).iter().any(is_count)
+}
 
 impl<'m> Reader<'m, '_, '_> {
     /// Notes which parameter says how many bytes are behind another: the next one after a pointer to bytes that is called so.
@@ -98,6 +109,15 @@ impl<'m> Reader<'m, '_, '_> {
         if let Some(number) = self.number(index).filter(|_| !is_write) {
             self.check_length_read(base, Some(number), span);
         }
+        if self.is_own_size(base, index) {
+            self.report.add(
+                &OUT_OF_RANGE,
+                span,
+                "an index counts from 0 on, and this is the number of elements; stay below it",
+                None,
+            );
+            return;
+        }
         let count = self.variable(base).filter(|variable| variable.is_array).and_then(|variable| variable.count);
         if let (Some(number), Some(count)) = (self.number(index), count) {
             if number >= count || number < 0 {
@@ -119,6 +139,32 @@ impl<'m> Reader<'m, '_, '_> {
                 &OFF_BY_ONE,
                 span,
                 format!("the index reaches {max} in an array of {count} elements; stop one earlier"),
+                None,
+            );
+            return;
+        }
+        if let (Some(name), true) =
+            (&place.reaches, self.variable(base).is_some_and(|variable| variable.count_name == place.reaches))
+        {
+            self.report.add(
+                &OFF_BY_ONE,
+                span,
+                format!("the index reaches {name} in an array of {name} elements; stop one earlier"),
+                None,
+            );
+            return;
+        }
+        if let (Some(limit), Some(list)) = (&place.reaches, self.key(base))
+            && let (Some((owner, count)), Some((other, _))) = (limit.rsplit_once('.'), list.rsplit_once('.'))
+            && owner == other
+            && counts(count)
+        {
+            self.report.add(
+                &OFF_BY_ONE,
+                span,
+                format!(
+                    "the index may be as great as {count}, and the last element is one before that; stop one earlier"
+                ),
                 None,
             );
             return;
@@ -160,7 +206,8 @@ impl<'m> Reader<'m, '_, '_> {
         }
         if place.number == Number::Input && !place.has_upper && !(place.has_lower && self.num_loops > 0) {
             let is_global = self.variable(base).is_none();
-            if is_parameter || is_array || is_global {
+            let is_handed = self.variable(base).is_some_and(|variable| variable.is_parameter);
+            if is_parameter || is_array || is_global || is_handed {
                 let rule = if is_write { &INDEX_INPUT } else { &INDEX_READ };
                 self.report.add(
                     rule,
@@ -169,7 +216,12 @@ impl<'m> Reader<'m, '_, '_> {
                     None,
                 );
             }
-        } else if place.number == Number::Input && place.has_upper && !place.has_lower && is_signed && is_parameter {
+        } else if place.number == Number::Input
+            && place.has_upper
+            && !place.has_lower
+            && is_signed
+            && !self.counters.contains(&key)
+        {
             self.report.add(
                 &INDEX_NEGATIVE,
                 span,
@@ -177,6 +229,20 @@ impl<'m> Reader<'m, '_, '_> {
                 None,
             );
         }
+    }
+
+    /// `line[sizeof(line)]`, or `line[SIZE]` where the array has SIZE elements.
+    fn is_own_size(&self, base: ExpressionId, index: ExpressionId) -> bool {
+        let Some(name) = self.key(base) else { return false };
+        if let Some((called, arguments)) = self.as_call(index) {
+            let is_size = matches!(called.as_ref(), "sizeof" | "ARRAY_SIZE" | "nitems" | "countof" | "_countof");
+            let is_pointer = self.is_pointer(base);
+            return is_size
+                && !is_pointer
+                && arguments.first().and_then(|only| self.key(*only)).as_ref() == Some(&name);
+        }
+        let count_name = self.variable(base).and_then(|variable| variable.count_name.clone());
+        count_name.is_some() && self.key(index) == count_name
     }
 
     /// A loop that counts an index down and stops at nothing but what the memory holds.
@@ -277,9 +343,43 @@ impl<'m> Reader<'m, '_, '_> {
         {
             self.report.add(&COMPARED_TEXT, span, "this compares addresses, not texts; use strcmp", None);
         }
+        if matches!(operator, Comparison::Less | Comparison::LessEqual | Comparison::Greater | Comparison::GreaterEqual)
+        {
+            self.check_sum(left, right);
+            self.check_sum(right, left);
+        }
         let is_unsigned = self.variable(left).is_some_and(|variable| types::is_unsigned(&variable.kind));
         if operator == Comparison::Less && self.number(right) == Some(0) && is_unsigned {
             self.report.add(&BELOW_ZERO, span, "an unsigned number is never less than zero; use a signed type", None);
+        }
+    }
+
+    /// `from + length > size`: the sum may have wrapped around.
+    fn check_sum(&mut self, sum: ExpressionId, limit: ExpressionId) {
+        let ExpressionKind::Binary { operator: BinaryOperator::Add, left, right } = self.kind(sum) else { return };
+        let is_free = |id: ExpressionId| {
+            self.variable(id).is_some_and(|variable| {
+                variable.is_parameter
+                    && types::is_unsigned(&variable.kind)
+                    && types::size(&variable.kind).is_none_or(|size| size >= 4)
+            })
+        };
+        let is_bounded = |id: ExpressionId| {
+            let place = self.key(self.bare(id)).and_then(|key| self.state.places.get(&key));
+            place.is_none_or(|place| place.number != Number::Input || place.has_upper)
+        };
+        if is_free(*left)
+            && is_free(*right)
+            && !(is_bounded(*left) && is_bounded(*right))
+            && self.number(limit).is_none()
+        {
+            let span = self.span(sum);
+            self.report.add(
+                &SUM_COMPARED,
+                span,
+                "a great sum wraps around and passes; compare one with what is left after the other",
+                None,
+            );
         }
     }
 

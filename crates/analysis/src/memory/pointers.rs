@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::rules::{
-    DANGLING, DOUBLE_FREE, ERASED, FREED_NOT_HEAP, MISMATCHED, NULL_FOLLOWED, REALLOCATED, UNCHECKED_ALLOCATION,
-    UNCHECKED_CALL, UNCHECKED_OPEN, UNCHECKED_SEARCH, USED_AFTER_FREE,
+    DANGLING, DOUBLE_FREE, END_FOLLOWED, ERASED, FREED_NOT_HEAP, MISMATCHED, NULL_FOLLOWED, REALLOCATED,
+    UNCHECKED_ALLOCATION, UNCHECKED_CALL, UNCHECKED_OPEN, UNCHECKED_SEARCH, USED_AFTER_FREE,
 };
 use super::state::{Allocator, Nullness, Origin, reaches_through};
 use super::{Reader, types};
@@ -26,9 +26,17 @@ impl<'m> Reader<'m, '_, '_> {
         }
         let span = self.span(pointer);
         let place = self.state.place(&key);
+        let alias = place.alias.clone();
         if !place.was_compared {
             place.followed.get_or_insert(span);
+            if let Some(alias) = alias {
+                let other = self.state.place(&alias);
+                if !other.was_compared {
+                    other.followed.get_or_insert(span);
+                }
+            }
         }
+        let place = self.state.place(&key);
         if place.freed.take().is_some() {
             self.report.add(
                 &USED_AFTER_FREE,
@@ -50,8 +58,10 @@ impl<'m> Reader<'m, '_, '_> {
                     Origin::Opening => (&UNCHECKED_OPEN, "when the file cannot be opened this is null"),
                     Origin::Search => (&UNCHECKED_SEARCH, "when nothing is found this is null"),
                     Origin::Named => (&UNCHECKED_CALL, "the function may return null"),
+                    Origin::Container => (&END_FOLLOWED, "when nothing is found this is the end"),
                 };
-                self.report.add(rule, span, format!("{what}; compare {key} with null first"), None);
+                let with = if origin == Origin::Container { "the end" } else { "null" };
+                self.report.add(rule, span, format!("{what}; compare {key} with {with} first"), None);
             }
             Nullness::Null => {
                 self.report.add(&NULL_FOLLOWED, span, format!("{key} is null here; return before this"), None);
@@ -99,7 +109,7 @@ impl<'m> Reader<'m, '_, '_> {
             self.kind(bare),
             ExpressionKind::Address(_) | ExpressionKind::Constant(crate::syntax::Constant::Text(_))
         );
-        if is_plain_free && (is_array || is_address) {
+        if is_plain_free && (is_array || is_address) || self.is_address_of_pointer(argument) {
             self.report.add(&FREED_NOT_HEAP, span, "this memory was not allocated; do not free it", None);
             return;
         }
@@ -132,6 +142,24 @@ impl<'m> Reader<'m, '_, '_> {
         self.state.forget_below(&key);
         if !is_loop_field {
             self.state.place(&key).freed = Some(span);
+        }
+    }
+
+    /// `release((struct box *)&pointer)`: the cast hides that this is the address of the pointer.
+    fn is_address_of_pointer(&self, argument: ExpressionId) -> bool {
+        let ExpressionKind::Cast { value, .. } = self.kind(argument) else { return false };
+        let ExpressionKind::Address(inner) = self.kind(self.bare(*value)) else { return false };
+        let cast = self.report.written(self.span(argument));
+        let stars = cast.split(')').next().map_or(0, |kind| kind.matches('*').count());
+        stars == 1 && !cast.contains("void") && self.is_pointer(*inner)
+    }
+
+    /// Memory that other names lead to may move.
+    pub(super) fn expire_aliases(&mut self, memory: ExpressionId) {
+        let Some(key) = self.key(self.bare(memory)) else { return };
+        let span = self.span(memory);
+        for place in self.state.places.values_mut().filter(|place| place.alias.as_ref() == Some(&key)) {
+            place.freed = Some(span);
         }
     }
 

@@ -32,6 +32,7 @@ pub(crate) static RULES: &[RuleInfo] = &[
     UNTERMINATED,
     LENGTH_SHORT,
     PRODUCT,
+    SUM_COMPARED,
     SUM,
     POINTER_SIZE,
     SCALED_TWICE,
@@ -44,6 +45,7 @@ pub(crate) static RULES: &[RuleInfo] = &[
     UNCHECKED_CALL,
     NULL_FOLLOWED,
     CHECKED_LATE,
+    END_FOLLOWED,
     USED_AFTER_FREE,
     DANGLING,
     DOUBLE_FREE,
@@ -65,4 +67,6 @@ pub(crate) static RULES: &[RuleInfo] = &[
     OBSOLETE_POINTER,
     LENGTH_IGNORED,
     INDEX_STORED,
+    STREAM_UNCHECKED,
+    COMPARE_LENGTH,
 ];

@@ -14,6 +14,8 @@ pub(super) enum Origin {
     Search,
     /// A function of another file whose name says that it finds or makes something.
     Named,
+    /// A search in a container, which returns its end if it finds nothing.
+    Container,
 }
 
 /// Whether a pointer may be null.
@@ -75,6 +77,14 @@ pub(super) struct Place {
     pub(super) followed: Option<Span>,
     /// Where the file that it names was asked about.
     pub(super) asked: Option<Span>,
+    /// Where it was filled with something that is always the same.
+    pub(super) is_fixed: bool,
+    /// The bytes of a stream that are known to be left.
+    pub(super) left: Option<i64>,
+    /// Another name of the same pointer.
+    pub(super) alias: Option<Rc<str>>,
+    /// It is no more than this number, which has a name.
+    pub(super) reaches: Option<Rc<str>>,
     /// Memory behind it: the number of bytes, where known.
     pub(super) bytes: Option<i64>,
     /// Memory behind it was taken for a text of this length, and no more.
@@ -171,6 +181,14 @@ impl Place {
         self.was_compared |= other.was_compared;
         self.followed = self.followed.or(other.followed);
         self.asked = self.asked.or(other.asked);
+        self.is_fixed |= other.is_fixed;
+        self.left = self.left.zip(other.left).map(|(one, two)| one.min(two));
+        if self.alias != other.alias {
+            self.alias = None;
+        }
+        if self.reaches != other.reaches {
+            self.reaches = None;
+        }
         if self.bytes != other.bytes {
             self.bytes = None;
         }

@@ -36,6 +36,18 @@ pub(super) fn element_size(kind: &str) -> Option<i64> {
     size(kind.strip_suffix('*')?.trim_end())
 }
 
+/// Sizes of buffers that the headers of the system give a name, as on Linux.
+pub(super) fn named_size(name: &str) -> Option<i64> {
+    Some(match name {
+        "INET_ADDRSTRLEN" | "IFNAMSIZ" | "IF_NAMESIZE" => 16,
+        "INET6_ADDRSTRLEN" => 46,
+        "PATH_MAX" | "MAXPATHLEN" => 4096,
+        "NAME_MAX" => 255,
+        "BUFSIZ" => 8192,
+        _ => return None,
+    })
+}
+
 pub(super) fn is_integer(kind: &str) -> bool {
     let plain = plain(kind);
     !is_pointer(kind)

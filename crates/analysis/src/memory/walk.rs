@@ -77,6 +77,9 @@ impl<'m> Reader<'m, '_, '_> {
             StatementKind::Expression(id) => {
                 self.statement_call(*id);
                 self.visit(*id);
+                if matches!(self.kind(*id), ExpressionKind::Name(name) if super::calls::leaves(name)) {
+                    self.state.is_dead = true;
+                }
             }
             StatementKind::Parts(parts) => {
                 for part in parts {
@@ -295,7 +298,10 @@ impl<'m> Reader<'m, '_, '_> {
             self.report.add(&OBSOLETE_POINTER, span, "copying this pointer empties it; use std::unique_ptr", None);
         }
         self.state.forget(name);
-        self.variables.insert(Rc::clone(name), Variable { kind: kind.into(), count, is_array, is_parameter: false });
+        let count_name = size.filter(|_| count.is_none()).and_then(|size| self.key(size));
+        let count_name = count_name.filter(|name| !self.variables.contains_key(name));
+        self.variables
+            .insert(Rc::clone(name), Variable { kind: kind.into(), count, count_name, is_array, is_parameter: false });
         if let Some(value) = value {
             self.assign_key(name, value, kind);
         } else {
@@ -337,6 +343,11 @@ impl<'m> Reader<'m, '_, '_> {
             let kind = self.variables.get(&key).map_or_else(|| "".into(), |variable| Rc::clone(&variable.kind));
             self.check_reallocated(&key, value);
             self.assign_key(&key, value, &kind);
+        }
+        if let ExpressionKind::Subscript { base, .. } = self.kind(target)
+            && let Some(place) = self.key(*base).and_then(|key| self.state.places.get_mut(&key))
+        {
+            place.is_fixed = false;
         }
         self.escape(value);
     }
@@ -409,13 +420,18 @@ impl<'m> Reader<'m, '_, '_> {
             }
             ExpressionKind::Conditional { body, test, otherwise } => {
                 self.visit(*test);
-                let mut other = self.state.clone();
+                let before = self.state.clone();
+                let mut other = before.clone();
                 self.assume(*test, true);
                 self.visit(*body);
                 std::mem::swap(&mut self.state, &mut other);
                 self.assume(*test, false);
                 self.visit(*otherwise);
                 self.state = std::mem::take(&mut self.state).join(other);
+                // What is chosen by a comparison is not what was compared.
+                for (key, place) in &mut self.state.places {
+                    place.has_upper &= before.places.get(key).is_some_and(|place| place.has_upper);
+                }
             }
             ExpressionKind::Compare { left, links } => {
                 self.visit(*left);
@@ -607,6 +623,14 @@ impl<'m> Reader<'m, '_, '_> {
                 } else if parts.iter().all(|part| is_bounded(self, *part)) {
                     place.has_upper = true;
                 }
+                // A pointer into memory that may not be there.
+                if let (BinaryOperator::Add, Some(known)) =
+                    (operator, self.key(self.bare(*left)).and_then(|key| self.state.places.get(&key)))
+                    && matches!(known.null, Nullness::Unchecked(_))
+                    && types::is_pointer(kind)
+                {
+                    place.null = known.null;
+                }
                 if *operator == BinaryOperator::Multiply && self.may_wrap(bare) {
                     place.number = Number::Product;
                 }
@@ -615,13 +639,18 @@ impl<'m> Reader<'m, '_, '_> {
                 if let Some(key) = self.key(bare) {
                     if let Some(known) = self.state.places.get(&key) {
                         let known = known.clone();
+                        let alias = Some(Rc::clone(&key)).filter(|_| types::is_pointer(kind));
                         place = super::state::Place {
+                            alias,
                             followed: None,
                             is_owned: false,
                             asked: None,
                             is_unset: false,
                             ..known
                         };
+                    }
+                    if types::is_pointer(kind) {
+                        place.alias = Some(Rc::clone(&key));
                     }
                     let is_data =
                         matches!(self.kind(bare), ExpressionKind::Subscript { .. } | ExpressionKind::Dereference(_));

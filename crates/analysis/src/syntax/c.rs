@@ -4,17 +4,19 @@ mod declarations;
 mod errors;
 mod expressions;
 mod literals;
+mod macros;
 mod statements;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use tree_sitter::{Node, Parser};
+use tree_sitter::{Node, Tree};
 
 use super::tree::{
     Constant, Expression, ExpressionId, ExpressionKind, Function, FunctionId, Lowered, Module, Span, Statement,
     StatementKind,
 };
+use crate::analyse::parse;
 
 /// Blocks and expressions nested deeper than this are not read.
 const MAX_DEPTH: usize = 100;
@@ -33,15 +35,25 @@ pub(crate) fn lower_cpp(source: &str, root: Node<'_>) -> Lowered {
 }
 
 fn read(source: &str, root: Node<'_>, grammar: &tree_sitter::Language) -> Lowered {
-    if root.has_error() && errors::lacks_type(source) {
-        let mut parser = Parser::new();
-        parser.set_language(grammar).expect("the grammar was generated for a version that this parser reads");
-        let typed = format!("{TYPE}{source}");
-        if let Some(tree) = parser.parse(&typed, None) {
-            return read_shifted(&typed, tree.root_node(), TYPE.len());
+    if !root.has_error() {
+        return read_shifted(source, root, 0);
+    }
+    let shift = if errors::lacks_type(source) { TYPE.len() } else { 0 };
+    let typed = format!("{}{source}", &TYPE[..shift]);
+    let mut best = if shift > 0 { parse(grammar, &typed).ok().map(|tree| (&typed, tree)) } else { None };
+    let num_errors =
+        |tree: &Option<(&String, Tree)>| errors::count(tree.as_ref().map_or(root, |(_, tree)| tree.root_node()));
+    let plain = macros::without_macros(&typed).filter(|_| num_errors(&best) > 0);
+    if let Some(plain) = &plain {
+        let cleared = parse(grammar, plain).ok().map(|tree| (plain, tree));
+        if cleared.is_some() && num_errors(&cleared) < num_errors(&best) {
+            best = cleared;
         }
     }
-    read_shifted(source, root, 0)
+    match best {
+        Some((text, tree)) => read_shifted(text, tree.root_node(), shift),
+        None => read_shifted(source, root, 0),
+    }
 }
 
 /// Lowers a text that starts this many bytes before the one that spans are counted in.

@@ -173,6 +173,15 @@ pub(super) fn method(
     match event.method.as_ref() {
         "c_str" | "data" | "str" | "string" | "native" | "get" => return Some(Value::clone(receiver)),
         "size" | "length" | "empty" | "find" | "rfind" | "find_first_of" | "find_first_not_of" | "compare" => {}
+        name if name.to_ascii_lowercase().starts_with("replace")
+            && event
+                .positional
+                .first()
+                .and_then(|what| what.value.text())
+                .is_some_and(|what| matches!(what, "/" | ".." | ".")) =>
+        {
+            value.absorb_without(receiver, Classes::PATH, span);
+        }
         "filename" | "stem" => value.absorb_without(receiver, Classes::PATH, span),
         "substr" | "at" | "front" | "back" | "value" | "lexically_normal" => value.absorb(receiver, span),
         _ => {

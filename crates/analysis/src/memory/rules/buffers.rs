@@ -1,97 +1,287 @@
 //! Rules about buffers, lengths and indexes.
 //!
+//! # `c/unbounded-copy`, `c/unbounded-format`, `c/unbounded-scan`, `c/text-exceeds`, `c/scan-width`, `c/no-room-for-end`
+//!
 //! ## What they do
 //!
 //! - `c/unbounded-copy`: a text of any length is copied into a buffer of fixed size.
 //! - `c/unbounded-format`: a text of any length is formatted into a buffer of fixed size.
 //! - `c/unbounded-scan`: a word of any length is read into a buffer.
-//! - `c/copy-length-unchecked`: a length that nothing bounds is copied into a buffer of fixed size.
-//! - `c/copy-sized-by-source`: as much is copied into a buffer of fixed size as there is to copy.
-//! - `c/scan-width`: a width leaves no byte for the end of the text.
-//! - `c/copy-exceeds`: more bytes are written than the buffer has.
 //! - `c/text-exceeds`: a fixed text is longer than the buffer that it is copied to.
-//! - `c/offset-ignored`: behind an offset into a buffer the whole size is written.
-//! - `c/printed-length-as-index`: what snprintf returns is an index, although it may be past the end.
-//! - `c/index-out-of-range`: an array has fewer elements than a fixed index says.
-//! - `c/append-size`: the size of the buffer is given where the bytes left are meant.
-//! - `c/countdown-unbounded`: a loop counts down and stops at nothing but what the memory holds.
-//! - `c/off-by-one`: a loop reaches one element past the end of an array.
-//! - `c/terminated-past-end`: a text is ended one byte past a buffer that may be full.
-//! - `c/index-unchecked-write`: an element is written at an index that nothing bounds.
-//! - `c/index-unchecked-read`: an element is read at an index that nothing bounds.
-//! - `c/index-negative`: an index is compared with the upper bound only and may be less than zero.
-//! - `c/length-negative`: a signed length is compared with the upper bound only.
-//! - `c/unterminated`: a copied text may fill its buffer and then has no end.
+//! - `c/scan-width`: a width leaves no byte for the end of the text.
 //! - `c/no-room-for-end`: memory for a text is taken without a byte for its end.
-//! - `c/allocation-product`: the size of an allocation is a product that may wrap around.
-//! - `c/allocation-sum`: the size of an allocation is a sum that may wrap around.
-//! - `c/size-of-pointer`: the size of a pointer is taken where that of its target is meant.
-//! - `c/offset-scaled-twice`: the offset of a pointer is multiplied by the size of its elements.
-//! - `c/memset-swapped`: the value and the number of bytes of memset are swapped.
-//! - `c/array-by-input`: an array on the stack is as long as the caller says.
-//! - `c/divisor-unchecked`: a number is divided by one that may be zero.
-//! - `c/length-ignored`: bytes are read before the length that comes with them is looked at.
-//! - `c/index-from-data`: an element of a table is read at an index that stands in data.
+//!
+//! ## Why this is bad
+//!
+//! A text and the byte at its end take more room than there is, and overwrite what lies behind the buffer: other variables,
+//! return addresses, the heap's own lists.
+//!
+//! ## Example
+//!
+//! ```c
+//! void f(const char *name) {
+//!     char line[16];
+//!     strcpy(line, name);
+//! }
+//! ```
 //!
 //! ## Use instead
 //!
-//! - `c/unbounded-copy`: use snprintf with the size of the buffer.
+//! ```c
+//! void f(const char *name) {
+//!     char line[16];
+//!     if (strlen(name) >= sizeof(line))
+//!         return;
+//!     strcpy(line, name);
+//! }
+//! ```
+//!
 //! - `c/unbounded-format`: use snprintf with the size of the buffer.
 //! - `c/unbounded-scan`: give a width that is less than the buffer's size.
-//! - `c/copy-length-unchecked`: compare the length with the size of the buffer.
-//! - `c/copy-sized-by-source`: use the lesser of both sizes.
-//! - `c/scan-width`: give a width that is less than the buffer's size.
-//! - `c/copy-exceeds`: use the size of the buffer.
 //! - `c/text-exceeds`: make the buffer longer.
-//! - `c/offset-ignored`: subtract the offset from the size.
-//! - `c/printed-length-as-index`: compare it with the size of the buffer.
-//! - `c/index-out-of-range`: use an index below the number of elements.
-//! - `c/append-size`: subtract strlen and one.
-//! - `c/countdown-unbounded`: compare the index with the start too.
-//! - `c/off-by-one`: stop one earlier.
-//! - `c/terminated-past-end`: read one byte less.
-//! - `c/index-unchecked-write`: compare the index with the number of elements.
-//! - `c/index-unchecked-read`: compare the index with the number of elements.
-//! - `c/index-negative`: compare it with zero too.
-//! - `c/length-negative`: compare it with zero too.
-//! - `c/unterminated`: copy one byte less and set the last to zero.
+//! - `c/scan-width`: give a width that is less than the buffer's size.
 //! - `c/no-room-for-end`: add one to strlen.
-//! - `c/allocation-product`: use calloc, or compare the factors first.
-//! - `c/allocation-sum`: compare the parts with a limit first.
-//! - `c/size-of-pointer`: dereference the pointer inside sizeof.
-//! - `c/offset-scaled-twice`: leave out sizeof.
-//! - `c/memset-swapped`: put the number of bytes last.
-//! - `c/array-by-input`: allocate it, or compare the length with a limit.
-//! - `c/divisor-unchecked`: compare the divisor with zero first.
-//! - `c/length-ignored`: compare the length first.
-//! - `c/index-from-data`: compare the index with the number of elements.
+//!
+//! ## References
+//!
+//! - [CWE-120](https://cwe.mitre.org/data/definitions/120.html)
+//! - [CWE-121](https://cwe.mitre.org/data/definitions/121.html)
+//! - [CWE-131](https://cwe.mitre.org/data/definitions/131.html)
+//! - [CWE-193](https://cwe.mitre.org/data/definitions/193.html)
+//! - [CWE-787](https://cwe.mitre.org/data/definitions/787.html)
+//!
+//! # `c/copy-length-unchecked`, `c/copy-sized-by-source`, `c/copy-exceeds`, `c/offset-ignored`, `c/append-size`, `c/length-negative`
+//!
+//! ## What they do
+//!
+//! - `c/copy-length-unchecked`: a length that nothing bounds is copied into a buffer of fixed size.
+//! - `c/copy-sized-by-source`: as much is copied into a buffer of fixed size as there is to copy.
+//! - `c/copy-exceeds`: more bytes are written than the buffer has.
+//! - `c/offset-ignored`: behind an offset into a buffer the whole size is written.
+//! - `c/append-size`: the size of the buffer is given where the bytes left are meant.
+//! - `c/length-negative`: a signed length is compared with the upper bound only.
+//!
+//! ## Why this is bad
+//!
+//! The number of bytes that is written is not the number that the buffer has, and what lies behind it is overwritten. A length
+//! below zero becomes a great one.
+//!
+//! ## Example
+//!
+//! ```c
+//! void f(const char *from, unsigned length) {
+//!     char line[64];
+//!     memcpy(line, from, length);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! void f(const char *from, unsigned length) {
+//!     char line[64];
+//!     if (length > sizeof(line))
+//!         return;
+//!     memcpy(line, from, length);
+//! }
+//! ```
+//!
+//! - `c/copy-sized-by-source`: use the lesser of both sizes.
+//! - `c/copy-exceeds`: use the size of the buffer.
+//! - `c/offset-ignored`: subtract the offset from the size.
+//! - `c/append-size`: subtract strlen and one.
+//! - `c/length-negative`: compare it with zero too.
 //!
 //! ## References
 //!
 //! - [CWE-119](https://cwe.mitre.org/data/definitions/119.html)
 //! - [CWE-120](https://cwe.mitre.org/data/definitions/120.html)
 //! - [CWE-121](https://cwe.mitre.org/data/definitions/121.html)
+//! - [CWE-190](https://cwe.mitre.org/data/definitions/190.html)
+//! - [CWE-193](https://cwe.mitre.org/data/definitions/193.html)
+//! - [CWE-195](https://cwe.mitre.org/data/definitions/195.html)
+//! - [CWE-787](https://cwe.mitre.org/data/definitions/787.html)
+//! - [CWE-805](https://cwe.mitre.org/data/definitions/805.html)
+//! - [CWE-806](https://cwe.mitre.org/data/definitions/806.html)
+//!
+//! # `c/index-out-of-range`, `c/index-unchecked-write`, `c/index-unchecked-read`, `c/index-negative`, `c/index-from-data`, `c/printed-length-as-index`, `c/length-ignored`, `c/countdown-unbounded`, `c/off-by-one`, `c/terminated-past-end`, `c/unterminated`, `c/stream-unchecked`, `c/compared-past-end`
+//!
+//! ## What they do
+//!
+//! - `c/index-out-of-range`: an array has fewer elements than a fixed index says.
+//! - `c/index-unchecked-write`: an element is written at an index that nothing bounds.
+//! - `c/index-unchecked-read`: an element is read at an index that nothing bounds.
+//! - `c/index-negative`: an index is compared with the upper bound only and may be less than zero.
+//! - `c/index-from-data`: an element of a table is read at an index that stands in data.
+//! - `c/printed-length-as-index`: what snprintf returns is an index, although it may be past the end.
+//! - `c/length-ignored`: bytes are read before the length that comes with them is looked at.
+//! - `c/countdown-unbounded`: a loop counts down and stops at nothing but what the memory holds.
+//! - `c/off-by-one`: a loop reaches one element past the end of an array.
+//! - `c/terminated-past-end`: a text is ended one byte past a buffer that may be full.
+//! - `c/unterminated`: a copied text may fill its buffer and then has no end.
+//! - `c/stream-unchecked`: more is read from a stream than was found to be left in it.
+//! - `c/compared-past-end`: as many bytes are compared as one of two texts has.
+//!
+//! ## Why this is bad
+//!
+//! An element outside the memory is read or written: secrets leak, other values change, or the process ends.
+//!
+//! ## Example
+//!
+//! ```c
+//! void f(void) {
+//!     int list[4];
+//!     list[4] = 0;
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! void f(void) {
+//!     int list[4];
+//!     list[3] = 0;
+//! }
+//! ```
+//!
+//! - `c/index-unchecked-write`: compare the index with the number of elements.
+//! - `c/index-unchecked-read`: compare the index with the number of elements.
+//! - `c/index-negative`: compare it with zero too.
+//! - `c/index-from-data`: compare the index with the number of elements.
+//! - `c/printed-length-as-index`: compare it with the size of the buffer.
+//! - `c/length-ignored`: compare the length first.
+//! - `c/countdown-unbounded`: compare the index with the start too.
+//! - `c/off-by-one`: stop one earlier.
+//! - `c/terminated-past-end`: read one byte less.
+//! - `c/unterminated`: copy one byte less and set the last to zero.
+//! - `c/stream-unchecked`: compare the remaining length first.
+//! - `c/compared-past-end`: compare both lengths first, or use strncmp.
+//!
+//! ## References
+//!
+//! - [CWE-119](https://cwe.mitre.org/data/definitions/119.html)
 //! - [CWE-124](https://cwe.mitre.org/data/definitions/124.html)
 //! - [CWE-125](https://cwe.mitre.org/data/definitions/125.html)
 //! - [CWE-126](https://cwe.mitre.org/data/definitions/126.html)
 //! - [CWE-129](https://cwe.mitre.org/data/definitions/129.html)
-//! - [CWE-131](https://cwe.mitre.org/data/definitions/131.html)
 //! - [CWE-170](https://cwe.mitre.org/data/definitions/170.html)
-//! - [CWE-190](https://cwe.mitre.org/data/definitions/190.html)
 //! - [CWE-193](https://cwe.mitre.org/data/definitions/193.html)
-//! - [CWE-195](https://cwe.mitre.org/data/definitions/195.html)
 //! - [CWE-252](https://cwe.mitre.org/data/definitions/252.html)
-//! - [CWE-369](https://cwe.mitre.org/data/definitions/369.html)
+//! - [CWE-787](https://cwe.mitre.org/data/definitions/787.html)
+//!
+//! # `c/allocation-product`, `c/allocation-sum`, `c/sum-compared`, `c/size-of-pointer`, `c/offset-scaled-twice`, `c/memset-swapped`
+//!
+//! ## What they do
+//!
+//! - `c/allocation-product`: the size of an allocation is a product that may wrap around.
+//! - `c/allocation-sum`: the size of an allocation is a sum that may wrap around.
+//! - `c/sum-compared`: a sum of two numbers of the caller that may wrap around is compared with a limit.
+//! - `c/size-of-pointer`: the size of a pointer is taken where that of its target is meant.
+//! - `c/offset-scaled-twice`: the offset of a pointer is multiplied by the size of its elements.
+//! - `c/memset-swapped`: the value and the number of bytes of memset are swapped.
+//!
+//! ## Why this is bad
+//!
+//! The size that is computed is another than the one that is meant: less memory is taken, cleared or skipped than the code
+//! afterwards counts on.
+//!
+//! ## Example
+//!
+//! ```c
+//! void *f(unsigned width, unsigned height) {
+//!     return malloc(width * height);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! void *f(unsigned width, unsigned height) {
+//!     return calloc(width, height);
+//! }
+//! ```
+//!
+//! - `c/allocation-sum`: compare the parts with a limit first.
+//! - `c/size-of-pointer`: dereference the pointer inside sizeof.
+//! - `c/offset-scaled-twice`: leave out sizeof.
+//! - `c/memset-swapped`: put the number of bytes last.
+//!
+//! ## References
+//!
+//! - [CWE-131](https://cwe.mitre.org/data/definitions/131.html)
+//! - [CWE-190](https://cwe.mitre.org/data/definitions/190.html)
 //! - [CWE-467](https://cwe.mitre.org/data/definitions/467.html)
 //! - [CWE-468](https://cwe.mitre.org/data/definitions/468.html)
 //! - [CWE-628](https://cwe.mitre.org/data/definitions/628.html)
 //! - [CWE-680](https://cwe.mitre.org/data/definitions/680.html)
 //! - [CWE-687](https://cwe.mitre.org/data/definitions/687.html)
+//!
+//! # `c/array-by-input`
+//!
+//! ## What it does
+//!
+//! Reports where an array on the stack is as long as the caller says.
+//!
+//! ## Why this is bad
+//!
+//! The stack has no room to spare and no way to refuse: a great length runs into other memory.
+//!
+//! ## Example
+//!
+//! ```c
+//! int f(int count) {
+//!     char line[count];
+//!     return sizeof(line);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! int f(int count) {
+//!     if (count > 64)
+//!         return 0;
+//!     char line[count];
+//!     return sizeof(line);
+//! }
+//! ```
+//!
+//! ## References
+//!
 //! - [CWE-770](https://cwe.mitre.org/data/definitions/770.html)
-//! - [CWE-787](https://cwe.mitre.org/data/definitions/787.html)
 //! - [CWE-789](https://cwe.mitre.org/data/definitions/789.html)
-//! - [CWE-805](https://cwe.mitre.org/data/definitions/805.html)
-//! - [CWE-806](https://cwe.mitre.org/data/definitions/806.html)
+//!
+//! # `c/divisor-unchecked`
+//!
+//! ## What it does
+//!
+//! Reports where a number is divided by one that may be zero.
+//!
+//! ## Why this is bad
+//!
+//! A division by zero ends the process.
+//!
+//! ## Example
+//!
+//! ```c
+//! int f(int total, int count) {
+//!     return total / count;
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! int f(int total, int count) {
+//!     if (count == 0)
+//!         return 0;
+//!     return total / count;
+//! }
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-369](https://cwe.mitre.org/data/definitions/369.html)
 
 use codeward_records::{Cwe, Level};
 
@@ -514,5 +704,47 @@ pub(in crate::memory) static INDEX_STORED: RuleInfo = RuleInfo {
     examples: &[Example {
         weak: "static int table[16];\nint f(const unsigned char *data) {\n    int at = data[0];\n    return table[«at»];\n}\n",
         sound: "static int table[16];\nint f(const unsigned char *data) {\n    int at = data[0];\n    if (at >= 16)\n        return -1;\n    return table[at];\n}\n",
+    }],
+};
+
+pub(in crate::memory) static STREAM_UNCHECKED: RuleInfo = RuleInfo {
+    code: "CW-C-125-4",
+    name: "c/stream-unchecked",
+    cwe: &[Cwe(125), Cwe(126)],
+    severity: Level::Medium,
+    confidence: Level::Medium,
+    summary: "More is read from a stream than was found to be left in it",
+    fix: "compare the remaining length first",
+    examples: &[Example {
+        weak: "int f(wStream *s, struct box *item) {\n    if (Stream_GetRemainingLength(s) < 4)\n        return -1;\n    Stream_Read_UINT32(s, item->size);\n    Stream_Read_UINT16(«s», item->kind);\n    return 0;\n}\n",
+        sound: "int f(wStream *s, struct box *item) {\n    if (Stream_GetRemainingLength(s) < 6)\n        return -1;\n    Stream_Read_UINT32(s, item->size);\n    Stream_Read_UINT16(s, item->kind);\n    return 0;\n}\n",
+    }],
+};
+
+pub(in crate::memory) static COMPARE_LENGTH: RuleInfo = RuleInfo {
+    code: "CW-C-125-5",
+    name: "c/compared-past-end",
+    cwe: &[Cwe(125), Cwe(126)],
+    severity: Level::Medium,
+    confidence: Level::Medium,
+    summary: "As many bytes are compared as one of two texts has",
+    fix: "compare both lengths first, or use strncmp",
+    examples: &[Example {
+        weak: "int f(const char *name, const char *given) {\n    return memcmp(name, given, «strlen(name)») == 0;\n}\n",
+        sound: "int f(const char *name, const char *given) {\n    return strncmp(name, given, strlen(name)) == 0;\n}\n",
+    }],
+};
+
+pub(in crate::memory) static SUM_COMPARED: RuleInfo = RuleInfo {
+    code: "CW-C-190-3",
+    name: "c/sum-compared",
+    cwe: &[Cwe(190)],
+    severity: Level::Medium,
+    confidence: Level::Medium,
+    summary: "A sum of two numbers of the caller that may wrap around is compared with a limit",
+    fix: "compare one of them with what is left after the other",
+    examples: &[Example {
+        weak: "int f(size_t from, size_t length, struct box *item) {\n    if («from + length» > item->size)\n        return -1;\n    return 0;\n}\n",
+        sound: "int f(size_t from, size_t length, struct box *item) {\n    if (length > item->size || from > item->size - length)\n        return -1;\n    return 0;\n}\n",
     }],
 };

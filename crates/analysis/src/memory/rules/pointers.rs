@@ -1,5 +1,7 @@
 //! Rules about pointers, what they lead to, and what is done with results.
 //!
+//! # `c/allocation-unchecked`, `c/open-unchecked`, `c/search-unchecked`, `c/result-unchecked`, `c/null-followed`, `c/checked-late`, `cpp/end-followed`
+//!
 //! ## What they do
 //!
 //! - `c/allocation-unchecked`: the result of an allocation is used without a comparison with null.
@@ -8,79 +10,348 @@
 //! - `c/result-unchecked`: a pointer is used that a function found or made, without a comparison with null.
 //! - `c/null-followed`: a pointer is followed where it is known to be null.
 //! - `c/checked-late`: a pointer is followed first and compared with null further down.
-//! - `c/use-after-free`: memory is used after it was given back.
-//! - `c/dangling-field`: a field still points to memory that was given back.
-//! - `c/double-free`: memory is given back twice.
-//! - `c/free-of-local`: memory is given back that was not allocated.
-//! - `c/realloc-lost`: the result of realloc replaces the only pointer to the old memory.
-//! - `c/leak-on-error`: a function is left on an error and the memory that it took is lost.
-//! - `c/uninitialised`: a variable is read before anything was stored in it.
-//! - `c/local-returned`: the address of a local variable is returned.
-//! - `c/privileges-unchecked`: it is not checked whether privileges were given up.
-//! - `c/chroot-folder`: the root is changed, and the working folder still lies outside.
-//! - `c/checked-then-opened`: a file is asked about by name and then opened by name.
-//! - `c/assigned-in-condition`: a condition sets a variable to a constant.
-//! - `c/text-compared-by-address`: a pointer is compared with a text.
-//! - `c/unsigned-below-zero`: an unsigned number is compared with less than zero.
-//! - `cpp/mismatched-delete`: memory is given back in another way than it was taken.
-//! - `cpp/temporary-text`: a pointer into a temporary text is kept.
-//! - `cpp/changed-while-read`: a container is changed inside the loop that reads it.
-//! - `cpp/swallowed-error`: every error is caught and nothing is done.
-//! - `cpp/auto-pointer`: a pointer class is used that was removed from the language.
+//! - `cpp/end-followed`: what a search in a container found is used without a comparison with the end.
+//!
+//! ## Why this is bad
+//!
+//! Following a null pointer ends the process; where low addresses can be mapped, or with a great offset, it writes elsewhere. A
+//! compiler may also drop a comparison that comes too late.
+//!
+//! ## Example
+//!
+//! ```c
+//! char *f(void) {
+//!     char *line = malloc(64);
+//!     line[0] = 0;
+//!     return line;
+//! }
+//! ```
 //!
 //! ## Use instead
 //!
-//! - `c/allocation-unchecked`: compare the result with null.
+//! ```c
+//! char *f(void) {
+//!     char *line = malloc(64);
+//!     if (!line)
+//!         return 0;
+//!     line[0] = 0;
+//!     return line;
+//! }
+//! ```
+//!
 //! - `c/open-unchecked`: compare the pointer with null.
 //! - `c/search-unchecked`: compare the pointer with null.
 //! - `c/result-unchecked`: compare the pointer with null.
 //! - `c/null-followed`: return before that.
 //! - `c/checked-late`: compare it before it is followed.
-//! - `c/use-after-free`: give it back after the last use.
+//!
+//! ## References
+//!
+//! - [CWE-252](https://cwe.mitre.org/data/definitions/252.html)
+//! - [CWE-476](https://cwe.mitre.org/data/definitions/476.html)
+//! - [CWE-690](https://cwe.mitre.org/data/definitions/690.html)
+//!
+//! # `c/use-after-free`, `c/dangling-field`, `c/double-free`, `c/local-returned`, `cpp/temporary-text`, `cpp/changed-while-read`
+//!
+//! ## What they do
+//!
+//! - `c/use-after-free`: memory is used after it was given back.
+//! - `c/dangling-field`: a field still points to memory that was given back.
+//! - `c/double-free`: memory is given back twice.
+//! - `c/local-returned`: the address of a local variable is returned.
+//! - `cpp/temporary-text`: a pointer into a temporary text is kept.
+//! - `cpp/changed-while-read`: a container is changed inside the loop that reads it.
+//!
+//! ## Why this is bad
+//!
+//! The memory already belongs to somebody else, who sees it change, or whose values are taken for the old ones.
+//!
+//! ## Example
+//!
+//! ```c
+//! void f(struct box *item) {
+//!     free(item);
+//!     log_size(item->size);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! void f(struct box *item) {
+//!     log_size(item->size);
+//!     free(item);
+//! }
+//! ```
+//!
 //! - `c/dangling-field`: set the field to null.
 //! - `c/double-free`: set the pointer to null after the first time.
-//! - `c/free-of-local`: do not free it.
-//! - `c/realloc-lost`: keep the result in another variable first.
-//! - `c/leak-on-error`: free it first.
-//! - `c/uninitialised`: give it a first value.
 //! - `c/local-returned`: let the caller pass a buffer.
-//! - `c/privileges-unchecked`: check the result.
-//! - `c/chroot-folder`: call chdir("/") after chroot.
-//! - `c/checked-then-opened`: open it first and ask about the descriptor.
-//! - `c/assigned-in-condition`: write == to compare.
-//! - `c/text-compared-by-address`: use strcmp.
-//! - `c/unsigned-below-zero`: use a signed type.
-//! - `cpp/mismatched-delete`: use delete for new, delete[] for new[], free for malloc.
 //! - `cpp/temporary-text`: keep the std::string itself.
 //! - `cpp/changed-while-read`: collect the changes first.
-//! - `cpp/swallowed-error`: handle or log it.
+//!
+//! ## References
+//!
+//! - [CWE-415](https://cwe.mitre.org/data/definitions/415.html)
+//! - [CWE-416](https://cwe.mitre.org/data/definitions/416.html)
+//! - [CWE-562](https://cwe.mitre.org/data/definitions/562.html)
+//! - [CWE-825](https://cwe.mitre.org/data/definitions/825.html)
+//!
+//! # `c/free-of-local`, `cpp/mismatched-delete`, `cpp/auto-pointer`
+//!
+//! ## What they do
+//!
+//! - `c/free-of-local`: memory is given back that was not allocated.
+//! - `cpp/mismatched-delete`: memory is given back in another way than it was taken.
+//! - `cpp/auto-pointer`: a pointer class is used that was removed from the language.
+//!
+//! ## Why this is bad
+//!
+//! The heap's own lists are damaged when it is handed memory that it did not give out in this way.
+//!
+//! ## Example
+//!
+//! ```c
+//! void f(void) {
+//!     char line[64];
+//!     free(line);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! void f(void) {
+//!     char *line = malloc(64);
+//!     free(line);
+//! }
+//! ```
+//!
+//! - `cpp/mismatched-delete`: use delete for new, delete[] for new[], free for malloc.
 //! - `cpp/auto-pointer`: use std::unique_ptr.
 //!
 //! ## References
 //!
-//! - [CWE-195](https://cwe.mitre.org/data/definitions/195.html)
+//! - [CWE-477](https://cwe.mitre.org/data/definitions/477.html)
+//! - [CWE-590](https://cwe.mitre.org/data/definitions/590.html)
+//! - [CWE-762](https://cwe.mitre.org/data/definitions/762.html)
+//!
+//! # `c/realloc-lost`, `c/leak-on-error`
+//!
+//! ## What they do
+//!
+//! - `c/realloc-lost`: the result of realloc replaces the only pointer to the old memory.
+//! - `c/leak-on-error`: a function is left on an error and the memory that it took is lost.
+//!
+//! ## Why this is bad
+//!
+//! Memory that nobody can give back adds up until none is left.
+//!
+//! ## Example
+//!
+//! ```c
+//! void f(char *line) {
+//!     line = realloc(line, 128);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! void f(char *line) {
+//!     char *more = realloc(line, 128);
+//!     if (more)
+//!         line = more;
+//! }
+//! ```
+//!
+//! - `c/leak-on-error`: free it first.
+//!
+//! ## References
+//!
+//! - [CWE-401](https://cwe.mitre.org/data/definitions/401.html)
+//!
+//! # `c/uninitialised`
+//!
+//! ## What it does
+//!
+//! Reports where a variable is read before anything was stored in it.
+//!
+//! ## Why this is bad
+//!
+//! The variable holds whatever was there before, which may be a secret or may be chosen by somebody else.
+//!
+//! ## Example
+//!
+//! ```c
+//! int f(void) {
+//!     int total;
+//!     return total + 1;
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! int f(void) {
+//!     int total = 0;
+//!     return total + 1;
+//! }
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-457](https://cwe.mitre.org/data/definitions/457.html)
+//! - [CWE-908](https://cwe.mitre.org/data/definitions/908.html)
+//!
+//! # `c/privileges-unchecked`, `c/chroot-folder`
+//!
+//! ## What they do
+//!
+//! - `c/privileges-unchecked`: it is not checked whether privileges were given up.
+//! - `c/chroot-folder`: the root is changed, and the working folder still lies outside.
+//!
+//! ## Why this is bad
+//!
+//! When the call fails, or does only half of what is meant, the program goes on with more rights than it should have.
+//!
+//! ## Example
+//!
+//! ```c
+//! void f(int user) {
+//!     setuid(user);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! void f(int user) {
+//!     if (setuid(user) != 0)
+//!         abort();
+//! }
+//! ```
+//!
+//! - `c/chroot-folder`: call chdir("/") after chroot.
+//!
+//! ## References
+//!
 //! - [CWE-243](https://cwe.mitre.org/data/definitions/243.html)
 //! - [CWE-252](https://cwe.mitre.org/data/definitions/252.html)
 //! - [CWE-273](https://cwe.mitre.org/data/definitions/273.html)
+//!
+//! # `c/checked-then-opened`
+//!
+//! ## What it does
+//!
+//! Reports where a file is asked about by name and then opened by name.
+//!
+//! ## Why this is bad
+//!
+//! Between the question and the use somebody else can put another file in its place.
+//!
+//! ## Example
+//!
+//! ```c
+//! int f(const char *path) {
+//!     if (access(path, 2) != 0)
+//!         return -1;
+//!     return open(path, 1);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! int f(const char *path) {
+//!     return open(path, 1);
+//! }
+//! ```
+//!
+//! ## References
+//!
 //! - [CWE-367](https://cwe.mitre.org/data/definitions/367.html)
-//! - [CWE-390](https://cwe.mitre.org/data/definitions/390.html)
-//! - [CWE-391](https://cwe.mitre.org/data/definitions/391.html)
-//! - [CWE-401](https://cwe.mitre.org/data/definitions/401.html)
-//! - [CWE-415](https://cwe.mitre.org/data/definitions/415.html)
-//! - [CWE-416](https://cwe.mitre.org/data/definitions/416.html)
-//! - [CWE-457](https://cwe.mitre.org/data/definitions/457.html)
-//! - [CWE-476](https://cwe.mitre.org/data/definitions/476.html)
-//! - [CWE-477](https://cwe.mitre.org/data/definitions/477.html)
+//!
+//! # `c/assigned-in-condition`, `c/text-compared-by-address`, `c/unsigned-below-zero`
+//!
+//! ## What they do
+//!
+//! - `c/assigned-in-condition`: a condition sets a variable to a constant.
+//! - `c/text-compared-by-address`: a pointer is compared with a text.
+//! - `c/unsigned-below-zero`: an unsigned number is compared with less than zero.
+//!
+//! ## Why this is bad
+//!
+//! The condition does not ask what it seems to ask, and the check that stands there never holds, or always.
+//!
+//! ## Example
+//!
+//! ```c
+//! int f(int user) {
+//!     if (user = 0)
+//!         return 1;
+//!     return 0;
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! int f(int user) {
+//!     if (user == 0)
+//!         return 1;
+//!     return 0;
+//! }
+//! ```
+//!
+//! - `c/text-compared-by-address`: use strcmp.
+//! - `c/unsigned-below-zero`: use a signed type.
+//!
+//! ## References
+//!
+//! - [CWE-195](https://cwe.mitre.org/data/definitions/195.html)
 //! - [CWE-481](https://cwe.mitre.org/data/definitions/481.html)
-//! - [CWE-562](https://cwe.mitre.org/data/definitions/562.html)
 //! - [CWE-570](https://cwe.mitre.org/data/definitions/570.html)
-//! - [CWE-590](https://cwe.mitre.org/data/definitions/590.html)
 //! - [CWE-595](https://cwe.mitre.org/data/definitions/595.html)
 //! - [CWE-597](https://cwe.mitre.org/data/definitions/597.html)
-//! - [CWE-690](https://cwe.mitre.org/data/definitions/690.html)
-//! - [CWE-762](https://cwe.mitre.org/data/definitions/762.html)
-//! - [CWE-825](https://cwe.mitre.org/data/definitions/825.html)
-//! - [CWE-908](https://cwe.mitre.org/data/definitions/908.html)
+//!
+//! # `cpp/swallowed-error`
+//!
+//! ## What it does
+//!
+//! Reports where every error is caught and nothing is done.
+//!
+//! ## Why this is bad
+//!
+//! Whatever went wrong stays unknown, and the code goes on with what is only half there.
+//!
+//! ## Example
+//!
+//! ```cpp
+//! void f() {
+//!     try {
+//!         load();
+//!     } catch (...) {
+//!     }
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```cpp
+//! void f() {
+//!     try {
+//!         load();
+//!     } catch (...) {
+//!         stop();
+//!     }
+//! }
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-390](https://cwe.mitre.org/data/definitions/390.html)
+//! - [CWE-391](https://cwe.mitre.org/data/definitions/391.html)
 
 use codeward_records::{Cwe, Level};
 
@@ -201,7 +472,7 @@ pub(in crate::memory) static DANGLING: RuleInfo = RuleInfo {
 pub(in crate::memory) static DOUBLE_FREE: RuleInfo = RuleInfo {
     code: "CW-C-415-1",
     name: "c/double-free",
-    cwe: &[Cwe(415)],
+    cwe: &[Cwe(415), Cwe(825)],
     severity: Level::High,
     confidence: Level::High,
     summary: "Memory is given back twice",
@@ -433,5 +704,19 @@ pub(in crate::memory) static OBSOLETE_POINTER: RuleInfo = RuleInfo {
     examples: &[Example {
         weak: "void f() {\n    std::auto_ptr<int> «p»(new int);\n}\n",
         sound: "void f() {\n    std::unique_ptr<int> p(new int);\n}\n",
+    }],
+};
+
+pub(in crate::memory) static END_FOLLOWED: RuleInfo = RuleInfo {
+    code: "CW-CPP-125-1",
+    name: "cpp/end-followed",
+    cwe: &[Cwe(125), Cwe(825)],
+    severity: Level::High,
+    confidence: Level::Medium,
+    summary: "What a search in a container found is used without a comparison with the end",
+    fix: "compare the iterator with end()",
+    examples: &[Example {
+        weak: "int f(std::map<int, int> &list, int id) {\n    auto found = list.find(id);\n    return «found»->second;\n}\n",
+        sound: "int f(std::map<int, int> &list, int id) {\n    auto found = list.find(id);\n    if (found == list.end())\n        return 0;\n    return found->second;\n}\n",
     }],
 };

@@ -1,23 +1,103 @@
 //! Functions that should not be called at all.
 //!
+//! # `c/gets`
+//!
 //! ## What it does
 //!
-//! - `c/gets`: a line of any length is read into a buffer.
-//! - `c/obsolete-function`: a function is called that has been replaced by a safer one.
-//! - `c/stack-by-input`: memory on the stack is taken by a length that comes from outside.
+//! Reports where a line of any length is read into a buffer.
+//!
+//! ## Why this is bad
+//!
+//! `gets` has no way to know how long the buffer is: whoever sends a longer line writes over what lies behind it.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <stdio.h>
+//! void f(void) {
+//!     char line[80];
+//!     gets(line);
+//! }
+//! ```
 //!
 //! ## Use instead
 //!
-//! - `c/gets`: use fgets with the size of the buffer.
-//! - `c/obsolete-function`: use the function that replaced it.
-//! - `c/stack-by-input`: use malloc and check what it returns.
+//! ```c
+//! #include <stdio.h>
+//! void f(void) {
+//!     char line[80];
+//!     fgets(line, sizeof(line), stdin);
+//! }
+//! ```
 //!
 //! ## References
 //!
 //! - [CWE-120](https://cwe.mitre.org/data/definitions/120.html)
 //! - [CWE-242](https://cwe.mitre.org/data/definitions/242.html)
+//! - [CWE-676](https://cwe.mitre.org/data/definitions/676.html)
+//!
+//! # `c/obsolete-function`
+//!
+//! ## What it does
+//!
+//! Reports where a function is called that has been replaced by a safer one.
+//!
+//! ## Why this is bad
+//!
+//! The functions were replaced because they cannot be used safely: they know no size, share memory between callers or give up
+//! what protects the process.
+//!
+//! ## Example
+//!
+//! ```c
+//! char *f(char *path) {
+//!     return getwd(path);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! char *f(char *path, int size) {
+//!     return getcwd(path, size);
+//! }
+//! ```
+//!
+//! ## References
+//!
 //! - [CWE-477](https://cwe.mitre.org/data/definitions/477.html)
 //! - [CWE-676](https://cwe.mitre.org/data/definitions/676.html)
+//!
+//! # `c/stack-by-input`
+//!
+//! ## What it does
+//!
+//! Reports where memory on the stack is taken by a length that comes from outside.
+//!
+//! ## Why this is bad
+//!
+//! `alloca` cannot fail: a great length moves the stack pointer past the guard page and into other memory.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <alloca.h>
+//! void *f(unsigned size) {
+//!     return alloca(size);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! #include <alloca.h>
+//! void *f(void) {
+//!     return alloca(64);
+//! }
+//! ```
+//!
+//! ## References
+//!
 //! - [CWE-770](https://cwe.mitre.org/data/definitions/770.html)
 //! - [CWE-789](https://cwe.mitre.org/data/definitions/789.html)
 

@@ -1,28 +1,109 @@
 //! Commands and programs that input takes part in.
 //!
-//! ## What it does
+//! # `c/shell-command`, `c/shell-script`
+//!
+//! ## What they do
 //!
 //! - `c/shell-command`: a shell runs a command that input is part of.
 //! - `c/shell-script`: a shell is started with a script that input is part of.
-//! - `c/option-injection`: a program is started with input that it may read as an option.
-//! - `c/library-load`: a library that input names is loaded.
-//! - `c/environment-set`: an environment variable is set to input from outside.
+//!
+//! ## Why this is bad
+//!
+//! A shell gives a meaning to `;`, `|`, `$()`, quotes and line breaks in the input, and runs what it finds there.
+//!
+//! ## Example
+//!
+//! ```c
+//! int f(const char *name) {
+//!     char line[200];
+//!     snprintf(line, sizeof(line), "wc -l %s", name);
+//!     return system(line);
+//! }
+//! ```
 //!
 //! ## Use instead
 //!
-//! - `c/shell-command`: run the program with execv and a list of arguments.
+//! ```c
+//! int f(int number) {
+//!     char line[200];
+//!     snprintf(line, sizeof(line), "wc -l %d", number);
+//!     return system(line);
+//! }
+//! ```
+//!
 //! - `c/shell-script`: start the program itself instead of a shell.
-//! - `c/option-injection`: put "--" before the argument.
-//! - `c/library-load`: load a library by a fixed absolute path.
+//!
+//! ## References
+//!
+//! - [CWE-78](https://cwe.mitre.org/data/definitions/78.html)
+//!
+//! # `c/option-injection`
+//!
+//! ## What it does
+//!
+//! Reports where a program is started with input that it may read as an option.
+//!
+//! ## Why this is bad
+//!
+//! Programs read an argument that starts with a dash as an option, and many have options that write files or run commands.
+//!
+//! ## Example
+//!
+//! ```c
+//! void f(const char *file) {
+//!     execlp("tar", "tar", "-xf", "a.tar", file, (char *)0);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! void f(const char *file) {
+//!     execlp("tar", "tar", "-xf", "a.tar", "--", file, (char *)0);
+//! }
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-88](https://cwe.mitre.org/data/definitions/88.html)
+//!
+//! # `c/library-load`, `c/environment-set`
+//!
+//! ## What they do
+//!
+//! - `c/library-load`: a library that input names is loaded.
+//! - `c/environment-set`: an environment variable is set to input from outside.
+//!
+//! ## Why this is bad
+//!
+//! Whoever names a library decides which code the process runs; variables such as `PATH` and `LD_PRELOAD` do the same for the
+//! programs that it starts.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <dlfcn.h>
+//! void *f(void) {
+//!     char *name = getenv("PLUGIN");
+//!     return dlopen(name, RTLD_NOW);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! #include <dlfcn.h>
+//! void *f(void) {
+//!     return dlopen("/usr/lib/libm.so", RTLD_NOW);
+//! }
+//! ```
+//!
 //! - `c/environment-set`: set it to a checked value.
 //!
 //! ## References
 //!
 //! - [CWE-15](https://cwe.mitre.org/data/definitions/15.html)
-//! - [CWE-78](https://cwe.mitre.org/data/definitions/78.html)
-//! - [CWE-88](https://cwe.mitre.org/data/definitions/88.html)
 //! - [CWE-114](https://cwe.mitre.org/data/definitions/114.html)
-//! - [CWE-426](https://cwe.mitre.org/data/definitions/426.html)
 //! - [CWE-427](https://cwe.mitre.org/data/definitions/427.html)
 //! - [CWE-454](https://cwe.mitre.org/data/definitions/454.html)
 

@@ -1,38 +1,127 @@
 //! Files: where they lie, who may read them.
 //!
-//! ## What it does
+//! # `c/path-traversal`, `c/archive-path`
+//!
+//! ## What they do
 //!
 //! - `c/path-traversal`: a path is put together from input that can climb out of its folder.
 //! - `c/archive-path`: the path of a file in an archive is used as it stands there.
+//!
+//! ## Why this is bad
+//!
+//! `..` and an absolute path lead out of the folder that was meant, to files that others own or that are run later.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <stdio.h>
+//! void *f(const char *name) {
+//!     char path[256];
+//!     snprintf(path, sizeof(path), "/srv/files/%s", name);
+//!     return fopen(path, "r");
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! #include <stdio.h>
+//! #include <string.h>
+//! void *f(const char *name) {
+//!     char path[256];
+//!     if (strstr(name, "..") || strchr(name, '/'))
+//!         return 0;
+//!     snprintf(path, sizeof(path), "/srv/files/%s", name);
+//!     return fopen(path, "r");
+//! }
+//! ```
+//!
+//! - `c/archive-path`: refuse absolute paths and those with "..".
+//!
+//! ## References
+//!
+//! - [CWE-22](https://cwe.mitre.org/data/definitions/22.html)
+//!
+//! # `c/temporary-name`, `c/fixed-temporary`
+//!
+//! ## What they do
+//!
 //! - `c/temporary-name`: a temporary file's name is made first and opened later.
 //! - `c/fixed-temporary`: a file of a fixed name is made in a folder that everybody writes to.
+//!
+//! ## Why this is bad
+//!
+//! Another user can put a link of that name there before the file is opened, and the program then writes where the link leads.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <stdlib.h>
+//! char *f(char *template) {
+//!     return mktemp(template);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! #include <stdlib.h>
+//! int f(char *template) {
+//!     return mkstemp(template);
+//! }
+//! ```
+//!
+//! - `c/fixed-temporary`: use mkstemp, or a private folder.
+//!
+//! ## References
+//!
+//! - [CWE-377](https://cwe.mitre.org/data/definitions/377.html)
+//! - [CWE-379](https://cwe.mitre.org/data/definitions/379.html)
+//!
+//! # `c/permissions`, `c/umask`, `c/created-without-mode`
+//!
+//! ## What they do
+//!
 //! - `c/permissions`: a file is made writable for everybody.
 //! - `c/umask`: new files may be written by everybody.
 //! - `c/created-without-mode`: a file is created without saying who may read and write it.
 //!
+//! ## Why this is bad
+//!
+//! Every account on the machine can change the file, or read what was meant for one; a mode that is not given is whatever lay on
+//! the stack.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <sys/stat.h>
+//! void f(const char *path) {
+//!     chmod(path, 0777);
+//! }
+//! ```
+//!
 //! ## Use instead
 //!
-//! - `c/path-traversal`: resolve the path and compare it with the folder, or refuse ".." and "/".
-//! - `c/archive-path`: refuse absolute paths and those with "..".
-//! - `c/temporary-name`: use mkstemp or mkdtemp.
-//! - `c/fixed-temporary`: use mkstemp, or a private folder.
-//! - `c/permissions`: give 0600 or 0644.
+//! ```c
+//! #include <sys/stat.h>
+//! void f(const char *path) {
+//!     chmod(path, 0640);
+//! }
+//! ```
+//!
 //! - `c/umask`: set the mask to 022 or 077.
 //! - `c/created-without-mode`: pass a third argument such as 0600.
 //!
 //! ## References
 //!
-//! - [CWE-22](https://cwe.mitre.org/data/definitions/22.html)
 //! - [CWE-276](https://cwe.mitre.org/data/definitions/276.html)
-//! - [CWE-377](https://cwe.mitre.org/data/definitions/377.html)
-//! - [CWE-379](https://cwe.mitre.org/data/definitions/379.html)
 //! - [CWE-732](https://cwe.mitre.org/data/definitions/732.html)
 
 use codeward_records::{Cwe, Level};
 
-use crate::flow::{Call, Classes, Operand, Shape, Taint, ValueRef};
+use crate::flow::{Call, Classes, Operand, SourceKind, Taint};
 use crate::report::Report;
-use crate::rules::evidence::culpable_hole;
+use crate::rules::evidence::{culpable_hole, is_parameter_itself, words};
 use crate::rules::{Example, RuleInfo};
 
 pub(super) static TRAVERSAL: RuleInfo = RuleInfo {
@@ -174,7 +263,10 @@ const CREATE: i64 = 0o100;
 const EXCLUSIVE: i64 = 0o200;
 
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
-    let is_file = call.is(NAMED_FILES) || call.is(&["openat", "unlinkat"]) || call.path.ends_with("_open_file");
+    let is_file = call.is(NAMED_FILES)
+        || acts_on_file(call)
+        || call.is(&["openat", "unlinkat"])
+        || call.path.ends_with("_open_file");
     if is_file || call.has_method(&["open"]) {
         let at = usize::from(call.path.ends_with("at"));
         if let Some(path) = call.positional.get(at) {
@@ -182,6 +274,7 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
             check_fixed(call, path, report);
         }
     }
+    check_join(call, report);
     if call.is(&["archive_entry_set_pathname", "archive_entry_copy_pathname"]) && call.positional.len() > 1 {
         let path = &call.positional[1];
         let value = call.live(&path.value);
@@ -233,13 +326,22 @@ pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// Whether a function's name says that its argument is a file: `IsDir`, `file_exists`, `load_text_file`.
+fn acts_on_file(call: &Call<'_>) -> bool {
+    let words = words(call.method);
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    has(&["file", "dir", "directory", "folder"])
+        && has(&[
+            "is", "exists", "exist", "open", "load", "read", "save", "write", "create", "delete", "remove", "make",
+        ])
+}
+
 /// Input that was joined to a folder, or that came over a connection.
 fn check_path(call: &Call<'_>, path: &Operand, report: &mut Report<'_>) {
     let value = call.live(&path.value);
     let Some(taint) = value.taint(Classes::PATH_UP) else { return };
     let is_joined = value.is_built()
-        && culpable_hole(&value, path.span, Classes::PATH_UP).is_some_and(|(_, _, before)| before.contains('/'))
-        || is_joined_by_name(&value);
+        && culpable_hole(&value, path.span, Classes::PATH_UP).is_some_and(|(_, _, before)| before.contains('/'));
     let is_remote =
         matches!(taint.source.label.as_ref(), "recv" | "recvfrom" | "SSL_read" | "FCGX_GetParam" | "mg_get_http_var");
     if is_joined || is_remote {
@@ -253,13 +355,25 @@ fn check_path(call: &Call<'_>, path: &Operand, report: &mut Report<'_>) {
 }
 
 /// `concat_path_file(folder, name)` and the like.
-fn is_joined_by_name(value: &ValueRef) -> bool {
-    let Shape::Called { positional, .. } = &value.shape else { return false };
-    let name = value.path_text().to_ascii_lowercase();
-    let joins = ["concat", "join", "build_filename", "build_path", "make_path", "append_path"]
-        .iter()
-        .any(|word| name.contains(word));
-    joins && positional.len() >= 2 && positional[1..].iter().any(|part| part.is_tainted(Classes::PATH_UP))
+fn check_join(call: &Call<'_>, report: &mut Report<'_>) {
+    let words = words(call.method);
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    if !has(&["concat", "join", "build", "combine", "append"]) || !has(&["path", "file", "filename", "filepath"]) {
+        return;
+    }
+    for part in call.positional.iter().skip(1) {
+        let value = call.live(&part.value);
+        if let Some(taint) = value.taint(Classes::PATH_UP)
+            && (is_parameter_itself(&value) || taint.source.kind == SourceKind::Outside)
+        {
+            report.add(
+                &TRAVERSAL,
+                part.span,
+                "\"..\" in this input climbs out of the folder; resolve the path and compare it with the folder",
+                Some(taint),
+            );
+        }
+    }
 }
 
 /// A file of a fixed name in a folder that everybody writes to.

@@ -4,7 +4,7 @@ mod banned;
 mod commands;
 mod files;
 mod network;
-mod secrets;
+pub(crate) mod secrets;
 mod texts;
 
 use super::{Hooks, RuleInfo};
@@ -29,6 +29,7 @@ pub(crate) static RULES: &[RuleInfo] = &[
     files::UMASK,
     files::NO_MODE,
     network::REQUEST,
+    network::HOST_SUBSTRING,
     network::CERTIFICATE,
     network::HOST,
     network::OLD_TLS,

@@ -1,47 +1,233 @@
 //! Connections: to whom, and how they are protected.
 //!
+//! # `c/request-forgery`
+//!
 //! ## What it does
 //!
-//! - `c/request-forgery`: the address of a request comes from input.
-//! - `c/certificate-unchecked`: the certificate of the other side is not checked.
-//! - `c/host-unchecked`: the name in the certificate of the other side is not checked.
-//! - `c/old-protocol`: a version of TLS is used that has been broken.
-//! - `c/cleartext`: a request goes over a connection that everybody can read.
-//! - `c/reverse-lookup`: a host is known by the name that its own network gives it.
-//! - `c/xml-external`: a parser of XML loads what the document names.
-//! - `c/xml-expansion`: a parser of XML is told to put up with documents of any size.
-//! - `c/token-unverified`: a token is read without a key to verify it.
+//! Reports where the address of a request comes from input.
+//!
+//! ## Why this is bad
+//!
+//! The server can be made to ask hosts that only it can reach, and to pass on what they answer.
+//!
+//! ## Example
+//!
+//! ```c
+//! void f(void *curl, const char *url) {
+//!     curl_easy_setopt(curl, CURLOPT_URL, url);
+//! }
+//! ```
 //!
 //! ## Use instead
 //!
-//! - `c/request-forgery`: compare the host with a list of allowed ones.
-//! - `c/certificate-unchecked`: leave verification on.
+//! ```c
+//! void f(void *curl) {
+//!     curl_easy_setopt(curl, CURLOPT_URL, "https://example.org/");
+//! }
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-918](https://cwe.mitre.org/data/definitions/918.html)
+//!
+//! # `c/host-substring`
+//!
+//! ## What it does
+//!
+//! Reports where an address is trusted because a name occurs somewhere in it.
+//!
+//! ## Why this is bad
+//!
+//! `https://example.org.evil.net/` and `https://evil.net/?example.org` hold the name too.
+//!
+//! ## Example
+//!
+//! ```c
+//! if (strstr(target, domain) != NULL)
+//!     return target;
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! if (strcmp(host_of(target), domain) == 0)
+//!     return target;
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-20](https://cwe.mitre.org/data/definitions/20.html)
+//! - [CWE-601](https://cwe.mitre.org/data/definitions/601.html)
+//! - [CWE-918](https://cwe.mitre.org/data/definitions/918.html)
+//!
+//! # `c/certificate-unchecked`, `c/host-unchecked`, `c/old-protocol`
+//!
+//! ## What they do
+//!
+//! - `c/certificate-unchecked`: the certificate of the other side is not checked.
+//! - `c/host-unchecked`: the name in the certificate of the other side is not checked.
+//! - `c/old-protocol`: a version of TLS is used that has been broken.
+//!
+//! ## Why this is bad
+//!
+//! Whoever is on the way can pass for the other side, or break the encryption, and then reads and changes everything.
+//!
+//! ## Example
+//!
+//! ```c
+//! void f(void *curl) {
+//!     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! void f(void *curl) {
+//!     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+//! }
+//! ```
+//!
 //! - `c/host-unchecked`: set CURLOPT_SSL_VERIFYHOST to 2.
 //! - `c/old-protocol`: use TLS_client_method and a minimum of TLS 1.2.
-//! - `c/cleartext`: use https.
-//! - `c/reverse-lookup`: compare the address itself.
-//! - `c/xml-external`: leave out XML_PARSE_NOENT and XML_PARSE_DTDLOAD.
-//! - `c/xml-expansion`: leave out XML_PARSE_HUGE.
-//! - `c/token-unverified`: pass the key and check the algorithm.
 //!
 //! ## References
 //!
 //! - [CWE-295](https://cwe.mitre.org/data/definitions/295.html)
 //! - [CWE-297](https://cwe.mitre.org/data/definitions/297.html)
-//! - [CWE-319](https://cwe.mitre.org/data/definitions/319.html)
 //! - [CWE-326](https://cwe.mitre.org/data/definitions/326.html)
 //! - [CWE-327](https://cwe.mitre.org/data/definitions/327.html)
-//! - [CWE-347](https://cwe.mitre.org/data/definitions/347.html)
+//!
+//! # `c/cleartext`
+//!
+//! ## What it does
+//!
+//! Reports where a request goes over a connection that everybody can read.
+//!
+//! ## Why this is bad
+//!
+//! Whoever is on the way reads the request and the answer, and can change both.
+//!
+//! ## Example
+//!
+//! ```c
+//! void f(void *curl) {
+//!     curl_easy_setopt(curl, CURLOPT_URL, "http://example.org/login");
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! void f(void *curl) {
+//!     curl_easy_setopt(curl, CURLOPT_URL, "https://example.org/login");
+//! }
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-319](https://cwe.mitre.org/data/definitions/319.html)
+//!
+//! # `c/reverse-lookup`
+//!
+//! ## What it does
+//!
+//! Reports where a host is known by the name that its own network gives it.
+//!
+//! ## Why this is bad
+//!
+//! Whoever owns an address decides to which name it leads back.
+//!
+//! ## Example
+//!
+//! ```c
+//! void *f(const void *address) {
+//!     return gethostbyaddr(address, 4, 2);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! int f(unsigned address) {
+//!     return address == 0x7f000001u;
+//! }
+//! ```
+//!
+//! ## References
+//!
 //! - [CWE-350](https://cwe.mitre.org/data/definitions/350.html)
+//! - [CWE-807](https://cwe.mitre.org/data/definitions/807.html)
+//!
+//! # `c/xml-external`, `c/xml-expansion`
+//!
+//! ## What they do
+//!
+//! - `c/xml-external`: a parser of XML loads what the document names.
+//! - `c/xml-expansion`: a parser of XML is told to put up with documents of any size.
+//!
+//! ## Why this is bad
+//!
+//! A document can name files and addresses that the parser then loads into it, and entities that grow to gigabytes.
+//!
+//! ## Example
+//!
+//! ```c
+//! void *f(const char *text, int length) {
+//!     return xmlReadMemory(text, length, "a.xml", 0, XML_PARSE_NOENT | XML_PARSE_DTDLOAD);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! void *f(const char *text, int length) {
+//!     return xmlReadMemory(text, length, "a.xml", 0, XML_PARSE_NONET);
+//! }
+//! ```
+//!
+//! - `c/xml-expansion`: leave out XML_PARSE_HUGE.
+//!
+//! ## References
+//!
 //! - [CWE-611](https://cwe.mitre.org/data/definitions/611.html)
 //! - [CWE-776](https://cwe.mitre.org/data/definitions/776.html)
-//! - [CWE-807](https://cwe.mitre.org/data/definitions/807.html)
-//! - [CWE-918](https://cwe.mitre.org/data/definitions/918.html)
+//!
+//! # `c/token-unverified`
+//!
+//! ## What it does
+//!
+//! Reports where a token is read without a key to verify it.
+//!
+//! ## Why this is bad
+//!
+//! A token without a verified signature says what its sender wants.
+//!
+//! ## Example
+//!
+//! ```c
+//! int f(jwt_t **token, const char *text) {
+//!     return jwt_decode(token, text, NULL, 0);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! int f(jwt_t **token, const char *text, const unsigned char *key, int length) {
+//!     return jwt_decode(token, text, key, length);
+//! }
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-347](https://cwe.mitre.org/data/definitions/347.html)
 
 use codeward_records::{Cwe, Level};
 
 use crate::flow::{Call, Classes, Operand};
 use crate::report::Report;
+use crate::rules::evidence::words;
 use crate::rules::{Example, RuleInfo};
 
 pub(super) static REQUEST: RuleInfo = RuleInfo {
@@ -55,6 +241,20 @@ pub(super) static REQUEST: RuleInfo = RuleInfo {
     examples: &[Example {
         weak: "void f(void *curl, const char *url) {\n    curl_easy_setopt(curl, CURLOPT_URL, «url»);\n}\n",
         sound: "void f(void *curl) {\n    curl_easy_setopt(curl, CURLOPT_URL, \"https://example.org/\");\n}\n",
+    }],
+};
+
+pub(super) static HOST_SUBSTRING: RuleInfo = RuleInfo {
+    code: "CW-C-020-1",
+    name: "c/host-substring",
+    cwe: &[Cwe(20), Cwe(601), Cwe(918)],
+    severity: Level::Medium,
+    confidence: Level::Medium,
+    summary: "An address is trusted because a name occurs somewhere in it",
+    fix: "take the host out of the address and compare it whole, or its end with the dot before it",
+    examples: &[Example {
+        weak: "const char *f(const char *target, const char *domain) {\n    if («strstr(target, domain)» != NULL)\n        return target;\n    return domain;\n}\n",
+        sound: "const char *f(const char *target, const char *domain) {\n    if (strcmp(host_of(target), domain) == 0)\n        return target;\n    return domain;\n}\n",
     }],
 };
 
@@ -209,7 +409,36 @@ const LOADING: i64 = 2 | 4 | 8;
 
 const HUGE: i64 = 1 << 19;
 
+/// Words in the name of an address that somebody else wrote.
+const ADDRESSES: &[&str] =
+    &["url", "uri", "target", "host", "hostname", "netloc", "origin", "referer", "referrer", "redirect"];
+
+/// Words in the name of what an address is compared with.
+const TRUSTED: &[&str] = &["domain", "host", "hostname", "origin", "allowed", "trusted", "domains", "hosts"];
+
+/// `strstr(url, domain)`, `url.find(domain)`.
+fn host_substring(call: &Call<'_>, report: &mut Report<'_>) {
+    let (address, name) = match (call.path, call.receiver.as_ref(), call.positional.as_slice()) {
+        ("strstr" | "strcasestr", _, [address, name]) => (address, name),
+        (_, Some(address), [name]) if call.method == "find" => (address, name),
+        _ => return,
+    };
+    let says = |operand: &Operand, list: &[&str]| {
+        let written = report.written(operand.span);
+        words(written).iter().any(|word| list.contains(&word.as_str()))
+    };
+    if name.value.text().is_none() && says(address, ADDRESSES) && says(name, TRUSTED) {
+        report.add(
+            &HOST_SUBSTRING,
+            call.span,
+            "the name may stand anywhere, in the path or before another one; compare the whole host",
+            None,
+        );
+    }
+}
+
 pub(super) fn call(call: &Call<'_>, report: &mut Report<'_>) {
+    host_substring(call, report);
     if let ("curl_easy_setopt", [_, option, value, ..]) = (call.path, call.positional.as_slice()) {
         curl(call, option.value.path_text(), value, report);
     }

@@ -1,52 +1,226 @@
 //! Cryptography and secrets.
 //!
-//! ## What it does
+//! # `c/weak-hash`, `c/weak-cipher`, `c/cipher-block-mode`, `c/short-key`
+//!
+//! ## What they do
 //!
 //! - `c/weak-hash`: a digest is used for which collisions are known.
 //! - `c/weak-cipher`: a cipher is used that has been broken.
 //! - `c/cipher-block-mode`: a cipher encrypts equal blocks to equal blocks.
 //! - `c/short-key`: a key is too short.
-//! - `c/fixed-iv`: encryption starts from a fixed vector.
-//! - `c/fixed-salt`: a password is hashed with a fixed salt.
-//! - `c/few-rounds`: a password is hashed with few rounds.
-//! - `c/weak-random`: a secret is made with a generator that can be predicted.
-//! - `c/guessable-seed`: a generator is started from a fixed number or from the clock.
-//! - `c/hardcoded-credential`: a secret stands in the code.
-//! - `c/password-compared`: a password is compared with one that stands in the code.
-//! - `c/digest-compared`: a secret is compared in a time that tells where it differs.
+//!
+//! ## Why this is bad
+//!
+//! Known attacks find collisions, keys or equal blocks of the plain text in affordable time.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <openssl/evp.h>
+//! void f(EVP_MD_CTX *context) {
+//!     EVP_DigestInit_ex(context, EVP_md5(), 0);
+//! }
+//! ```
 //!
 //! ## Use instead
 //!
-//! - `c/weak-hash`: use SHA-256.
+//! ```c
+//! #include <openssl/evp.h>
+//! void f(EVP_MD_CTX *context) {
+//!     EVP_DigestInit_ex(context, EVP_sha256(), 0);
+//! }
+//! ```
+//!
 //! - `c/weak-cipher`: use AES-GCM.
 //! - `c/cipher-block-mode`: use AES-GCM.
 //! - `c/short-key`: use 2048 bits or more.
-//! - `c/fixed-iv`: fill the vector with RAND_bytes for each message.
-//! - `c/fixed-salt`: fill the salt with RAND_bytes for each password.
-//! - `c/few-rounds`: use 100000 rounds or more.
-//! - `c/weak-random`: use getrandom or RAND_bytes.
-//! - `c/guessable-seed`: use getrandom or RAND_bytes.
-//! - `c/hardcoded-credential`: read it from a file or from the environment.
-//! - `c/password-compared`: compare with a stored hash.
-//! - `c/digest-compared`: use CRYPTO_memcmp.
 //!
 //! ## References
 //!
-//! - [CWE-208](https://cwe.mitre.org/data/definitions/208.html)
-//! - [CWE-259](https://cwe.mitre.org/data/definitions/259.html)
 //! - [CWE-326](https://cwe.mitre.org/data/definitions/326.html)
 //! - [CWE-327](https://cwe.mitre.org/data/definitions/327.html)
 //! - [CWE-328](https://cwe.mitre.org/data/definitions/328.html)
+//!
+//! # `c/fixed-iv`
+//!
+//! ## What it does
+//!
+//! Reports where encryption starts from a fixed vector.
+//!
+//! ## Why this is bad
+//!
+//! With the same key and the same vector equal beginnings look equal, and in counter modes the texts can be subtracted from each
+//! other.
+//!
+//! ## Example
+//!
+//! ```c
+//! void f(EVP_CIPHER_CTX *context, const unsigned char *key) {
+//!     unsigned char iv[16] = "0123456789abcde";
+//!     EVP_EncryptInit_ex(context, EVP_aes_128_cbc(), 0, key, iv);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! void f(EVP_CIPHER_CTX *context, const unsigned char *key) {
+//!     unsigned char iv[16];
+//!     RAND_bytes(iv, sizeof(iv));
+//!     EVP_EncryptInit_ex(context, EVP_aes_128_cbc(), 0, key, iv);
+//! }
+//! ```
+//!
+//! ## References
+//!
 //! - [CWE-329](https://cwe.mitre.org/data/definitions/329.html)
+//! - [CWE-1204](https://cwe.mitre.org/data/definitions/1204.html)
+//!
+//! # `c/fixed-salt`, `c/few-rounds`
+//!
+//! ## What they do
+//!
+//! - `c/fixed-salt`: a password is hashed with a fixed salt.
+//! - `c/few-rounds`: a password is hashed with few rounds.
+//!
+//! ## Why this is bad
+//!
+//! One table serves for all passwords, and each guess costs next to nothing.
+//!
+//! ## Example
+//!
+//! ```c
+//! int f(const char *password, unsigned char *out) {
+//!     unsigned char salt[] = "pepper";
+//!     return PKCS5_PBKDF2_HMAC(password, -1, salt, 6, 100000, EVP_sha256(), 32, out);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! int f(const char *password, unsigned char *out) {
+//!     unsigned char salt[16];
+//!     RAND_bytes(salt, sizeof(salt));
+//!     return PKCS5_PBKDF2_HMAC(password, -1, salt, 16, 100000, EVP_sha256(), 32, out);
+//! }
+//! ```
+//!
+//! - `c/few-rounds`: use 100000 rounds or more.
+//!
+//! ## References
+//!
+//! - [CWE-759](https://cwe.mitre.org/data/definitions/759.html)
+//! - [CWE-760](https://cwe.mitre.org/data/definitions/760.html)
+//! - [CWE-916](https://cwe.mitre.org/data/definitions/916.html)
+//!
+//! # `c/weak-random`, `c/guessable-seed`
+//!
+//! ## What they do
+//!
+//! - `c/weak-random`: a secret is made with a generator that can be predicted.
+//! - `c/guessable-seed`: a generator is started from a fixed number or from the clock.
+//!
+//! ## Why this is bad
+//!
+//! Whoever sees some outputs, or knows the time, can compute all others.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <stdlib.h>
+//! unsigned f(void) {
+//!     unsigned token = rand();
+//!     return token;
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! #include <stdlib.h>
+//! unsigned f(void) {
+//!     unsigned colour = rand();
+//!     return colour;
+//! }
+//! ```
+//!
+//! - `c/guessable-seed`: use getrandom or RAND_bytes.
+//!
+//! ## References
+//!
 //! - [CWE-330](https://cwe.mitre.org/data/definitions/330.html)
 //! - [CWE-335](https://cwe.mitre.org/data/definitions/335.html)
 //! - [CWE-337](https://cwe.mitre.org/data/definitions/337.html)
 //! - [CWE-338](https://cwe.mitre.org/data/definitions/338.html)
-//! - [CWE-759](https://cwe.mitre.org/data/definitions/759.html)
-//! - [CWE-760](https://cwe.mitre.org/data/definitions/760.html)
+//!
+//! # `c/hardcoded-credential`, `c/password-compared`
+//!
+//! ## What they do
+//!
+//! - `c/hardcoded-credential`: a secret stands in the code.
+//! - `c/password-compared`: a password is compared with one that stands in the code.
+//!
+//! ## Why this is bad
+//!
+//! Everybody who has the program or its source has the secret, and it cannot be changed without a new build.
+//!
+//! ## Example
+//!
+//! ```c
+//! void f(void) {
+//!     const char *password = "hunter2!";
+//!     login(password);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! void f(void) {
+//!     const char *password = getenv("DB_PASSWORD");
+//!     login(password);
+//! }
+//! ```
+//!
+//! - `c/password-compared`: compare with a stored hash.
+//!
+//! ## References
+//!
+//! - [CWE-259](https://cwe.mitre.org/data/definitions/259.html)
 //! - [CWE-798](https://cwe.mitre.org/data/definitions/798.html)
-//! - [CWE-916](https://cwe.mitre.org/data/definitions/916.html)
-//! - [CWE-1204](https://cwe.mitre.org/data/definitions/1204.html)
+//!
+//! # `c/digest-compared`
+//!
+//! ## What it does
+//!
+//! Reports where a secret is compared in a time that tells where it differs.
+//!
+//! ## Why this is bad
+//!
+//! The comparison stops at the first difference: its time tells how much of a guess was right.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <string.h>
+//! int f(const unsigned char *hmac, const unsigned char *given) {
+//!     return memcmp(hmac, given, 32) == 0;
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! #include <string.h>
+//! int f(const unsigned char *hmac, const unsigned char *given) {
+//!     return CRYPTO_memcmp(hmac, given, 32) == 0;
+//! }
+//! ```
+//!
+//! ## References
+//!
+//! - [CWE-208](https://cwe.mitre.org/data/definitions/208.html)
 
 use codeward_records::{Cwe, Level};
 
@@ -111,7 +285,7 @@ pub(super) static KEY: RuleInfo = RuleInfo {
     }],
 };
 
-pub(super) static VECTOR: RuleInfo = RuleInfo {
+pub(crate) static VECTOR: RuleInfo = RuleInfo {
     code: "CW-C-329-1",
     name: "c/fixed-iv",
     cwe: &[Cwe(329), Cwe(1204)],
@@ -125,7 +299,7 @@ pub(super) static VECTOR: RuleInfo = RuleInfo {
     }],
 };
 
-pub(super) static SALT: RuleInfo = RuleInfo {
+pub(crate) static SALT: RuleInfo = RuleInfo {
     code: "CW-C-760-1",
     name: "c/fixed-salt",
     cwe: &[Cwe(760), Cwe(759)],
@@ -259,7 +433,7 @@ const CIPHERING: &[&str] = &[
 ];
 
 /// Functions that start encryption, with the position of the vector.
-const STARTING: &[(&str, usize)] = &[
+pub(crate) const STARTING: &[(&str, usize)] = &[
     ("EVP_EncryptInit_ex", 4),
     ("EVP_EncryptInit", 3),
     ("EVP_CipherInit_ex", 4),
@@ -268,7 +442,7 @@ const STARTING: &[(&str, usize)] = &[
 ];
 
 /// Functions that derive a key from a password: positions of the salt and of the number of rounds.
-const DERIVING: &[(&str, usize, Option<usize>)] = &[
+pub(crate) const DERIVING: &[(&str, usize, Option<usize>)] = &[
     ("PKCS5_PBKDF2_HMAC", 2, Some(4)),
     ("PKCS5_PBKDF2_HMAC_SHA1", 2, Some(4)),
     ("EVP_PBE_scrypt", 2, None),

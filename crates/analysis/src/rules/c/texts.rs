@@ -1,37 +1,123 @@
 //! Texts that another language reads: formats, queries, pages.
 //!
-//! ## What it does
+//! # `c/format-string`, `c/log-format`
+//!
+//! ## What they do
 //!
 //! - `c/format-string`: input is read as a format string.
 //! - `c/log-format`: input is read as the format of a message to a log.
-//! - `c/sql-built`: a statement of SQL is put together from input.
-//! - `c/ldap-filter`: a filter of LDAP is put together from input.
-//! - `c/xpath-built`: a query of XPath is put together from input.
-//! - `c/html-unescaped`: input is written into a page without escaping.
-//! - `c/query-document-built`: a query document is put together as text from input.
-//! - `c/header-newline`: input with line breaks is written into a header.
+//!
+//! ## Why this is bad
+//!
+//! Conversions in the input read the stack, and `%n` writes to memory.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <stdio.h>
+//! void f(const char *text) {
+//!     printf(text);
+//! }
+//! ```
 //!
 //! ## Use instead
 //!
-//! - `c/format-string`: pass the input as an argument of a fixed format, "%s".
+//! ```c
+//! #include <stdio.h>
+//! void f(const char *text) {
+//!     printf("%s", text);
+//! }
+//! ```
+//!
 //! - `c/log-format`: pass the input as an argument of a fixed format, "%s".
-//! - `c/sql-built`: use a prepared statement and bind the values.
+//!
+//! ## References
+//!
+//! - [CWE-134](https://cwe.mitre.org/data/definitions/134.html)
+//!
+//! # `c/sql-built`, `c/ldap-filter`, `c/xpath-built`, `c/query-document-built`
+//!
+//! ## What they do
+//!
+//! - `c/sql-built`: a statement of SQL is put together from input.
+//! - `c/ldap-filter`: a filter of LDAP is put together from input.
+//! - `c/xpath-built`: a query of XPath is put together from input.
+//! - `c/query-document-built`: a query document is put together as text from input.
+//!
+//! ## Why this is bad
+//!
+//! The input can end the literal that it stands in and change what the query asks.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <sqlite3.h>
+//! void f(sqlite3 *db, const char *name) {
+//!     char sql[256];
+//!     snprintf(sql, sizeof(sql), "SELECT * FROM users WHERE name = '%s'", name);
+//!     sqlite3_exec(db, sql, 0, 0, 0);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! #include <sqlite3.h>
+//! void f(sqlite3 *db, const char *name) {
+//!     sqlite3_stmt *statement;
+//!     sqlite3_prepare_v2(db, "SELECT * FROM users WHERE name = ?", -1, &statement, 0);
+//!     sqlite3_bind_text(statement, 1, name, -1, 0);
+//! }
+//! ```
+//!
 //! - `c/ldap-filter`: escape the input for filters.
 //! - `c/xpath-built`: compare the values in code, or register them as variables.
-//! - `c/html-unescaped`: escape < > & and quotes first.
 //! - `c/query-document-built`: append the values to the document with typed calls.
+//!
+//! ## References
+//!
+//! - [CWE-89](https://cwe.mitre.org/data/definitions/89.html)
+//! - [CWE-90](https://cwe.mitre.org/data/definitions/90.html)
+//! - [CWE-643](https://cwe.mitre.org/data/definitions/643.html)
+//! - [CWE-943](https://cwe.mitre.org/data/definitions/943.html)
+//!
+//! # `c/html-unescaped`, `c/header-newline`
+//!
+//! ## What they do
+//!
+//! - `c/html-unescaped`: input is written into a page without escaping.
+//! - `c/header-newline`: input with line breaks is written into a header.
+//!
+//! ## Why this is bad
+//!
+//! The input becomes part of the page or of the headers: scripts run as if the site had sent them, and a line break starts the
+//! next header.
+//!
+//! ## Example
+//!
+//! ```c
+//! #include <stdio.h>
+//! void f(const char *name) {
+//!     printf("<h1>%s</h1>", name);
+//! }
+//! ```
+//!
+//! ## Use instead
+//!
+//! ```c
+//! #include <stdio.h>
+//! void f(const char *name) {
+//!     printf("name: %s", name);
+//! }
+//! ```
+//!
 //! - `c/header-newline`: refuse carriage returns and line feeds.
 //!
 //! ## References
 //!
 //! - [CWE-79](https://cwe.mitre.org/data/definitions/79.html)
-//! - [CWE-89](https://cwe.mitre.org/data/definitions/89.html)
-//! - [CWE-90](https://cwe.mitre.org/data/definitions/90.html)
 //! - [CWE-93](https://cwe.mitre.org/data/definitions/93.html)
 //! - [CWE-113](https://cwe.mitre.org/data/definitions/113.html)
-//! - [CWE-134](https://cwe.mitre.org/data/definitions/134.html)
-//! - [CWE-643](https://cwe.mitre.org/data/definitions/643.html)
-//! - [CWE-943](https://cwe.mitre.org/data/definitions/943.html)
 
 use codeward_records::{Cwe, Level};
 

@@ -13,6 +13,9 @@ const MAX_MACROS: usize = 6;
 /// The compiler refuses more open brackets than this.
 const MAX_OPEN_BRACKETS: usize = 256;
 
+/// What the names of macros say that stand before the body of a loop.
+const LOOPS: &[&str] = &["for", "each", "while", "loop", "walk"];
+
 /// The first place that is not C, or the first of too many that only macros explain.
 pub(super) fn first_error(source: &str, root: Node<'_>) -> Option<Span> {
     let mut cursor = root.walk();
@@ -50,6 +53,19 @@ pub(super) fn first_error(source: &str, root: Node<'_>) -> Option<Span> {
     if is_little { None } else { first }
 }
 
+/// How many places the parser stumbled over.
+pub(super) fn count(root: Node<'_>) -> usize {
+    let mut cursor = root.walk();
+    let mut num_errors = 0;
+    loop {
+        let node = cursor.node();
+        num_errors += usize::from(node.is_error() || node.is_missing());
+        if !advance(&mut cursor, !node.has_error()) {
+            return num_errors;
+        }
+    }
+}
+
 /// Moves to the next node in the order of the text, past this one's parts if asked; false at the end.
 fn advance(cursor: &mut TreeCursor<'_>, past: bool) -> bool {
     if !past && cursor.goto_first_child() {
@@ -70,11 +86,13 @@ fn may_be_macro(source: &str, node: Node<'_>) -> bool {
     if node.is_missing() {
         let Some(before) = node.prev_sibling() else { return false };
         let text = source.get(before.byte_range()).unwrap_or_default();
-        let name = text.split('(').next().unwrap_or_default();
+        let called = text.split('(').next().unwrap_or_default().trim_end();
+        let name = called.rsplit(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or_default();
         let has_capitals = name.chars().any(char::is_alphabetic) && !name.chars().any(char::is_lowercase);
-        return node.kind() == ";"
-            && (text.ends_with(')') || text.ends_with('}'))
-            && (has_capitals || text.ends_with('}'));
+        let next = node.parent().and_then(|parent| parent.next_sibling());
+        let is_loop = next.is_some_and(|next| next.kind() == "compound_statement")
+            && LOOPS.iter().any(|word| name.contains(word));
+        return node.kind() == ";" && (text.ends_with('}') || text.ends_with(')') && (has_capitals || is_loop));
     }
     if node.parent().is_none() {
         return false;
@@ -101,13 +119,19 @@ fn may_be_macro(source: &str, node: Node<'_>) -> bool {
     depth == 0 && text.split_whitespace().count() <= 3
 }
 
-/// Whether a text starts with a function that says no type: a name, parameters in brackets, a block.
-pub(super) fn lacks_type(source: &str) -> bool {
-    let mut rest = source.trim_start();
+/// The text from the first thing on that is no comment.
+fn without_comments(text: &str) -> &str {
+    let mut rest = text.trim_start();
     while rest.starts_with("/*") || rest.starts_with("//") {
         let end = if rest.starts_with("/*") { rest.find("*/").map(|at| at + 2) } else { rest.find('\n') };
         rest = end.and_then(|end| rest.get(end..)).unwrap_or_default().trim_start();
     }
+    rest
+}
+
+/// Whether a text starts with a function that says no type: a name, parameters in brackets, a block.
+pub(super) fn lacks_type(source: &str) -> bool {
+    let rest = without_comments(source);
     let name =
         rest.len() - rest.trim_start_matches(|letter: char| letter.is_alphanumeric() || "_:~".contains(letter)).len();
     let after = rest[name..].trim_start();
@@ -121,7 +145,7 @@ pub(super) fn lacks_type(source: &str) -> bool {
             ')' => {
                 depth = depth.saturating_sub(1);
                 if depth == 0 {
-                    return after[at + 1..].trim_start().starts_with('{');
+                    return without_comments(&after[at + 1..]).starts_with('{');
                 }
             }
             _ => {}
