@@ -83,6 +83,16 @@ fn a_function_without_its_type_is_read_and_its_spans_are_those_of_the_text() {
 }
 
 #[test]
+fn macros_and_branches_that_cut_statements_are_read_and_spans_stay() {
+    let source = "void f(int n, const char *name)\n{\n    char line[8];\n    START_LIBRARY\n#ifdef FAST\n    if (n > 3) {\n#else\n    if (n > 4) {\n#endif\n        strcpy(line, name);\n    }\n}\n";
+    let analysis = analyse(Language::C, source).unwrap();
+    assert_eq!(analysis.syntax_error, None);
+    let finding = analysis.findings.iter().find(|finding| finding.rule == "c/unbounded-copy").unwrap();
+    assert_eq!(&source[finding.start_byte..finding.end_byte], "name");
+    assert_eq!(finding.line, 10);
+}
+
+#[test]
 fn what_is_not_c_is_said_not_to_be() {
     for source in [
         "def f(x):\n    return x + 1\n",

@@ -77,7 +77,7 @@ pub(super) struct Place {
     pub(super) followed: Option<Span>,
     /// Where the file that it names was asked about.
     pub(super) asked: Option<Span>,
-    /// Where it was filled with something that is always the same.
+    /// It was filled with something that is always the same.
     pub(super) is_fixed: bool,
     /// The bytes of a stream that are known to be left.
     pub(super) left: Option<i64>,
