@@ -52,7 +52,7 @@ fn rust_files(root: &Path) -> Vec<PathBuf> {
 }
 
 /// The sections of a file, for each rule that it defines. A heading `` # `py/one` `` gives what follows it to the rules that it names; under any
-/// other heading it belongs to every rule of the file that no heading names.
+/// other heading it belongs to every rule of the file that no heading names. Rules that none names are kin of the first that are.
 fn documents_of(text: &str) -> Vec<(String, [String; 2])> {
     let mut parts: Vec<(Vec<String>, String)> = vec![(Vec::new(), String::new())];
     for line in text.lines() {
@@ -69,12 +69,14 @@ fn documents_of(text: &str) -> Vec<(String, [String; 2])> {
     let named: Vec<String> = parts.iter().flat_map(|(names, _)| names.clone()).collect();
     let unnamed: Vec<String> = rule_names(text).into_iter().filter(|name| !named.contains(name)).collect();
     let mut documents = Vec::new();
+    let mut kin = unnamed.clone();
     for (names, part) in parts {
         let sections = SECTIONS.map(|headings| section_of(&part, headings));
         if sections.iter().all(String::is_empty) {
             continue;
         }
-        let names = if names.is_empty() { unnamed.clone() } else { names };
+        let mut names = if names.is_empty() { unnamed.clone() } else { names };
+        names.append(&mut kin);
         documents.extend(names.into_iter().map(|name| (name, sections.clone())));
     }
     documents

@@ -1,4 +1,4 @@
-//! # Input as code: `js/eval`, `js/template-injection`, `js/module-from-input`, `js/method-from-input`, `js/deserialise`, `js/yaml-load`
+//! # Input as code: `js/eval`, `js/eval-unknown`, `js/template-injection`, `js/module-from-input`, `js/method-from-input`, `js/deserialise`, `js/yaml-load`, `js/yaml-unsafe-schema`
 //!
 //! ## What it does
 //!

@@ -1,8 +1,8 @@
-//! # `py/old-tls`
+//! # `py/old-tls`, `py/negotiated-tls`
 //!
 //! ## What it does
 //!
-//! Reports SSL 2, SSL 3, TLS 1.0 and TLS 1.1.
+//! Reports SSL 2, SSL 3, TLS 1.0 and TLS 1.1, and notes contexts that leave the version to be negotiated.
 //!
 //! ## Why this is bad
 //!
