@@ -86,10 +86,11 @@ mod tests {
     fn rules_are_chosen_by_code_name_beginning_and_class() {
         assert_eq!(chosen("CW-PY-089-1"), ["CW-PY-089-1"]);
         assert_eq!(chosen("py/sql-string-built"), ["CW-PY-089-1"]);
-        assert_eq!(chosen("py/sql"), ["CW-PY-089-1", "CW-PY-089-2"]);
-        assert_eq!(chosen("cw-py-089"), ["CW-PY-089-1", "CW-PY-089-2"]);
+        assert_eq!(chosen("py/sql"), ["CW-PY-089-1", "CW-PY-089-2", "CW-PY-089-3"]);
+        assert_eq!(chosen("cw-py-089"), ["CW-PY-089-1", "CW-PY-089-2", "CW-PY-089-3", "CW-PY-089-4"]);
         assert!(chosen("CW-PY").len() > 50 && chosen("CW-PY") == chosen("py/"));
-        assert_eq!(chosen("cwe-095"), ["CW-PY-095-1"]);
+        let class = chosen("cwe-095");
+        assert!(class.contains(&"CW-PY-095-1") && !class.contains(&"CW-PY-089-1"), "{class:?}");
         assert!(chosen("CWE-94").len() > 1);
     }
 
