@@ -135,8 +135,9 @@ impl RepairPatterns {
             weight: corpus.map_or(1.0, |corpus| corpus.weight(&side.texts[run.clone()])),
             cwe: pair.cwe,
         };
-        let secure = self.runs(&edit, new.units.len(), |hunk| &hunk.new);
-        for run in secure.into_iter().filter(|run| self.is_secure(&new.units[run.clone()], &old.units)) {
+        let mut secure = self.runs(&edit, new.units.len(), |hunk| &hunk.new);
+        secure.retain(|run| self.is_secure(&new.units[run.clone()], &old.units));
+        for run in secure {
             let pattern = pattern(&new, &run);
             for ngram in new.units[run].windows(self.rules.ngram) {
                 if self.rules.specificity == Specificity::Match && occurs(ngram, &old.units) {
@@ -148,8 +149,9 @@ impl RepairPatterns {
                 }
             }
         }
-        let vulnerable = self.runs(&edit, old.units.len(), |hunk| &hunk.old);
-        for run in vulnerable.into_iter().filter(|run| self.is_vulnerable(&old.units[run.clone()], &new.units)) {
+        let mut vulnerable = self.runs(&edit, old.units.len(), |hunk| &hunk.old);
+        vulnerable.retain(|run| self.is_vulnerable(&old.units[run.clone()], &new.units));
+        for run in vulnerable {
             let units = &old.units[run.clone()];
             if self.vulnerable.iter().all(|(known, _)| known != units) {
                 self.vulnerable.push((units.to_vec(), pattern(&old, &run)));

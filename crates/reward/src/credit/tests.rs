@@ -203,7 +203,7 @@ fn a_snippet_and_its_repair_of_every_rule() {
     for rule in codeward_analysis::rules() {
         let language = match rule.code.split('-').nth(1) {
             Some("PY") => Language::Python,
-            Some("C") => Language::Cpp,
+            Some("C" | "CPP") => Language::Cpp,
             Some("JS") => Language::JavaScript,
             Some("JAVA") => Language::Java,
             Some("GO") => Language::Go,
@@ -302,7 +302,8 @@ proptest! {
         let respelled = super::tests::patterns(&wide(&pair.0), &wide(&pair.1), &CreditRules::default());
         let text = spelled(&completion);
         let same = marked(&patterns, &text);
-        prop_assert_eq!(&marked(&patterns, &wide(&text)), &same);
+        let wide_text = wide(&text);
+        prop_assert_eq!(&marked(&patterns, &wide_text), &same);
         prop_assert_eq!(&marked(&respelled, &text), &same);
     }
 
