@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use codeward_lm::{Aligner, AlignmentError, Tokenizer as Bundled};
 use rayon::prelude::*;
-use tokenizers::Tokenizer;
+use tokenizers::{Encoding, Tokenizer};
 
 const NUM_PROGRAMS: u64 = 10_000;
 
@@ -110,6 +110,13 @@ struct Count {
     lossless: usize,
 }
 
+/// What the library decodes. Its decoder for suffixes cannot take a sequence of markers alone.
+fn read(library: &Tokenizer, ids: &[u32]) -> String {
+    let is_marker =
+        |&id: &u32| library.id_to_token(id).is_none_or(|token| library.get_added_vocabulary().is_special_token(&token));
+    if ids.iter().all(is_marker) { String::new() } else { library.decode(ids, true).unwrap() }
+}
+
 /// The span made larger until it holds whole characters.
 fn whole(text: &str, span: &Range<usize>) -> Range<usize> {
     let start = (0..=span.start).rev().find(|&at| text.is_char_boundary(at)).unwrap();
@@ -130,7 +137,7 @@ fn check_spans(library: &Tokenizer, ids: &[u32], text: &str, spans: &[Range<usiz
         let Some(end) = spans.get(num_tokens - 1).map(|span| span.end).filter(|&end| text.is_char_boundary(end)) else {
             continue;
         };
-        let prefix = library.decode(&ids[..num_tokens], true).unwrap();
+        let prefix = read(library, &ids[..num_tokens]);
         if trims {
             assert_eq!(prefix.trim_end(), text[..end].trim_end());
         } else {
@@ -140,20 +147,26 @@ fn check_spans(library: &Tokenizer, ids: &[u32], text: &str, spans: &[Range<usiz
 }
 
 /// Where the library says that each token came from when it read the program.
-fn check_sources(source: &str, text: &str, spans: &[Range<usize>], offsets: &[(usize, usize)], count: &mut Count) {
+///
+/// A sign that the encoder put before the text has no place of its own there. All byte tokens of a run of letters outside the
+/// vocabulary have the place of the run.
+fn check_sources(source: &str, text: &str, spans: &[Range<usize>], encoding: &Encoding, count: &mut Count) {
     count.lossless += usize::from(source == text);
-    for (span, &(start, end)) in spans.iter().zip(offsets) {
+    for (index, span) in spans.iter().enumerate().filter(|(_, span)| !span.is_empty()) {
+        let (start, end) = encoding.get_offsets()[index];
         let ours = whole(text, span);
         count.shared += usize::from(ours != *span);
         let theirs = &source[start..end];
-        if source == text {
+        if encoding.get_tokens()[index].starts_with("<0x") {
+            assert!(source != text || (start <= ours.start && ours.end <= end), "{span:?} in {source:?}");
+        } else if source == text {
             assert_eq!(text[ours.clone()].trim(), theirs.trim(), "{span:?} in {source:?}");
             // Not only the same letters, the same place, but for white space at the ends.
             let lead = |slice: &str| slice.len() - slice.trim_start().len();
             if !theirs.trim().is_empty() {
                 assert_eq!(ours.start + lead(&text[ours]), start + lead(theirs), "{span:?} in {source:?}");
             }
-        } else if theirs.is_ascii() && !span.is_empty() {
+        } else if theirs.is_ascii() {
             assert!(text[ours].trim().eq_ignore_ascii_case(theirs.trim()), "{span:?} of {text:?} from {source:?}");
         }
     }
@@ -166,10 +179,10 @@ fn check_program(library: &Tokenizer, aligner: &Aligner, seed: u64, trims: bool)
 
     let encoding = library.encode(source.as_str(), false).unwrap();
     let ids = encoding.get_ids();
-    let text = library.decode(ids, true).unwrap();
+    let text = read(library, ids);
     let spans = aligner.align(ids, &text).unwrap();
     check_spans(library, ids, &text, &spans, &mut draw, trims);
-    check_sources(&source, &text, &spans, encoding.get_offsets(), &mut count);
+    check_sources(&source, &text, &spans, &encoding, &mut count);
     count.tokens += ids.len();
 
     // Ids that the encoder would not give for the text that they read as: the parts of the program, read one by one.
@@ -181,7 +194,7 @@ fn check_program(library: &Tokenizer, aligner: &Aligner, seed: u64, trims: bool)
         rest = &rest[cut..];
     }
     if !parts.is_empty() {
-        let text = library.decode(&parts, true).unwrap();
+        let text = read(library, &parts);
         let spans = aligner.align(&parts, &text).unwrap();
         check_spans(library, &parts, &text, &spans, &mut draw, trims);
     }
@@ -189,11 +202,15 @@ fn check_program(library: &Tokenizer, aligner: &Aligner, seed: u64, trims: bool)
     // Ids as a bad policy draws them; bytes need not be text.
     let size = library.get_vocab_size(true);
     let any: Vec<u32> = (0..1 + draw.below(12))
-        .map(|_| draw.below(size.min(if draw.below(2) == 0 { 300 } else { size })) as u32)
+        .map(|_| {
+            // Bytes and markers come first in vocabularies; half of the draws are from there.
+            let limit = if draw.below(2) == 0 { 300 } else { size };
+            draw.below(limit.min(size)) as u32
+        })
         .filter(|&id| library.id_to_token(id).is_some())
         .collect();
     if !any.is_empty() {
-        let text = library.decode(&any, true).unwrap();
+        let text = read(library, &any);
         let spans = aligner.align(&any, &text).unwrap();
         assert_eq!(spans.last().map(|span| span.end), Some(text.len()), "{any:?}");
         assert!(spans.windows(2).all(|pair| pair[0].end == pair[1].start), "{any:?}");
@@ -310,7 +327,7 @@ fn tokens_that_make_one_character_have_a_byte_each() {
     let prompt = ids_of(&library, &["▁", "="]);
     assert_eq!(aligner.align_after(&prompt, &ids, " =🦀").unwrap(), [0..1, 1..2, 2..3, 3..4, 4..5, 5..6, 6..6]);
     // Cut off, each byte is a replacement character; the library reads it so.
-    assert_eq!(library.decode(&ids[1..4], true).unwrap(), "=\u{fffd}\u{fffd}");
+    assert_eq!(read(&library, &ids[1..4]), "=\u{fffd}\u{fffd}");
     assert_eq!(aligner.align(&ids[1..4], "=\u{fffd}\u{fffd}").unwrap(), [0..1, 1..4, 4..7]);
     // A completion that starts inside a character has no text of its own.
     assert_eq!(aligner.align_after(&ids[..4], &ids[4..], ""), Err(AlignmentError::SplitCharacter));
@@ -329,7 +346,7 @@ fn word_pieces_have_the_space_before_them() {
     let library = Tokenizer::from_file(&path).unwrap();
     let aligner = Aligner::read(&path).unwrap();
     let ids = ids_of(&library, &["[CLS]", "x", "##x", "=", "x", ".", "x"]);
-    let text = library.decode(&ids, true).unwrap();
+    let text = read(&library, &ids);
     // The tidying takes the space before the full stop.
     assert_eq!(text, "xx = x. x");
     assert_eq!(aligner.align(&ids, &text).unwrap(), [0..0, 0..1, 1..2, 2..4, 4..6, 6..7, 7..9]);
@@ -361,6 +378,6 @@ fn a_models_tokenizer_gives_its_aligner() {
     tokens.push(tokenizer.eos_id());
     let spans = tokenizer.aligner().unwrap().align(&tokens, text).unwrap();
     let parts: Vec<_> = spans.iter().filter_map(|span| text.get(span.clone())).collect();
-    assert_eq!(parts[..2], ["def ", "gr"], "{parts:?}");
+    assert_eq!(parts[..2], ["def ", "g"], "{parts:?}");
     assert_eq!(spans.last(), Some(&(text.len()..text.len())));
 }

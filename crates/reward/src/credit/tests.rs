@@ -220,6 +220,7 @@ fn a_snippet_and_its_repair_of_every_rule() {
             num_pairs += 1;
             num_secure += usize::from(of_secure.total() > 0.0);
             num_vulnerable += usize::from(of_vulnerable.total() < 0.0);
+            if of_vulnerable.total() == 0.0 { eprintln!("==== {}\n{}\n---\n{}", rule.name, pair.vulnerable, pair.secure); }
         }
     }
     assert!(num_pairs > 100, "{num_pairs}");
