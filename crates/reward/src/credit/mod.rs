@@ -94,8 +94,9 @@ pub struct CreditRules {
 pub enum Specificity {
     /// Whole runs. Parts of a secure run may then earn something in the vulnerable program.
     Run,
-    /// Whatever would be matched: n-grams of secure runs, and the least part of a vulnerable run. The secure program then has no
-    /// penalty and the vulnerable one no bonus.
+    /// Whatever would be matched: n-grams of secure runs, and the part of a vulnerable run that is found. The secure program then has
+    /// no penalty and the vulnerable one no bonus. A vulnerable run that the secure program has too takes in more neighbours, up to
+    /// the longest run, until it is vulnerable only.
     Match,
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use codeward_records::{Cwe, Language, SpanReward};
 
-use super::diff::{Hunk, hunks};
+use super::diff::hunks;
 use super::lexer::lexical_units;
 use super::weight::Corpus;
 use super::{CreditError, CreditRules, Specificity, bounded};
@@ -47,7 +47,7 @@ pub struct RepairPatterns {
     /// Units of the patterns.
     words: HashMap<String, u32>,
     secure: HashMap<Vec<u32>, Pattern>,
-    vulnerable: Vec<(Vec<u32>, Pattern)>,
+    vulnerable: Vec<VulnerableRun>,
     /// Where an n-gram stands: the vulnerable run and the place in it.
     places: HashMap<Vec<u32>, Vec<(usize, usize)>>,
 }
@@ -57,6 +57,15 @@ pub struct RepairPatterns {
 struct Pattern {
     weight: f64,
     cwe: Option<Cwe>,
+}
+
+/// A run of a vulnerable program.
+#[derive(Debug, Clone)]
+struct VulnerableRun {
+    units: Vec<u32>,
+    pattern: Pattern,
+    /// For each place, the length that a part from there on needs to count as the run.
+    least: Vec<usize>,
 }
 
 /// What a completion is given, place by place.
@@ -107,8 +116,8 @@ impl RepairPatterns {
         for (index, pair) in pairs.iter().enumerate() {
             patterns.learn(index, pair, corpus)?;
         }
-        for (run, (units, _)) in patterns.vulnerable.iter().enumerate() {
-            for (place, ngram) in units.windows(rules.ngram).enumerate() {
+        for (run, vulnerable) in patterns.vulnerable.iter().enumerate() {
+            for (place, ngram) in vulnerable.units.windows(rules.ngram).enumerate() {
                 patterns.places.entry(ngram.to_vec()).or_default().push((run, place));
             }
         }
@@ -135,9 +144,8 @@ impl RepairPatterns {
             weight: corpus.map_or(1.0, |corpus| corpus.weight(&side.texts[run.clone()])),
             cwe: pair.cwe,
         };
-        let mut secure = self.runs(&edit, new.units.len(), |hunk| &hunk.new);
-        secure.retain(|run| self.is_secure(&new.units[run.clone()], &old.units));
-        for run in secure {
+        let secure = self.runs(edit.iter().map(|hunk| &hunk.new), new.units.len(), None);
+        for run in secure.into_iter().filter(|run| !occurs(&new.units[run.clone()], &old.units)) {
             let pattern = pattern(&new, &run);
             for ngram in new.units[run].windows(self.rules.ngram) {
                 if self.rules.specificity == Specificity::Match && occurs(ngram, &old.units) {
@@ -149,40 +157,50 @@ impl RepairPatterns {
                 }
             }
         }
-        let mut vulnerable = self.runs(&edit, old.units.len(), |hunk| &hunk.old);
-        vulnerable.retain(|run| self.is_vulnerable(&old.units[run.clone()], &new.units));
-        for run in vulnerable {
-            let units = &old.units[run.clone()];
-            if self.vulnerable.iter().all(|(known, _)| known != units) {
-                self.vulnerable.push((units.to_vec(), pattern(&old, &run)));
+        let of_match = (self.rules.specificity == Specificity::Match).then_some((&old.units[..], &new.units[..]));
+        let vulnerable = self.runs(edit.iter().map(|hunk| &hunk.old), old.units.len(), of_match);
+        for run in vulnerable.into_iter().filter(|run| !occurs(&old.units[run.clone()], &new.units)) {
+            let units = old.units[run.clone()].to_vec();
+            let least = self.least_lengths(&units, &new.units);
+            if self.vulnerable.iter().all(|known| known.units != units || known.least != least) {
+                self.vulnerable.push(VulnerableRun { units, pattern: pattern(&old, &run), least });
             }
         }
         Ok(())
     }
 
-    /// One side's runs, grown to the least and cut to the greatest length.
-    fn runs(&self, edit: &[Hunk], num_units: usize, side: impl Fn(&Hunk) -> &Range<usize>) -> Vec<Range<usize>> {
+    /// One side's runs, grown to the least and cut to the greatest length. Given this side and the other, a run that occurs on the
+    /// other side grows on until it does not.
+    fn runs<'a>(
+        &self,
+        changed: impl Iterator<Item = &'a Range<usize>>,
+        num_units: usize,
+        sides: Option<(&[u32], &[u32])>,
+    ) -> Vec<Range<usize>> {
         let rules = &self.rules;
-        let changed = edit.iter().map(side).filter_map(|range| {
+        let run = |range: &Range<usize>| {
             let least = if range.is_empty() { rules.context_of_nothing } else { rules.least_run };
-            (least > 0).then(|| grown(range.clone(), num_units, least))
-        });
-        changed.flat_map(|run| pieces(run, rules.longest_run)).filter(|run| run.len() >= rules.least_run).collect()
-    }
-
-    fn is_secure(&self, run: &[u32], other: &[u32]) -> bool {
-        match self.rules.specificity {
-            Specificity::Run => !occurs(run, other),
-            Specificity::Match => true,
-        }
-    }
-
-    fn is_vulnerable(&self, run: &[u32], other: &[u32]) -> bool {
-        let least = match self.rules.specificity {
-            Specificity::Run => run.len(),
-            Specificity::Match => self.rules.least_part(run.len()),
+            let run = grown(range.clone(), num_units, least);
+            let is_specific = |run: &Range<usize>| sides.is_none_or(|(own, other)| !occurs(&own[run.clone()], other));
+            let longer = (run.len() + 1..=rules.longest_run).map(|length| grown(range.clone(), num_units, length));
+            let specific = std::iter::once(run.clone()).chain(longer).find(is_specific);
+            (least > 0).then(|| specific.unwrap_or(run))
         };
-        !run.windows(least).any(|part| occurs(part, other))
+        let pieces = changed.filter_map(run).flat_map(|run| pieces(run, rules.longest_run));
+        pieces.filter(|run| run.len() >= rules.least_run).collect()
+    }
+
+    /// For each place in a vulnerable run, the length from there on that counts as the run. A part that the secure program has does
+    /// not, where matches have to be specific.
+    fn least_lengths(&self, run: &[u32], other: &[u32]) -> Vec<usize> {
+        let least = self.rules.least_part(run.len());
+        let specific = |place: usize| match self.rules.specificity {
+            Specificity::Run => least,
+            Specificity::Match => (least..=run.len() - place)
+                .find(|&length| !occurs(&run[place..place + length], other))
+                .unwrap_or(usize::MAX),
+        };
+        (0..run.len()).map(specific).collect()
     }
 
     /// True when the pairs differ in nothing that could be recognised; such patterns give no credit to anything.
@@ -247,14 +265,14 @@ impl RepairPatterns {
         let mut seen = BTreeSet::new();
         for (at, ngram) in units.windows(self.rules.ngram).enumerate() {
             for &(run, place) in self.places.get(ngram).into_iter().flatten() {
-                let (whole, pattern) = &self.vulnerable[run];
+                let VulnerableRun { units: whole, pattern, least } = &self.vulnerable[run];
                 // A longer match has been looked at where it starts.
                 let continues = at > 0 && place > 0 && units[at - 1] == whole[place - 1];
                 if continues || seen.contains(&run) {
                     continue;
                 }
                 let length = units[at..].iter().zip(&whole[place..]).take_while(|(one, other)| one == other).count();
-                if length >= self.rules.least_part(whole.len()) {
+                if length >= least[place] {
                     seen.insert(run);
                     mark(&mut marks[at..at + length], pattern);
                 }
@@ -273,7 +291,7 @@ fn mark(marks: &mut [Option<Pattern>], pattern: &Pattern) {
 }
 
 fn occurs(part: &[u32], whole: &[u32]) -> bool {
-    whole.windows(part.len()).any(|window| window == part)
+    part.is_empty() || whole.windows(part.len()).any(|window| window == part)
 }
 
 /// With neighbours, left and right in turns, until it has this length or there are none.

@@ -219,11 +219,12 @@ fn a_snippet_and_its_repair_of_every_rule() {
             assert!(of_vulnerable.spans.iter().all(|span| span.value < 0.0), "{}", rule.name);
             num_pairs += 1;
             num_secure += usize::from(of_secure.total() > 0.0);
-            num_vulnerable += usize::from(of_vulnerable.total() < 0.0);
-            if of_vulnerable.total() == 0.0 { eprintln!("==== {}\n{}\n---\n{}", rule.name, pair.vulnerable, pair.secure); }
+            // Where only the start or the end of the program is new, nothing says that it is missing.
+            let is_part = pair.secure.contains(pair.vulnerable.trim());
+            num_vulnerable += usize::from(of_vulnerable.total() < 0.0 || is_part);
         }
     }
-    assert!(num_pairs > 100, "{num_pairs}");
+    assert!(num_pairs > 400, "{num_pairs}");
     assert_eq!((num_secure, num_vulnerable), (num_pairs, num_pairs));
 }
 
@@ -276,6 +277,31 @@ proptest! {
         // The pair turned round has the patterns turned round.
         let turned = super::tests::patterns(&secure, &vulnerable, &CreditRules::default());
         prop_assert!(turned.credit(&secure, Gate::Open).total() <= 0.0);
+    }
+
+    #[test]
+    fn what_is_new_is_always_seen(
+        program in program(),
+        at in any::<prop::sample::Index>(),
+        taken in 1usize..50,
+        put in 1usize..50,
+        rules in any_rules(),
+    ) {
+        prop_assume!(program.len() >= rules.least_run);
+        let at = at.index(program.len() + 1);
+        let around = |middle: String| format!("{}{middle}{}", spelled(&program[..at]), spelled(&program[at..]));
+        let (vulnerable, secure) = (around(names('v', taken)), around(names('s', put)));
+        let patterns = patterns(&vulnerable, &secure, &rules);
+        // All of the new units, and neighbours only if they are fewer than the least run.
+        let of_secure = patterns.credit(&secure, Gate::Open);
+        prop_assert_eq!(of_secure.num_vulnerable, 0);
+        prop_assert!(of_secure.num_secure >= put && of_secure.num_secure <= put.max(rules.least_run));
+        prop_assert!(of_secure.spans.iter().all(|span| span.value > 0.0));
+        let of_vulnerable = patterns.credit(&vulnerable, Gate::Open);
+        prop_assert_eq!(of_vulnerable.num_secure, 0);
+        prop_assert!(of_vulnerable.num_vulnerable >= taken && of_vulnerable.num_vulnerable <= taken.max(rules.least_run));
+        prop_assert!(of_vulnerable.spans.iter().all(|span| span.value < 0.0));
+        prop_assert!((of_secure.total() > 0.0) == (rules.bonus > 0.0) && (of_vulnerable.total() < 0.0) == (rules.penalty > 0.0));
     }
 
     #[test]
