@@ -288,6 +288,7 @@ proptest! {
         rules in any_rules(),
     ) {
         prop_assume!(program.len() >= rules.least_run);
+        let rules = CreditRules { specificity: Specificity::Match, ..rules };
         let at = at.index(program.len() + 1);
         let around = |middle: String| format!("{}{middle}{}", spelled(&program[..at]), spelled(&program[at..]));
         let (vulnerable, secure) = (around(names('v', taken)), around(names('s', put)));
