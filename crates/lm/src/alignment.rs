@@ -467,15 +467,12 @@ fn from_byte_fallback(pieces: Vec<Piece>) -> Vec<Piece> {
         })),
     };
     for piece in pieces {
-        match byte_token(&piece.text) {
-            Some(byte) => {
-                run.0.push(byte);
-                run.1.push(piece.owners[0]);
-            }
-            None => {
-                finish(std::mem::take(&mut run), &mut result);
-                result.push(piece);
-            }
+        if let Some(byte) = byte_token(&piece.text) {
+            run.0.push(byte);
+            run.1.push(piece.owners[0]);
+        } else {
+            finish(std::mem::take(&mut run), &mut result);
+            result.push(piece);
         }
     }
     finish(run, &mut result);

@@ -4,6 +4,8 @@
 //! bundled model's is one more. `CODEWARD_TOKENIZERS` may name a folder whose subfolders hold a `tokenizer.json` each, of
 //! published models: the ignored test reads those.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -85,21 +87,25 @@ fn program(seed: u64) -> String {
     let mut text =
         String::from(draw.of(&["", "", "\n", "  ", "```python\n", "#include <stdio.h>\n", "package main\n\n"]));
     for _ in 0..=draw.below(4) {
-        let indent = draw.of(&["", "    ", "\t", "        ", "\t\t", " "]);
-        let value = expression(&mut draw, 2);
-        let name = draw.of(&NAMES);
-        text += &match draw.below(8) {
-            0 => format!("{indent}def {name}({value}):\n"),
-            1 => format!("{indent}{name} = {value}\n"),
-            2 => format!("{indent}if ({value}) {{ return {name}; }}\n"),
-            3 => format!("{indent}char {name}[{value}];\r\n"),
-            4 => format!("{indent}const {name} = ({value}) => {{}};\n\n"),
-            5 => format!("{indent}return {value}"),
-            6 => format!("{indent}# {value}  \n"),
-            _ => format!("{indent}{name} := {value}\n"),
-        };
+        text += &statement(&mut draw);
     }
     text
+}
+
+fn statement(draw: &mut Draw) -> String {
+    let indent = draw.of(&["", "    ", "\t", "        ", "\t\t", " "]);
+    let value = expression(draw, 2);
+    let name = draw.of(&NAMES);
+    match draw.below(8) {
+        0 => format!("{indent}def {name}({value}):\n"),
+        1 => format!("{indent}{name} = {value}\n"),
+        2 => format!("{indent}if ({value}) {{ return {name}; }}\n"),
+        3 => format!("{indent}char {name}[{value}];\r\n"),
+        4 => format!("{indent}const {name} = ({value}) => {{}};\n\n"),
+        5 => format!("{indent}return {value}"),
+        6 => format!("{indent}# {value}  \n"),
+        _ => format!("{indent}{name} := {value}\n"),
+    }
 }
 
 #[derive(Default, Clone, Copy)]
@@ -201,7 +207,7 @@ fn check_program(library: &Tokenizer, aligner: &Aligner, seed: u64, trims: bool)
 
     // Ids as a bad policy draws them; bytes need not be text.
     let size = library.get_vocab_size(true);
-    let any: Vec<u32> = (0..1 + draw.below(12))
+    let any: Vec<u32> = (0..=draw.below(12))
         .map(|_| {
             // Bytes and markers come first in vocabularies; half of the draws are from there.
             let limit = if draw.below(2) == 0 { 300 } else { size };

@@ -86,8 +86,8 @@ impl Lexer<'_> {
             if next == '#' { line(rest) } else { 0 }
         } else if rest.starts_with("//") || (self.at == 0 && rest.starts_with("#!")) {
             line(rest)
-        } else if rest.starts_with("/*") {
-            rest[2..].find("*/").map_or(rest.len(), |end| end + 4)
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            comment.find("*/").map_or(rest.len(), |end| end + 4)
         } else {
             0
         };

@@ -116,11 +116,20 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_an_error() {
         let error = |spans: &[SpanReward], tokens: &[Range<usize>]| per_token_rewards(spans, tokens).unwrap_err();
-        assert_eq!(error(&[span(2, 6, 0.5)], &[0..4]), CreditError::NotCovered { start: 2, end: 6 });
+        assert_eq!(
+            error(&[span(2, 6, 0.5)], std::slice::from_ref(&(0..4))),
+            CreditError::NotCovered { start: 2, end: 6 }
+        );
         assert_eq!(error(&[span(2, 6, 0.5)], &[0..3, 4..8]), CreditError::NotCovered { start: 2, end: 6 });
-        assert_eq!(error(&[span(9, 9, 0.5)], &[0..4]), CreditError::NotCovered { start: 9, end: 9 });
+        assert_eq!(
+            error(&[span(9, 9, 0.5)], std::slice::from_ref(&(0..4))),
+            CreditError::NotCovered { start: 9, end: 9 }
+        );
         assert_eq!(error(&[], &[0..4, 3..8]), CreditError::Unordered { index: 1 });
-        assert_eq!(error(&[span(0, 1, f64::NAN)], &[0..4]), CreditError::NotFinite { start: 0, end: 1 });
+        assert_eq!(
+            error(&[span(0, 1, f64::NAN)], std::slice::from_ref(&(0..4))),
+            CreditError::NotFinite { start: 0, end: 1 }
+        );
     }
 
     #[test]

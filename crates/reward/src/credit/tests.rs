@@ -29,7 +29,7 @@ fn close(one: f64, other: f64) -> bool {
 
 /// `a0 a1 a2 ...`, with this many units.
 fn names(letter: char, count: usize) -> String {
-    (0..count).map(|index| format!("{letter}{index} ")).collect()
+    (0..count).flat_map(|index| [letter.to_string(), index.to_string(), " ".to_owned()]).collect()
 }
 
 const VULNERABLE: &str = "def f(cmd):\n    return subprocess.call(cmd, shell=True)\n";
@@ -235,7 +235,7 @@ fn program() -> impl Strategy<Value = Vec<usize>> {
 
 fn spelled(units: &[usize]) -> String {
     const WORDS: [&str; 9] = ["open", "(", ")", "path", "=", "'a b'", ";", "12", "check"];
-    units.iter().map(|&unit| format!("{} ", WORDS[unit])).collect()
+    units.iter().flat_map(|&unit| [WORDS[unit], " "]).collect()
 }
 
 /// A program with a part replaced.
