@@ -10,12 +10,23 @@ use std::ops::Range;
 
 use codeward_records::Language;
 
-/// Signs of more than one character, longest first. Some are of one language only; elsewhere they do not occur.
-const SIGNS: [&str; 48] = [
-    ">>>=", "===", "!==", ">>>", "<<=", ">>=", "**=", "//=", "...", "&&=", "||=", "??=", "&^=", "<=>", "->*", "==",
-    "!=", "<=", ">=", "&&", "||", "??", "?.", "++", "--", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "@=", "<<",
-    ">>", "**", "//", "->", "=>", ":=", "::", "<-", "&^", ".*", "##", "<:", ":>",
-];
+/// Signs of more than one character that every language has.
+const SIGNS: [&str; 13] = ["<<=", "==", "!=", "<=", ">=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^="];
+
+/// Signs of more than one character of this language, beyond those that all have.
+fn own_signs(language: Language) -> &'static [&'static str] {
+    match language {
+        Language::Python => &["**=", "//=", ">>=", "...", "**", "//", ">>", "<<", "@=", "->", ":="],
+        Language::C => &[">>=", "...", "&&", "||", "++", "--", ">>", "<<", "->", "##"],
+        Language::Cpp => &["...", "<=>", "->*", "&&", "||", "++", "--", "<<", "->", "::", ".*", "##"],
+        Language::JavaScript => &[
+            ">>>=", "===", "!==", ">>>", ">>=", "**=", "...", "&&=", "||=", "??=", "&&", "||", "??", "?.", "++", "--",
+            "**", ">>", "<<", "=>",
+        ],
+        Language::Java => &["...", "&&", "||", "++", "--", "<<", "->", "::"],
+        Language::Go => &[">>=", "&^=", "...", "&&", "||", "++", "--", ">>", "<<", "<-", "&^", ":="],
+    }
+}
 
 /// Words of JavaScript after which a `/` starts a regular expression.
 const BEFORE_PATTERN: [&str; 15] = [
@@ -106,12 +117,8 @@ impl Lexer<'_> {
         if next.is_ascii_digit() || (next == '.' && rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit)) {
             return self.at + number(rest, self.language);
         }
-        let joins = |sign: &&&str| match self.language {
-            Language::Cpp | Language::Java => !sign.starts_with(">>"),
-            Language::Python => !matches!(**sign, "++" | "--" | "&&" | "||"),
-            Language::C | Language::JavaScript | Language::Go => true,
-        };
-        let sign = SIGNS.iter().filter(joins).find(|sign| rest.starts_with(**sign));
+        let signs = own_signs(self.language).iter().chain(&SIGNS);
+        let sign = signs.filter(|sign| rest.starts_with(**sign)).max_by_key(|sign| sign.len());
         self.at + sign.map_or(next.len_utf8(), |sign| sign.len())
     }
 
@@ -364,7 +371,11 @@ mod tests {
         // A hole may hold the quote of the text, since Python 3.12, and another text with holes.
         assert_eq!(texts(Language::Python, "f'{d['k']}' + f'{f'{x}'}'"), ["f'{d['k']}'", "+", "f'{f'{x}'}'"]);
         assert_eq!(texts(Language::Python, "f'{x\ny = 'z"), ["f'{x", "y", "=", "'z"]);
-        assert_eq!(texts(Language::Python, "--x; x**=2; größe"), ["-", "-", "x", ";", "x", "**=", "2", ";", "größe"]);
+        assert_eq!(
+            texts(Language::Python, "--x; x**=2; größe[::2]"),
+            ["-", "-", "x", ";", "x", "**=", "2", ";", "größe", "[", ":", ":", "2", "]"]
+        );
+        assert_eq!(texts(Language::C, "char **p <<= q"), ["char", "*", "*", "p", "<<=", "q"]);
     }
 
     #[test]
