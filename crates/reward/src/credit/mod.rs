@@ -37,10 +37,24 @@
 //! # Ok::<(), codeward_reward::CreditError>(())
 //! ```
 //!
+//! # Two departures, and why
+//!
+//! To the letter ([`CreditRules::plain`]) the definition pays many vulnerable programs, since parts of a secure run are in them too, and
+//! finds nothing wrong where a repair only adds a check. The default looks at what is matched ([`Specificity::Match`]) and at
+//! the places of what is missing ([`CreditRules::context_of_nothing`]). Signs on the 1,041 real repairs of SVEN and SafeCoder in our
+//! languages, by `cargo run -p codeward-reward --example credit_on_pairs -- sven/pairs.jsonl safecoder/pairs.jsonl`:
+//!
+//! | rules | vulnerable side: positive, zero, negative | secure side: positive, zero, negative |
+//! |---|---|---|
+//! | to the letter | 265, 159, 617 | 945, 82, 14 |
+//! | default | 0, 11, 1030 | 984, 57, 0 |
+//!
 //! # What it cannot do
 //!
 //! Runs are spelled with the pair's own names: a vulnerable call under another name is not recognised. A short run such as `= True )` is
-//! hardly specific; a corpus lowers its weight. Whoever wrote the repair decides what is secure.
+//! hardly specific; a corpus lowers its weight. A repair that only takes something out may leave no n-gram that is new, and one
+//! that only adds to the start or end of a program leaves no place where it is missing. In a set of pairs, what one pair calls secure
+//! may be another's weakness; specificity holds within a pair. Whoever wrote the repair decides what is secure.
 
 mod diff;
 mod findings;
