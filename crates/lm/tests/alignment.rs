@@ -1,6 +1,6 @@
 //! Alignment of tokens with their text, held against what the tokenizers library says when it encodes and when it decodes.
 //!
-//! The tokenizers in `tests/tokenizers` are of every kind that models use (`scripts/train-test-tokenizers` made them), the
+//! The tokenizers in `tests/fixtures/tokenizers` are of every kind that models use (`scripts/train-test-tokenizers` made them), the
 //! bundled model's is one more. `CODEWARD_TOKENIZERS` may name a folder whose subfolders hold a `tokenizer.json` each, of
 //! published models: the ignored test reads those.
 
@@ -241,7 +241,7 @@ fn check_tokenizer(path: &Path, num_programs: u64) -> Count {
 }
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tokenizers").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tokenizers").join(name)
 }
 
 /// The kind checked, that tokens which share a character were met where the kind has them, and that programs came back whole.
