@@ -31,6 +31,7 @@
 //! Results are reproducible to the bit: sums run in an order fixed by the shapes, whatever the number of threads, and
 //! every random number is a function of a seed and a position. A processor with other vector units may round otherwise.
 
+mod alignment;
 mod config;
 mod decoder;
 mod generate;
@@ -46,6 +47,7 @@ mod trainer;
 mod transposed;
 mod weights;
 
+pub use alignment::{Aligner, AlignmentError};
 pub use config::{ConfigError, ModelConfig};
 pub use generate::{Prompt, Sampled, generate};
 pub use model::Model;

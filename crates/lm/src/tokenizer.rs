@@ -4,7 +4,6 @@
 //! nobody can end a text or forge a turn from inside it. [`Tokenizer::token_id`] gives the id of a real marker.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -93,6 +92,12 @@ pub enum TokenizerError {
         /// The least that works.
         least: usize,
     },
+    /// The decoder has a pattern that is no regular expression.
+    #[error("cannot understand the tokenizer's decoder: {reason}")]
+    Decoder {
+        /// What the parser says.
+        reason: String,
+    },
     /// Training failed.
     #[error("cannot train the tokenizer: {reason}")]
     Training {
@@ -108,7 +113,7 @@ impl TokenizerError {
             Self::Load(error) => error.hint(),
             Self::NoEndToken { .. } => Some("add \"eos_token\" to tokenizer_config.json"),
             Self::UnknownEndToken { .. } => Some("check that both tokenizer files belong together"),
-            Self::Invalid { .. } | Self::TooSmall { .. } | Self::Training { .. } => None,
+            Self::Invalid { .. } | Self::Decoder { .. } | Self::TooSmall { .. } | Self::Training { .. } => None,
         }
     }
 }
@@ -119,11 +124,7 @@ impl Tokenizer {
     /// # Errors
     /// If a file is missing or broken, or no end token is known.
     pub fn load(folder: &Path) -> Result<Self, TokenizerError> {
-        let path = folder.join(TOKENIZER_FILE);
-        let text = read_text(&path, "the tokenizer")?;
-        let inner = text
-            .parse::<tokenizers::Tokenizer>()
-            .map_err(|error| TokenizerError::Invalid { path, reason: error.to_string() })?;
+        let inner = read_tokenizer(&folder.join(TOKENIZER_FILE))?;
         let path = folder.join(SETTINGS_FILE);
         let named = named_end_token(&path)?;
         let token = named.as_deref().unwrap_or(END_OF_TEXT);
@@ -209,40 +210,8 @@ impl Tokenizer {
         }
     }
 
-    /// Which bytes of [`Tokenizer::decode`] each token gave: adjacent spans that cover the text. Where tokens share a
-    /// character, the last of them has it. Nothing if the tokenizer is not byte-level.
-    pub fn token_spans(&self, tokens: &[u32]) -> Option<Vec<Range<usize>>> {
-        let token_bytes = self.token_bytes.as_ref()?;
-        let bytes = self.bytes(tokens);
-        // Where a character of the text ends: its offset in the tokens' bytes, and in the text.
-        let mut ends = Vec::new();
-        let (mut raw, mut shown) = (0, 0);
-        for chunk in bytes.utf8_chunks() {
-            for character in chunk.valid().chars() {
-                raw += character.len_utf8();
-                shown += character.len_utf8();
-                ends.push((raw, shown));
-            }
-            if !chunk.invalid().is_empty() {
-                raw += chunk.invalid().len();
-                shown += char::REPLACEMENT_CHARACTER.len_utf8();
-                ends.push((raw, shown));
-            }
-        }
-        let mut spans = Vec::with_capacity(tokens.len());
-        let (mut raw_end, mut start, mut next) = (0, 0, 0);
-        for &token in tokens {
-            raw_end += token_bytes.get(token as usize).map_or(0, Vec::len);
-            let mut end = start;
-            while let Some(&(raw, shown)) = ends.get(next).filter(|(raw, _)| *raw <= raw_end) {
-                debug_assert!(raw <= raw_end);
-                end = shown;
-                next += 1;
-            }
-            spans.push(start..end);
-            start = end;
-        }
-        Some(spans)
+    pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.inner
     }
 
     fn bytes(&self, tokens: &[u32]) -> Vec<u8> {
@@ -264,6 +233,15 @@ impl Tokenizer {
     pub fn vocab_size(&self) -> usize {
         self.vocab_size
     }
+}
+
+/// Reads a `tokenizer.json`.
+pub(crate) fn read_tokenizer(path: &Path) -> Result<tokenizers::Tokenizer, TokenizerError> {
+    let text = read_text(path, "the tokenizer")?;
+    text.parse().map_err(|error: tokenizers::Error| TokenizerError::Invalid {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 /// The end token that the settings file names, if there is such a file and it does.
@@ -298,7 +276,7 @@ fn token_bytes(inner: &tokenizers::Tokenizer, vocab_size: usize) -> Vec<Vec<u8>>
 
 /// The byte behind each character of the byte-level alphabet: printable Latin-1 stands for itself, the other bytes
 /// follow from 256 on, in order.
-fn byte_alphabet() -> BTreeMap<char, u8> {
+pub(crate) fn byte_alphabet() -> BTreeMap<char, u8> {
     let mut shifted = 256..;
     (0..=u8::MAX)
         .map(|byte| {
@@ -392,18 +370,6 @@ mod tests {
     }
 
     #[test]
-    fn spans_of_a_shared_character_go_to_its_last_token() {
-        let tokenizer = trained();
-        // A character outside the corpus is four tokens of a byte each.
-        let tokens = tokenizer.encode("a🦀");
-        let spans = tokenizer.token_spans(&tokens).unwrap();
-        assert_eq!(spans, [0..1, 1..1, 1..1, 1..1, 1..5]);
-        // Cut short, the bytes so far are one replacement character of three bytes.
-        assert_eq!(tokenizer.decode(&tokens[..3]), "a\u{fffd}");
-        assert_eq!(tokenizer.token_spans(&tokens[..3]).unwrap(), [0..1, 1..1, 1..4]);
-    }
-
-    #[test]
     fn decoding_agrees_with_the_library() {
         let tokenizer = trained();
         for tokens in [tokenizer.encode("größer\n    x = 1"), vec![200, 150, 9, 399, 0, 77]] {
@@ -418,22 +384,6 @@ mod tests {
             let tokenizer = TRAINED.get_or_init(trained);
             let tokens = tokenizer.encode(&text);
             prop_assert_eq!(tokenizer.decode(&tokens), text);
-        }
-
-        #[test]
-        fn spans_cover_the_text_of_any_tokens(tokens in prop::collection::vec(0u32..400, 0..60)) {
-            static TRAINED: std::sync::OnceLock<Tokenizer> = std::sync::OnceLock::new();
-            let tokenizer = TRAINED.get_or_init(trained);
-            let text = tokenizer.decode(&tokens);
-            let spans = tokenizer.token_spans(&tokens).unwrap();
-            prop_assert_eq!(spans.len(), tokens.len());
-            let mut next = 0;
-            for span in spans {
-                prop_assert_eq!(span.start, next);
-                prop_assert!(text.is_char_boundary(span.end));
-                next = span.end;
-            }
-            prop_assert_eq!(next, text.len());
         }
     }
 }

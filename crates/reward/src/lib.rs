@@ -97,6 +97,7 @@ mod attempt;
 mod call;
 mod check;
 mod code;
+mod credit;
 mod engine;
 mod equality;
 mod found;
@@ -111,6 +112,11 @@ mod result;
 mod security;
 
 pub use code::code_span;
+pub use credit::{
+    Corpus, Credit, CreditError, CreditRules, FindingRules, Gate, MOST_AT_ONE_PLACE, MOST_IN_TOTAL, RepairPair,
+    RepairPatterns, Specificity, finding_credit, hybrid_advantages, lexical_units, per_token_rewards,
+    with_scalar_at_end,
+};
 pub use engine::{Engine, JudgedParts};
 pub use partial_credit::Stage;
 pub use recipe::{Mode, PartialCredit, RewardRecipe, SecurityGate};
