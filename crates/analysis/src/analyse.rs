@@ -239,7 +239,7 @@ fn judge(front_end: &FrontEnd, source: &str, module: &Module) -> Result<Vec<Find
     Ok(report.finish())
 }
 
-fn parse(grammar: &tree_sitter::Language, source: &str) -> Result<Tree, AnalysisError> {
+pub(crate) fn parse(grammar: &tree_sitter::Language, source: &str) -> Result<Tree, AnalysisError> {
     let mut parser = Parser::new();
     parser.set_language(grammar).expect("the grammar was generated for a version that this parser reads");
     let started = Instant::now();
