@@ -325,9 +325,10 @@ impl Reader<'_, '_, '_> {
             "chroot" => {
                 if let Some(path) = arguments.first() {
                     let span = self.span(*path);
-                    let text = self
-                        .report
-                        .written(crate::syntax::Span { start: span.end, end: (span.end + 200).min(self.report.length()) });
+                    let text = self.report.written(crate::syntax::Span {
+                        start: span.end,
+                        end: (span.end + 200).min(self.report.length()),
+                    });
                     if !text.is_empty()
                         && !text.contains("chdir")
                         && !self.called.iter().any(|called| called.as_ref() == "chdir")

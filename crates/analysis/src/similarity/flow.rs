@@ -3,11 +3,11 @@
 //! The text is read in order with a table of where each name was last set. A use of a name that is in the table *comes from* itself; the
 //! target of an assignment is *computed from* each name and literal of its right side. Branches start from the same table and are joined
 //! after it; loop bodies are read twice. What the package leaves out is left out here: Python's `for` with an `else` has no body, C and C++
-//! are read by the rules for C#, whose declarations they do not share, and where a field is missing from a broken tree the whole text has no
-//! edges. Each edge then names its ends by the order in which names appear, so that the names themselves do not count.
+//! are read by the rules for C#, whose declarations they do not share, and where a field is missing from a broken tree, or a text is assigned
+//! to as many parts as it has itself, the whole file has no edges. Each edge then names its ends by the order in which names appear, so that the names themselves do not count.
 //!
-//! The package's lists of sources are in the order of Python sets wherever two were joined. Both orders are kept: the package's, and the
-//! sources by first appearance, for which a consistent change of names changes nothing.
+//! There are two lists of edges. The package's has its sources in the order of Python sets wherever two were joined. The other one has them
+//! by first appearance, so that a consistent change of names changes nothing, and goes on where the package gives a file up.
 
 mod braces;
 mod names;
@@ -21,9 +21,9 @@ use super::tree::Outline;
 use names::Names;
 use walk::{Item, Stop, Walk};
 
-/// The deepest tree with edges. The package's walk is recursive and stops at Python's limit of 1,000 calls, of which four are its own and its
-/// caller's; it then takes the text for one without edges.
-pub(super) const MAX_DEPTH: usize = 995;
+/// The deepest tree with edges. The package's walk is recursive and stops at Python's limit of 1,000 calls, counted from its caller's: this is
+/// how deep it comes when a module calls it. A deeper text counts as one without edges.
+pub(super) const MAX_DEPTH: usize = 992;
 
 /// The edges of one text, as sorted hashes.
 #[derive(Debug, Clone, Default)]
@@ -44,16 +44,21 @@ impl DataFlow {
         if outline.depth > MAX_DEPTH {
             return Ok(Self::default());
         }
-        let mut walk = Walk::new(language, outline, budget);
-        match walk.run() {
-            Ok(()) => {}
-            Err(Stop::Raised) => return Ok(Self::default()),
-            Err(Stop::Budget) => return Err(TooComplex),
+        let mut walk = Walk::new(language, outline, budget, false);
+        let ran = walk.run();
+        if ran == Err(Stop::Raised) {
+            walk = Walk::new(language, outline, budget, true);
         }
+        let has_raised = walk.is_lenient;
+        let ran = if has_raised { walk.run() } else { ran };
+        ran.map_err(|_| TooComplex)?;
         let edges = merged(&mut walk)?;
-        let package = normalised(outline, &edges, Names::package);
+        let ordered = normalised(outline, &edges, Names::ordered);
+        if has_raised {
+            return Ok(Self { package: Vec::new(), ordered });
+        }
         let is_same = edges.iter().all(|edge| edge.names.package() == edge.names.ordered());
-        let ordered = if is_same { package.clone() } else { normalised(outline, &edges, Names::ordered) };
+        let package = if is_same { ordered.clone() } else { normalised(outline, &edges, Names::package) };
         Ok(Self { package, ordered })
     }
 }

@@ -37,8 +37,9 @@
 //! - a data flow of 0 counts as 1 in the score, whether the reference has no edges or the candidate matches none: an empty answer gets δ;
 //! - the brevity penalty of `weighted_ngram` takes every reference for two tokens long, so short answers go unpunished;
 //! - a sub-tree of the candidate matches as many equal ones of the reference as there are, and code beyond the reference costs nothing;
+//! - a Python file with an assignment such as `self.name = 'x'` has no data flow: both sides have three parts, and the package raises inside;
 //! - a Python text that `tokenize` cannot read keeps its comments; C and C++ data flow is drawn by the rules for C#;
-//! - a tree of more than 995 levels has no data flow (in the package the limit shrinks with the depth of its caller's stack).
+//! - a tree of more than 992 levels has no data flow (in the package the limit shrinks with the depth of its caller's stack).
 //!
 //! ## [`Mode::Strict`]
 //!
@@ -49,7 +50,8 @@
 //!   they have none;
 //! - `weighted_ngram` is penalised for brevity by the reference's own length;
 //! - each sub-tree of the candidate matches one of the reference;
-//! - sources of an edge are in the order of their first appearance, so that a consistent change of names changes nothing.
+//! - sources of an edge are in the order of their first appearance, so that a consistent change of names changes nothing;
+//! - where the package gives up a file's data flow, an incomplete statement is read as an ordinary node and `a.b = 'c'` as one assignment.
 //!
 //! Its first three parts are never above the package's, and neither is its score where a data flow is empty. Extra code is still free:
 //! that is what [`ast_similarity`] is for.

@@ -3,7 +3,7 @@
 use crate::analyse::{AnalysisError, MAX_BYTES, parse};
 use crate::language::Language;
 
-use super::SimilarityError;
+use super::{Mode, SimilarityError};
 use super::comments::without_comments;
 use super::flow::{DataFlow, TooComplex};
 use super::syntax::sub_trees;
@@ -56,8 +56,11 @@ impl Prepared {
         self.language
     }
 
-    /// Whether it has data-flow edges. As a reference without, it says nothing about a candidate's data flow.
-    pub fn has_data_flow(&self) -> bool {
-        !self.data_flow.package.is_empty()
+    /// Whether it has data-flow edges in a mode. As a reference without, it says nothing about a candidate's data flow.
+    pub fn has_data_flow(&self, mode: Mode) -> bool {
+        match mode {
+            Mode::Package => !self.data_flow.package.is_empty(),
+            Mode::Strict => !self.data_flow.ordered.is_empty(),
+        }
     }
 }

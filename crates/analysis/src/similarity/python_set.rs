@@ -105,7 +105,10 @@ mod tests {
             ("total count index value", "count total index value"),
             ("x y x z", "y x z"),
             ("größe naïve 名前 𝒳 plain", "名前 naïve plain 𝒳 größe"),
-            ("a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 b0 b1 b2 b3 b4 b5 b6 b7 b8 b9", "a8 b1 b5 a7 b6 b3 b0 a3 a5 b9 a4 b7 a9 b2 b4 a6 a0 a1 a2 b8"),
+            (
+                "a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 b0 b1 b2 b3 b4 b5 b6 b7 b8 b9",
+                "a8 b1 b5 a7 b6 b3 b0 a3 a5 b9 a4 b7 a9 b2 b4 a6 a0 a1 a2 b8",
+            ),
         ];
         for (text, order) in known {
             assert_eq!(listed(text), order);

@@ -1,7 +1,8 @@
 //! Sub-trees by what their s-expressions say, each as one hash, computed from the leaves upwards.
 //!
 //! The package prints every sub-tree and looks each print of the reference up in the list of the candidate's, which is quadratic twice over.
-//! A hash says the same as a print: the kinds of the named nodes below, their fields, what is missing or unexpected.
+//! A hash says the same as a print: the kinds of the named nodes below, and their fields. Only sub-trees with errors are printed; in a text
+//! where that would be quadratic too, missing tokens that the grammar hides and unexpected characters do not tell sub-trees apart.
 
 use super::hash::mix;
 use super::tree::{Node, NodeId, Outline, State};
@@ -28,12 +29,14 @@ pub(super) fn sub_trees(outline: &Outline) -> Vec<u64> {
 
 fn hash(nodes: &[Node], id: NodeId, hashes: &[u64]) -> u64 {
     let node = &nodes[id];
+    if let Some(print) = node.print {
+        return mix(1, print);
+    }
     let kind = u64::from(node.kind_id) << 8;
     let mut sequence = match node.state {
         State::Named => mix(0, kind | NAMED),
         State::Missing { is_named: true } => mix(0, kind | MISSING_NAMED),
         State::Missing { is_named: false } => mix(0, kind | MISSING_ANONYMOUS),
-        State::Unexpected(print) => mix(0, print),
         State::Anonymous => mix(0, kind | ANONYMOUS),
     };
     let mut child = id + 1;

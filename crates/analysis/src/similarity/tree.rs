@@ -5,8 +5,13 @@ use std::collections::hash_map::Entry;
 
 use tree_sitter::{Node as SyntaxNode, Tree, TreeCursor};
 
+use super::hash::sip;
+
 /// Nodes that count as one token though they have children.
 const WHOLE_TEXTS: [&str; 3] = ["string_literal", "string", "character_literal"];
+
+/// How many nodes may be printed, each as often as sub-trees with errors hold it.
+const PRINTED_NODES: usize = 200_000;
 
 /// A node by its place in the list.
 pub(super) type NodeId = usize;
@@ -34,6 +39,9 @@ pub(super) struct Node {
     /// Its tokens: from the first to one past the last.
     pub tokens: (usize, usize),
     pub state: State,
+    /// The hash of its s-expression if something in it is not in the language. The tree prints what cannot be reached in it otherwise:
+    /// missing tokens that the grammar hides, and the character at which reading failed.
+    pub print: Option<u64>,
     /// Whether it is one token itself.
     pub is_token: bool,
 }
@@ -47,8 +55,6 @@ pub(super) enum State {
     Anonymous,
     /// The parser supposed it.
     Missing { is_named: bool },
-    /// Characters that no token begins with; the hash of how the tree prints them.
-    Unexpected(u64),
 }
 
 /// A token of the tree.
@@ -104,6 +110,7 @@ impl Outline {
         let mut open: Vec<NodeId> = Vec::new();
         // The level of a text that is one token: what is below it has no tokens.
         let mut text_level = None;
+        let mut prints = Prints { left: PRINTED_NODES };
         loop {
             let node = cursor.node();
             let has_children = node.child_count() > 0;
@@ -125,7 +132,8 @@ impl Outline {
                 field_id: cursor.field_id().map_or(0, std::num::NonZero::get),
                 end: id + 1,
                 tokens: (first, self.tokens.len()),
-                state: state(node, has_children),
+                state: state(node),
+                print: prints.of(node),
                 is_token,
             });
             if cursor.goto_first_child() {
@@ -136,7 +144,10 @@ impl Outline {
                 continue;
             }
             while !cursor.goto_next_sibling() {
-                let Some(parent) = open.pop() else { return };
+                let Some(parent) = open.pop() else {
+                    prints.settle(&mut self.nodes);
+                    return;
+                };
                 cursor.goto_parent();
                 self.nodes[parent].end = self.nodes.len();
                 self.nodes[parent].tokens.1 = self.tokens.len();
@@ -172,15 +183,36 @@ impl Outline {
     }
 }
 
-fn state(node: SyntaxNode<'_>, has_children: bool) -> State {
+fn state(node: SyntaxNode<'_>) -> State {
     if node.is_missing() {
         State::Missing { is_named: node.is_named() }
-    } else if node.is_error() && !has_children {
-        State::Unexpected(super::hash::sip(node.to_sexp().as_bytes()))
     } else if node.is_named() {
         State::Named
     } else {
         State::Anonymous
+    }
+}
+
+/// Sub-trees that are printed, as long as that takes no quadratic time.
+struct Prints {
+    /// How many nodes more may be printed; none once there were too many.
+    left: usize,
+}
+
+impl Prints {
+    fn of(&mut self, node: SyntaxNode<'_>) -> Option<u64> {
+        if !node.has_error() {
+            return None;
+        }
+        self.left = self.left.saturating_sub(node.descendant_count());
+        (self.left > 0).then(|| sip(node.to_sexp().as_bytes()))
+    }
+
+    /// Takes all prints back if some are missing, so that equal sub-trees of a text stay equal.
+    fn settle(&self, nodes: &mut [Node]) {
+        if self.left == 0 {
+            nodes.iter_mut().for_each(|node| node.print = None);
+        }
     }
 }
 

@@ -415,7 +415,8 @@ mod tests {
 
     #[test]
     fn numbers_end_where_python_ends_them() {
-        let ends = [("1_000j+", 6), ("0x_fg", 4), ("0b12", 3), ("012", 1), ("1e-3x", 4), ("1.e5j", 5), (".5", 2), ("1__0", 1)];
+        let ends =
+            [("1_000j+", 6), ("0x_fg", 4), ("0b12", 3), ("012", 1), ("1e-3x", 4), ("1.e5j", 5), (".5", 2), ("1__0", 1)];
         for (text, end) in ends {
             let line: Vec<char> = text.chars().collect();
             assert_eq!(number_end(&line, 0), Some(end), "{text}");

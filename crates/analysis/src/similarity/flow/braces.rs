@@ -40,7 +40,17 @@ fn role(language: Language, kind: &str) -> Role {
 
 impl Walk<'_> {
     pub(super) fn braces(&mut self, node: NodeId, table: Table) -> Result<Table, Stop> {
-        match role(self.language, self.outline.nodes[node].kind) {
+        let role = role(self.language, self.outline.nodes[node].kind);
+        let needed: &[Field] = match role {
+            Role::Declaration => &[Field::Name],
+            Role::Assignment => &[Field::Left, Field::Right],
+            Role::ForEach => &[Field::Value, Field::Name, Field::Body],
+            _ => &[],
+        };
+        if self.is_passed_over(node, needed) {
+            return self.visit_children(node, table);
+        }
+        match role {
             Role::Declaration => self.declaration(node, table),
             Role::Assignment => self.assignment(node, table),
             Role::Increment => self.increment(node, table),

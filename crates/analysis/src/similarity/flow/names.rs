@@ -49,7 +49,11 @@ impl Names {
     }
 
     /// The union of two lists, in the order that `set_order` gives and by first appearance.
-    pub(super) fn join(&self, other: &Self, set_order: impl FnOnce(&mut dyn Iterator<Item = usize>) -> Vec<usize>) -> Self {
+    pub(super) fn join(
+        &self,
+        other: &Self,
+        set_order: impl FnOnce(&mut dyn Iterator<Item = usize>) -> Vec<usize>,
+    ) -> Self {
         if let (Self::Few(one), Self::Few(two)) = (self, other)
             && (one == two || one.is_none() || two.is_none())
         {

@@ -8,7 +8,17 @@ const ROUNDS: usize = 2;
 
 impl Walk<'_> {
     pub(super) fn python(&mut self, node: NodeId, table: Table) -> Result<Table, Stop> {
-        match self.outline.nodes[node].kind {
+        let kind = self.outline.nodes[node].kind;
+        let needed: &[Field] = match kind {
+            "default_parameter" => &[Field::Name],
+            "assignment" | "augmented_assignment" | "for_in_clause" => &[Field::Left],
+            "for_statement" => &[Field::Left, Field::Right],
+            _ => &[],
+        };
+        if self.is_passed_over(node, needed) {
+            return self.python_children(node, table);
+        }
+        match kind {
             "default_parameter" => self.python_default(node, table),
             "assignment" | "augmented_assignment" => self.python_assignment(node, table),
             "for_in_clause" => self.python_comprehension(node, table),
@@ -52,8 +62,12 @@ impl Walk<'_> {
     /// Assigns part by part where both sides have as many, else as a whole.
     fn python_assign(&mut self, left: NodeId, right: NodeId, mut table: Table) -> Result<Table, Stop> {
         let (mut targets, mut sources) = (self.python_parts(left), self.python_parts(right));
-        if targets.len() != sources.len() || targets.is_empty() {
+        // The package looks for tokens in the parts of a text and raises: `a.b = 'c'` has three parts on either side.
+        let has_text = self.outline.nodes[left].is_token || self.outline.nodes[right].is_token;
+        if targets.len() != sources.len() || targets.is_empty() || (has_text && self.is_lenient) {
             (targets, sources) = (vec![left], vec![right]);
+        } else if has_text {
+            return Err(Stop::Raised);
         }
         for source in &sources {
             table = self.visit(*source, table)?;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::language::Language;
 
 use super::super::python_set::{set_order, string_hash};
-use super::super::tree::{NodeId, Outline, Token};
+use super::super::tree::{Field, NodeId, Outline, Token};
 use super::names::Names;
 
 /// How many entries of the table cost as much as a step.
@@ -46,17 +46,20 @@ pub(super) struct Walk<'a> {
     pub(super) items: Vec<Item>,
     /// Whether a token has a source or is one.
     pub(super) is_used: Vec<bool>,
+    /// Whether to go on where the package raises.
+    pub(super) is_lenient: bool,
     budget: usize,
     hashes: Vec<Option<u64>>,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(language: Language, outline: &'a Outline, budget: usize) -> Self {
+    pub(super) fn new(language: Language, outline: &'a Outline, budget: usize, is_lenient: bool) -> Self {
         Self {
             language,
             outline,
             items: Vec::new(),
             is_used: vec![false; outline.tokens.len()],
+            is_lenient,
             budget,
             hashes: vec![None; outline.names.len()],
         }
@@ -89,6 +92,11 @@ impl<'a> Walk<'a> {
             Language::Python => self.python(node, table),
             _ => self.braces(node, table),
         }
+    }
+
+    /// Whether a node without fields that its rule needs is read as an ordinary one.
+    pub(super) fn is_passed_over(&self, node: NodeId, needed: &[Field]) -> bool {
+        self.is_lenient && needed.iter().any(|field| self.outline.child(node, *field).is_none())
     }
 
     /// Reads the children one after the other.
