@@ -1,13 +1,15 @@
 //! Which values come from which: the edges between the names of a text, as the package draws them.
 //!
-//! The text is read in order with a table of where each name was last set. A use of a name that is in the table *comes from* itself; the
-//! target of an assignment is *computed from* each name and literal of its right side. Branches start from the same table and are joined
-//! after it; loop bodies are read twice. What the package leaves out is left out here: Python's `for` with an `else` has no body, C and C++
-//! are read by the rules for C#, whose declarations they do not share, and where a field is missing from a broken tree, or a text is assigned
-//! to as many parts as it has itself, the whole file has no edges. Each edge then names its ends by the order in which names appear, so that the names themselves do not count.
+//! The text is read in order with a table of where each name was last set. A use of a name that is in the table *comes from*
+//! itself; the target of an assignment is *computed from* each name and literal of its right side. Branches start from the same
+//! table and are joined after it; loop bodies are read twice. What the package leaves out is left out here: Python's `for` with
+//! an `else` has no body, C and C++ are read by the rules for C#, whose declarations they do not share, and where a field is
+//! missing from a broken tree, or a text is assigned to as many parts as it has itself, the whole file has no edges. Each edge
+//! then names its ends by the order in which names appear, so that the names themselves do not count.
 //!
-//! There are two lists of edges. The package's has its sources in the order of Python sets wherever two were joined. The other one has them
-//! by first appearance, so that a consistent change of names changes nothing, and goes on where the package gives a file up.
+//! There are two lists of edges. The package's has its sources in the order of Python sets wherever two were joined. The other
+//! one has them by first appearance, so that a consistent change of names changes nothing, and goes on where the package gives a
+//! file up.
 
 mod braces;
 mod names;
@@ -21,8 +23,8 @@ use super::tree::Outline;
 use names::Names;
 use walk::{Item, Stop, Walk};
 
-/// The deepest tree with edges. The package's walk is recursive and stops at Python's limit of 1,000 calls, counted from its caller's: this is
-/// how deep it comes when a module calls it. A deeper text counts as one without edges.
+/// The deepest tree with edges. The package's walk is recursive and stops at Python's limit of 1,000 calls, counted from its
+/// caller's: this is how deep it comes when a module calls it. A deeper text counts as one without edges.
 pub(super) const MAX_DEPTH: usize = 992;
 
 /// The edges of one text, as sorted hashes.

@@ -1,7 +1,7 @@
 //! Hashes that stand for tokens, token sequences, sub-trees and data-flow edges.
 //!
-//! Sixty-four bits each: two different things of one pair of snippets share one with a probability below 1e-9, and nothing that is stored
-//! depends on them.
+//! Sixty-four bits each: two different things of one pair of snippets share one with a probability below 1e-9, and nothing that
+//! is stored depends on them.
 
 /// SipHash with one round per block and three at the end, both keys zero.
 ///

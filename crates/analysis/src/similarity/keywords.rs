@@ -1,7 +1,7 @@
 //! The words that count as keywords in the keyword-weighted n-gram match, language by language.
 //!
-//! They are those of the package, since they decide its figures, oddities included: Python's `match` but not `print`, JavaScript's `True`
-//! but not `true`, and names of C++'s library. A list is one text, its words in the order of their bytes.
+//! They are those of the package, since they decide its figures, oddities included: Python's `match` but not `print`,
+//! JavaScript's `True` but not `true`, and names of C++'s library. A list is one text, its words in the order of their bytes.
 
 use crate::language::Language;
 

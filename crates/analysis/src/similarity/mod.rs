@@ -1,8 +1,8 @@
 //! How similar a text is to a reference: CodeBLEU in two modes, and the structure of the syntax trees by itself.
 //!
-//! A text is prepared once with [`Prepared::new`]: tokens counted, comments taken out, parsed, sub-trees hashed, data flow drawn. Comparing
-//! two prepared texts with [`codebleu`] or [`ast_similarity`] is then a walk along sorted lists, so that a reference is kept for a whole
-//! group of completions.
+//! A text is prepared once with [`Prepared::new`]: tokens counted, comments taken out, parsed, sub-trees hashed, data flow drawn.
+//! Comparing two prepared texts with [`codebleu`] or [`ast_similarity`] is then a walk along sorted lists, so that a reference is
+//! kept for a whole group of completions.
 //!
 //! ```
 //! use codeward_analysis::Language;
@@ -18,8 +18,8 @@
 //!
 //! # CodeBLEU
 //!
-//! Ren et al., "CodeBLEU: a Method for Automatic Evaluation of Code Synthesis", arXiv 2009.10297, as the PyPI package `codebleu` 0.7.0
-//! computes it. With weights α, β, γ, δ:
+//! Ren et al., "CodeBLEU: a Method for Automatic Evaluation of Code Synthesis", arXiv 2009.10297, as the PyPI package `codebleu`
+//! 0.7.0 computes it. With weights α, β, γ, δ:
 //!
 //! `score = α·ngram + β·weighted_ngram + γ·syntax + δ·data_flow`
 //!
@@ -30,9 +30,9 @@
 //!
 //! ## [`Mode::Package`]
 //!
-//! Equal to the package, to the last digits, on CPython 3.8 to 3.11 with the grammar versions that this crate links and `PYTHONHASHSEED=0`
-//! (with a random seed, Python's default, the package's own data-flow figure changes from run to run: it compares lists in the order of
-//! Python sets). This includes:
+//! Equal to the package, to the last digits, on CPython 3.8 to 3.11 with the grammar versions that this crate links and
+//! `PYTHONHASHSEED=0` (with a random seed, Python's default, the package's own data-flow figure changes from run to run: it
+//! compares lists in the order of Python sets). This includes:
 //!
 //! - a data flow of 0 counts as 1 in the score, whether the reference has no edges or the candidate matches none: an empty answer gets δ;
 //! - the brevity penalty of `weighted_ngram` takes every reference for two tokens long, so short answers go unpunished;
@@ -51,15 +51,17 @@
 //! - `weighted_ngram` is penalised for brevity by the reference's own length;
 //! - each sub-tree of the candidate matches one of the reference;
 //! - sources of an edge are in the order of their first appearance, so that a consistent change of names changes nothing;
+//! - names are read where they stand, while the package reads them shifted behind a character beyond ASCII;
 //! - where the package gives up a file's data flow, an incomplete statement is read as an ordinary node and `a.b = 'c'` as one assignment.
 //!
-//! Its first three parts are never above the package's, and neither is its score where a data flow is empty. Extra code is still free:
-//! that is what [`ast_similarity`] is for.
+//! Its first three parts are never above the package's, and neither is its score where a data flow is empty. Extra code is still
+//! free: that is what [`ast_similarity`] is for.
 //!
 //! # Structure
 //!
-//! [`ast_similarity`] is the Dice coefficient of the two multisets of sub-trees, `2·|A ∩ B| / (|A| + |B|)`: symmetric, 0 to 1, and 1 only for
-//! equal trees but for names, literals and operators. It asks for no tokens and no data flow, and both missing and extra code cost.
+//! [`ast_similarity`] is the Dice coefficient of the two multisets of sub-trees, `2·|A ∩ B| / (|A| + |B|)`: symmetric, 0 to 1,
+//! and 1 only for equal trees but for names, literals and operators. It asks for no tokens and no data flow, and both missing and
+//! extra code cost.
 
 mod comments;
 mod flow;
@@ -208,7 +210,8 @@ pub fn codebleu(
     Ok(CodeBleu { score, ngram, weighted_ngram, syntax, data_flow })
 }
 
-/// How alike two syntax trees are in structure, 0 to 1: the Dice coefficient of their sub-trees. It does not matter which text comes first.
+/// How alike two syntax trees are in structure, 0 to 1: the Dice coefficient of their sub-trees. It does not matter which text
+/// comes first.
 ///
 /// # Errors
 ///

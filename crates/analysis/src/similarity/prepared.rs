@@ -3,12 +3,12 @@
 use crate::analyse::{AnalysisError, MAX_BYTES, parse};
 use crate::language::Language;
 
-use super::{Mode, SimilarityError};
 use super::comments::without_comments;
 use super::flow::{DataFlow, TooComplex};
 use super::syntax::sub_trees;
 use super::tokens::{Tokens, is_space};
 use super::tree::Outline;
+use super::{Mode, SimilarityError};
 
 /// How many steps drawing the data flow may take; a text of the allowed size without nested loops needs a tenth.
 const FLOW_BUDGET: usize = 4_000_000;
@@ -45,10 +45,17 @@ impl Prepared {
         let source = source.trim_matches(is_space);
         let code = without_comments(language, source);
         let tree = parse(&grammar, &code)?;
-        let outline = Outline::of(&tree, &code);
-        let data_flow = DataFlow::of(language, &outline, FLOW_BUDGET)
-            .map_err(|TooComplex| SimilarityError::TooComplex { limit: FLOW_BUDGET })?;
-        Ok(Self { language, tokens: Tokens::of(language, source), sub_trees: sub_trees(&outline), data_flow })
+        let outline = Outline::of(&tree, &code, false);
+        let data_flow = |outline: &Outline| {
+            let found = DataFlow::of(language, outline, FLOW_BUDGET);
+            found.map_err(|TooComplex| SimilarityError::TooComplex { limit: FLOW_BUDGET })
+        };
+        let mut flow = data_flow(&outline)?;
+        if !code.is_ascii() {
+            flow.package = data_flow(&Outline::of(&tree, &code, true))?.package;
+        }
+        let tokens = Tokens::of(language, source);
+        Ok(Self { language, tokens, sub_trees: sub_trees(&outline), data_flow: flow })
     }
 
     /// The language it was read in.

@@ -1,8 +1,8 @@
 //! In which order CPython lists a set of strings.
 //!
-//! The package merges names with `list(set(..))` and compares the lists in order, so that its data-flow figure hangs on Python's hash seed:
-//! with a random seed, Python's default, two runs over the same pair differ. This is the order under `PYTHONHASHSEED=0` on CPython 3.11 or
-//! later: the layout of its hash table, built by inserting one element after the other.
+//! The package merges names with `list(set(..))` and compares the lists in order, so that its data-flow figure hangs on Python's
+//! hash seed: with a random seed, Python's default, two runs over the same pair differ. This is the order under
+//! `PYTHONHASHSEED=0` on CPython 3.11 or later: the layout of its hash table, built by inserting one element after the other.
 
 use super::hash::sip;
 

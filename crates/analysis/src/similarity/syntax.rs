@@ -1,8 +1,9 @@
 //! Sub-trees by what their s-expressions say, each as one hash, computed from the leaves upwards.
 //!
-//! The package prints every sub-tree and looks each print of the reference up in the list of the candidate's, which is quadratic twice over.
-//! A hash says the same as a print: the kinds of the named nodes below, and their fields. Only sub-trees with errors are printed; in a text
-//! where that would be quadratic too, missing tokens that the grammar hides and unexpected characters do not tell sub-trees apart.
+//! The package prints every sub-tree and looks each print of the reference up in the list of the candidate's, which is quadratic
+//! twice over. A hash says the same as a print: the kinds of the named nodes below, and their fields. Only sub-trees with errors
+//! are printed; in a text where that would be quadratic too, or of more than 400 levels, missing tokens that the grammar hides
+//! and unexpected characters do not tell sub-trees apart.
 
 use super::hash::mix;
 use super::tree::{Node, NodeId, Outline, State};

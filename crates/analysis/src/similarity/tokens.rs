@@ -6,8 +6,8 @@
 //! - keyword-weighted match: `p_n = Σ w·min(c, r) / max(1, Σ w·r)` where `w` is 1 for a keyword and 0.2 for any other token if n = 1, and 1
 //!   for the longer ones.
 //!
-//! Either is `b · exp(Σ ln(p_n) / 4)`, a numerator of 0 smoothed to 0.1 (method 1 of Chen and Cherry, "A Systematic Comparison of Smoothing
-//! Techniques for Sentence-Level BLEU", 2014), and 0 where no token is shared. CodeBLEU: Ren et al., arXiv 2009.10297.
+//! Either is `b · exp(Σ ln(p_n) / 4)`, a numerator of 0 smoothed to 0.1 (method 1 of Chen and Cherry, "A Systematic Comparison of
+//! Smoothing Techniques for Sentence-Level BLEU", 2014), and 0 where no token is shared. CodeBLEU: Ren et al., arXiv 2009.10297.
 
 use crate::language::Language;
 
@@ -23,8 +23,8 @@ const PLAIN_WEIGHT: f64 = 0.2;
 /// What stands in for no match at all.
 const SMOOTHED_NUMERATOR: f64 = 0.1;
 
-/// The length of any reference that the package's keyword-weighted match takes for its brevity penalty: it measures a pair, the tokens and
-/// their weights, instead of the tokens.
+/// The length of any reference that the package's keyword-weighted match takes for its brevity penalty: it measures a pair, the
+/// tokens and their weights, instead of the tokens.
 const PACKAGE_REFERENCE_LENGTH: usize = 2;
 
 /// The tokens of one snippet, counted.

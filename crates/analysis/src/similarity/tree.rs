@@ -1,4 +1,5 @@
-//! A syntax tree as one list in the order of the text: parsed once, walked by sub-tree match and data flow without recursion or cursors.
+//! A syntax tree as one list in the order of the text: parsed once, walked by sub-tree match and data flow without recursion or
+//! cursors.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,6 +13,9 @@ const WHOLE_TEXTS: [&str; 3] = ["string_literal", "string", "character_literal"]
 
 /// How many nodes may be printed, each as often as sub-trees with errors hold it.
 const PRINTED_NODES: usize = 200_000;
+
+/// The deepest tree of which anything is printed: printing is recursive, on a stack that is not ours.
+const PRINTED_LEVELS: usize = 400;
 
 /// A node by its place in the list.
 pub(super) type NodeId = usize;
@@ -39,8 +43,8 @@ pub(super) struct Node {
     /// Its tokens: from the first to one past the last.
     pub tokens: (usize, usize),
     pub state: State,
-    /// The hash of its s-expression if something in it is not in the language. The tree prints what cannot be reached in it otherwise:
-    /// missing tokens that the grammar hides, and the character at which reading failed.
+    /// The hash of its s-expression if something in it is not in the language. The tree prints what cannot be reached in it
+    /// otherwise: missing tokens that the grammar hides, and the character at which reading failed.
     pub print: Option<u64>,
     /// Whether it is one token itself.
     pub is_token: bool,
@@ -74,17 +78,23 @@ pub(super) struct Outline {
     pub tokens: Vec<Token>,
     /// The texts of the tokens.
     pub names: Vec<String>,
-    /// Levels below the root.
+    /// Levels below the root, down to tokens.
     pub depth: usize,
+    /// Levels below the root, those within tokens included.
+    levels: usize,
 }
 
 impl Outline {
-    /// Writes down the tree of a text.
-    pub(super) fn of(tree: &Tree, source: &str) -> Self {
-        let mut outline = Self { nodes: Vec::new(), tokens: Vec::new(), names: Vec::new(), depth: 0 };
+    /// Writes down the tree of a text. Columns count bytes; where `is_shifted`, they are taken for characters all the same, as in the
+    /// package, so that tokens behind a character beyond ASCII have the wrong texts.
+    pub(super) fn of(tree: &Tree, source: &str, is_shifted: bool) -> Self {
+        let mut outline = Self { nodes: Vec::new(), tokens: Vec::new(), names: Vec::new(), depth: 0, levels: 0 };
         let mut spans = Vec::new();
         outline.walk(&mut tree.walk(), &Fields::of(tree), &mut spans);
-        outline.name_tokens(source, &spans);
+        outline.name_tokens(source, &spans, is_shifted);
+        if outline.levels <= PRINTED_LEVELS {
+            outline.print(&mut tree.walk());
+        }
         outline
     }
 
@@ -110,7 +120,6 @@ impl Outline {
         let mut open: Vec<NodeId> = Vec::new();
         // The level of a text that is one token: what is below it has no tokens.
         let mut text_level = None;
-        let mut prints = Prints { left: PRINTED_NODES };
         loop {
             let node = cursor.node();
             let has_children = node.child_count() > 0;
@@ -118,6 +127,7 @@ impl Outline {
             let is_token = text_level.is_none() && (!has_children || is_text) && node.kind() != "comment";
             let id = self.nodes.len();
             let first = self.tokens.len();
+            self.levels = self.levels.max(open.len());
             if text_level.is_none() {
                 self.depth = self.depth.max(open.len());
             }
@@ -133,7 +143,7 @@ impl Outline {
                 end: id + 1,
                 tokens: (first, self.tokens.len()),
                 state: state(node),
-                print: prints.of(node),
+                print: None,
                 is_token,
             });
             if cursor.goto_first_child() {
@@ -144,10 +154,7 @@ impl Outline {
                 continue;
             }
             while !cursor.goto_next_sibling() {
-                let Some(parent) = open.pop() else {
-                    prints.settle(&mut self.nodes);
-                    return;
-                };
+                let Some(parent) = open.pop() else { return };
                 cursor.goto_parent();
                 self.nodes[parent].end = self.nodes.len();
                 self.nodes[parent].tokens.1 = self.tokens.len();
@@ -158,7 +165,34 @@ impl Outline {
         }
     }
 
-    fn name_tokens(&mut self, source: &str, spans: &[Span]) {
+    /// Prints the sub-trees with errors, unless that takes quadratic time.
+    fn print(&mut self, cursor: &mut TreeCursor<'_>) {
+        let (mut id, mut left) = (0, PRINTED_NODES);
+        loop {
+            let node = cursor.node();
+            if node.has_error() {
+                left = left.saturating_sub(node.descendant_count());
+                if left == 0 {
+                    // None or all: equal sub-trees of a text stay equal.
+                    self.nodes.iter_mut().for_each(|node| node.print = None);
+                    return;
+                }
+                self.nodes[id].print = Some(sip(node.to_sexp().as_bytes()));
+                if cursor.goto_first_child() {
+                    id += 1;
+                    continue;
+                }
+            }
+            id = self.nodes[id].end;
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn name_tokens(&mut self, source: &str, spans: &[Span], is_shifted: bool) {
         let lines: Vec<&str> = source.split('\n').collect();
         let mut known: HashMap<String, usize> = HashMap::new();
         let mut place = spans.len();
@@ -169,7 +203,7 @@ impl Outline {
             if !spans.get(at + 1).is_some_and(is_shared) {
                 place = at;
             }
-            let text = span.text(&lines);
+            let text = span.text(&lines, is_shifted);
             self.tokens[at].is_variable = text != span.kind;
             self.tokens[at].place = place;
             self.tokens[at].name = match known.entry(text) {
@@ -190,29 +224,6 @@ fn state(node: SyntaxNode<'_>) -> State {
         State::Named
     } else {
         State::Anonymous
-    }
-}
-
-/// Sub-trees that are printed, as long as that takes no quadratic time.
-struct Prints {
-    /// How many nodes more may be printed; none once there were too many.
-    left: usize,
-}
-
-impl Prints {
-    fn of(&mut self, node: SyntaxNode<'_>) -> Option<u64> {
-        if !node.has_error() {
-            return None;
-        }
-        self.left = self.left.saturating_sub(node.descendant_count());
-        (self.left > 0).then(|| sip(node.to_sexp().as_bytes()))
-    }
-
-    /// Takes all prints back if some are missing, so that equal sub-trees of a text stay equal.
-    fn settle(&self, nodes: &mut [Node]) {
-        if self.left == 0 {
-            nodes.iter_mut().for_each(|node| node.print = None);
-        }
     }
 }
 
@@ -251,30 +262,29 @@ impl Span {
         Self { start: (start.row, start.column), end: (end.row, end.column), kind: node.kind() }
     }
 
-    /// Its text without line ends. Columns count bytes but are taken for characters, as in the package: on a line that is not ASCII the text
-    /// is shifted.
-    fn text(&self, lines: &[&str]) -> String {
+    /// Its text without line ends.
+    fn text(&self, lines: &[&str], is_shifted: bool) -> String {
         let line = |row: usize| lines.get(row).copied().unwrap_or_default();
+        let cut = |row: usize, start: usize, end: usize| cut(line(row), start, end, is_shifted);
         if self.start.0 == self.end.0 {
-            return cut(line(self.start.0), self.start.1, self.end.1).to_owned();
+            return cut(self.start.0, self.start.1, self.end.1).to_owned();
         }
-        let mut text = cut(line(self.start.0), self.start.1, usize::MAX).to_owned();
+        let mut text = cut(self.start.0, self.start.1, usize::MAX).to_owned();
         for row in self.start.0 + 1..self.end.0 {
             text.push_str(line(row));
         }
-        text.push_str(cut(line(self.end.0), 0, self.end.1));
+        text.push_str(cut(self.end.0, 0, self.end.1));
         text
     }
 }
 
-/// The characters of a line from one to before another, as far as there are any.
-fn cut(line: &str, start: usize, end: usize) -> &str {
-    let place = |count: usize| {
-        if line.is_ascii() {
-            return count.min(line.len());
+/// A line from one column to before another, as far as it goes: columns in bytes, or taken for characters.
+fn cut(line: &str, start: usize, end: usize, is_shifted: bool) -> &str {
+    let place = |column: usize| {
+        if !is_shifted || line.is_ascii() {
+            return column.min(line.len());
         }
-        line.char_indices().nth(count).map_or(line.len(), |(at, _)| at)
+        line.char_indices().nth(column).map_or(line.len(), |(at, _)| at)
     };
-    let (start, end) = (place(start), place(end));
-    &line[start..end.max(start)]
+    line.get(place(start)..place(end)).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
 //! C, C++, Java, JavaScript and Go: a comment becomes one space.
 //!
-//! The package looks for the leftmost of four patterns: `//` to the end of the line, `/*` to the next `*/`, and texts between single or
-//! between double quotes with backslashes that escape, over line ends too. A mark that opens none of them is an ordinary character, and so
-//! is one inside a JavaScript expression `/['"]/`: what follows it is then read as text.
+//! The package looks for the leftmost of four patterns: `//` to the end of the line, `/*` to the next `*/`, and texts between
+//! single or between double quotes with backslashes that escape, over line ends too. A mark that opens none of them is an
+//! ordinary character, and so is one inside a JavaScript expression `/['"]/`: what follows it is then read as text.
 
 /// The text with a space for each comment.
 pub(super) fn without_comments(source: &str) -> String {

@@ -1,11 +1,12 @@
 //! Python: the tokens of Python's own `tokenize` (3.8 to 3.11), written down again without comments and docstrings.
 //!
-//! What decides is where texts, comments, line ends and indentations are. Everything else is copied as it is, so that how names, numbers
-//! and operators are cut matters only where a text may begin. From 3.12 on `tokenize` cuts f-strings into parts and raises in other places:
-//! the package's figures then differ on Python code.
+//! What decides is where texts, comments, line ends and indentations are. Everything else is copied as it is, so that how names,
+//! numbers and operators are cut matters only where a text may begin. From 3.12 on `tokenize` cuts f-strings into parts and
+//! raises in other places: the package's figures then differ on Python code.
 //!
-//! A text is taken for a docstring if it begins a line: first in a statement, or at the margin. Between two tokens of a line there are as
-//! many spaces as there were characters, so that tabs turn into spaces; a line that ends with a backslash is joined with the next.
+//! A text is taken for a docstring if it begins a line: first in a statement, or at the margin. Between two tokens of a line
+//! there are as many spaces as there were characters, so that tabs turn into spaces; a line that ends with a backslash is joined
+//! with the next.
 
 use super::super::tokens::is_space;
 
@@ -319,7 +320,8 @@ fn text(line: &[char], start: usize) -> Option<Found> {
     }
 }
 
-/// One past the marks that close a text on this line. A backslash at the line's end escapes nothing, so the line has no end of the text.
+/// One past the marks that close a text on this line. A backslash at the line's end escapes nothing, so the line has no end of
+/// the text.
 fn text_end(line: &[char], from: usize, mark: char, is_triple: bool) -> Option<usize> {
     let mut at = from;
     loop {
