@@ -76,10 +76,9 @@ fn find(table: &[Option<usize>], hash: u64, is_same: impl Fn(usize) -> bool) -> 
     let mut upper = hash;
     loop {
         let neighbours = if place + NEIGHBOURS <= mask { NEIGHBOURS } else { 0 };
-        for near in place..=place + neighbours {
-            if table[near].is_none_or(&is_same) {
-                return near;
-            }
+        let near = table[place..=place + neighbours].iter().position(|held| held.is_none_or(&is_same));
+        if let Some(near) = near {
+            return place + near;
         }
         upper >>= SHIFT;
         place = place.wrapping_mul(5).wrapping_add(1).wrapping_add(upper as usize) & mask;

@@ -35,14 +35,12 @@ pub(super) fn without_comments(source: &str) -> String {
 
 /// One past the last byte of the comment that begins at a slash.
 fn comment_end(source: &str, at: usize) -> Option<usize> {
-    let rest = &source[at..];
-    if rest.starts_with("//") {
-        return Some(rest.find('\n').map_or(source.len(), |length| at + length));
+    let rest = source[at..].strip_prefix('/')?;
+    if rest.starts_with('/') {
+        return Some(rest.find('\n').map_or(source.len(), |length| at + 1 + length));
     }
-    if rest.starts_with("/*") {
-        return rest[2..].find("*/").map(|length| at + 2 + length + 2);
-    }
-    None
+    let length = rest.strip_prefix('*')?.find("*/")?;
+    Some(at + "/*".len() + length + "*/".len())
 }
 
 /// The search for the end of texts in one kind of quotes.

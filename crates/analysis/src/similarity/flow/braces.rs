@@ -21,19 +21,20 @@ enum Role {
 /// By the kinds that the package asks for. C and C++ are read by the kinds of C#, of which they share only some: their declarations,
 /// increments and loops over ranges count as ordinary nodes.
 fn role(language: Language, kind: &str) -> Role {
-    match (language, kind) {
-        (_, "if_statement" | "else") => Role::If,
-        (_, "for_statement") => Role::For,
-        (Language::Go, "var_spec") => Role::Declaration,
-        (Language::Go, "assignment_statement") => Role::Assignment,
-        (Language::Go, "inc_statement") => Role::Increment,
-        (Language::Go, _) => Role::Other,
-        (_, "while_statement") => Role::While,
-        (Language::JavaScript, "assignment_pattern" | "augmented_assignment_expression")
-        | (Language::Java | Language::C | Language::Cpp, "assignment_expression") => Role::Assignment,
-        (Language::Java | Language::JavaScript, "variable_declarator") => Role::Declaration,
-        (Language::Java | Language::JavaScript, "update_expression") => Role::Increment,
-        (Language::Java, "enhanced_for_statement") => Role::ForEach,
+    let (is_go, is_java, is_javascript) =
+        (language == Language::Go, language == Language::Java, language == Language::JavaScript);
+    match kind {
+        "if_statement" | "else" => Role::If,
+        "for_statement" => Role::For,
+        "while_statement" if !is_go => Role::While,
+        "var_spec" if is_go => Role::Declaration,
+        "variable_declarator" if is_java || is_javascript => Role::Declaration,
+        "assignment_statement" if is_go => Role::Assignment,
+        "assignment_pattern" | "augmented_assignment_expression" if is_javascript => Role::Assignment,
+        "assignment_expression" if !is_go && !is_javascript => Role::Assignment,
+        "inc_statement" if is_go => Role::Increment,
+        "update_expression" if is_java || is_javascript => Role::Increment,
+        "enhanced_for_statement" if is_java => Role::ForEach,
         _ => Role::Other,
     }
 }
