@@ -127,6 +127,7 @@ impl Outline {
             let is_token = text_level.is_none() && (!has_children || is_text) && node.kind() != "comment";
             let id = self.nodes.len();
             let first = self.tokens.len();
+            let field = cursor.field_id().map_or(0, std::num::NonZero::get);
             self.levels = self.levels.max(open.len());
             if text_level.is_none() {
                 self.depth = self.depth.max(open.len());
@@ -138,8 +139,8 @@ impl Outline {
             self.nodes.push(Node {
                 kind: node.kind(),
                 kind_id: node.kind_id(),
-                field: cursor.field_id().and_then(|field| fields.known(field.get())),
-                field_id: cursor.field_id().map_or(0, std::num::NonZero::get),
+                field: fields.known(field),
+                field_id: field,
                 end: id + 1,
                 tokens: (first, self.tokens.len()),
                 state: state(node),
