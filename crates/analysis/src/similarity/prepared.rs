@@ -1,6 +1,10 @@
 //! One text, read once.
 
-use crate::analyse::{AnalysisError, MAX_BYTES, parse};
+use std::cell::RefCell;
+
+use tree_sitter::Parser;
+
+use crate::analyse::{AnalysisError, MAX_BYTES, parse_with};
 use crate::language::Language;
 
 use super::comments::without_comments;
@@ -12,6 +16,11 @@ use super::{Mode, SimilarityError};
 
 /// How many steps drawing the data flow may take; a text of the allowed size without nested loops needs a tenth.
 const FLOW_BUDGET: usize = 4_000_000;
+
+thread_local! {
+    /// Each thread keeps its parser, whose memory is then there already.
+    static PARSER: RefCell<Parser> = RefCell::new(Parser::new());
+}
 
 /// A text with all that comparisons need, as reference or as candidate.
 #[derive(Debug, Clone)]
@@ -44,7 +53,7 @@ impl Prepared {
         }
         let source = source.trim_matches(is_space);
         let code = without_comments(language, source);
-        let tree = parse(&grammar, &code)?;
+        let tree = PARSER.with_borrow_mut(|parser| parse_with(parser, &grammar, &code))?;
         let outline = Outline::of(&tree, &code, false);
         let data_flow = |outline: &Outline| {
             let found = DataFlow::of(language, outline, FLOW_BUDGET);
