@@ -28,12 +28,13 @@ struct Pair {
 
 fn pairs() -> Vec<Pair> {
     let lines = include_str!("fixtures/codebleu/pairs.jsonl").lines();
-    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines.map(|line| serde_json::from_str(line).expect("a row is a pair")).collect()
 }
 
 fn compare(language: Language, reference: &str, candidate: &str, mode: Mode) -> CodeBleu {
-    let [reference, candidate] = [reference, candidate].map(|text| Prepared::new(language, text).unwrap());
-    codebleu(&reference, &candidate, &Weights::SECCODERX, mode).unwrap()
+    let [reference, candidate] =
+        [reference, candidate].map(|text| Prepared::new(language, text).expect("the text is within the limits"));
+    codebleu(&reference, &candidate, &Weights::SECCODERX, mode).expect("both are in one language")
 }
 
 #[test]
