@@ -241,7 +241,17 @@ fn judge(front_end: &FrontEnd, source: &str, module: &Module) -> Result<Vec<Find
 
 /// Parses a text, for as long as the deadline allows.
 pub(crate) fn parse(grammar: &tree_sitter::Language, source: &str) -> Result<Tree, AnalysisError> {
-    let mut parser = Parser::new();
+    parse_with(&mut Parser::new(), grammar, source)
+}
+
+/// Parses with a parser that may have parsed before.
+pub(crate) fn parse_with(
+    parser: &mut Parser,
+    grammar: &tree_sitter::Language,
+    source: &str,
+) -> Result<Tree, AnalysisError> {
+    // What is left of a text whose deadline came.
+    parser.reset();
     parser.set_language(grammar).expect("the grammar was generated for a version that this parser reads");
     let started = Instant::now();
     let mut progress = |_: &ParseState| {

@@ -24,6 +24,7 @@ mod regular;
 mod report;
 mod rules;
 mod sarif;
+pub mod similarity;
 mod syntax;
 
 pub use analyse::{Analysis, AnalysisError, Content, MAX_BYTES, State, SyntaxError, analyse};

@@ -1,0 +1,157 @@
+//! The n-gram parts: BLEU over tokens between white space, and its recall form with weights for keywords.
+//!
+//! With `c` the candidate's and `r` the reference's counts of one n-gram, for the orders n = 1 to 4:
+//!
+//! - n-gram match: `p_n = Σ min(c, r) / max(1, Σ c)`, brevity penalty `b = 1` if the candidate is longer, else `exp(1 - |r| / |c|)`;
+//! - keyword-weighted match: `p_n = Σ w·min(c, r) / max(1, Σ w·r)` where `w` is 1 for a keyword and 0.2 for any other token if n = 1, and 1
+//!   for the longer ones.
+//!
+//! Either is `b · exp(Σ ln(p_n) / 4)`, a numerator of 0 smoothed to 0.1 (method 1 of Chen and Cherry, "A Systematic Comparison of
+//! Smoothing Techniques for Sentence-Level BLEU", 2014), and 0 where no token is shared. CodeBLEU: Ren et al., arXiv 2009.10297.
+
+use crate::language::Language;
+
+use super::hash::{common, mix, sip};
+use super::keywords::is_keyword;
+
+/// The longest n-grams.
+const ORDERS: usize = 4;
+
+/// What a token that is no keyword weighs.
+const PLAIN_WEIGHT: f64 = 0.2;
+
+/// What stands in for no match at all.
+const SMOOTHED_NUMERATOR: f64 = 0.1;
+
+/// The length of any reference that the package's keyword-weighted match takes for its brevity penalty: it measures a pair, the
+/// tokens and their weights, instead of the tokens.
+const PACKAGE_REFERENCE_LENGTH: usize = 2;
+
+/// The tokens of one snippet, counted.
+#[derive(Debug, Clone)]
+pub(super) struct Tokens {
+    count: usize,
+    /// The n-grams of each order, sorted, as often as they occur.
+    grams: [Vec<u64>; ORDERS],
+    /// Different tokens in the order of their first appearance.
+    vocabulary: Vec<Word>,
+}
+
+#[derive(Debug, Clone)]
+struct Word {
+    hash: u64,
+    count: usize,
+    weight: f64,
+}
+
+/// White space as Python's `str.split` and `str.strip` see it: Unicode's, and four separators of ASCII.
+pub(super) fn is_space(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\x1c'..='\x1f')
+}
+
+impl Tokens {
+    /// Counts a text's tokens.
+    pub(super) fn of(language: Language, source: &str) -> Self {
+        let texts: Vec<&str> = source.split(is_space).filter(|token| !token.is_empty()).collect();
+        let hashes: Vec<u64> = texts.iter().map(|token| sip(token.as_bytes())).collect();
+        let gram = |window: &[u64]| window.iter().fold(0, |sequence, token| mix(sequence, *token));
+        let grams = std::array::from_fn(|order| {
+            let mut grams: Vec<u64> = hashes.windows(order + 1).map(gram).collect();
+            grams.sort_unstable();
+            grams
+        });
+        Self { count: hashes.len(), grams, vocabulary: vocabulary(language, &texts, &hashes) }
+    }
+
+    /// How often the 1-gram of a token occurs.
+    fn occurrences(&self, token: u64) -> usize {
+        let key = mix(0, token);
+        let words = &self.grams[0];
+        let start = words.partition_point(|word| *word < key);
+        words[start..].partition_point(|word| *word == key)
+    }
+}
+
+fn vocabulary(language: Language, texts: &[&str], hashes: &[u64]) -> Vec<Word> {
+    let mut order: Vec<usize> = (0..hashes.len()).collect();
+    order.sort_by_key(|at| hashes[*at]);
+    let runs = order.chunk_by(|one, other| hashes[*one] == hashes[*other]);
+    // The sort is stable: a run begins with the token's first appearance.
+    let mut firsts: Vec<(usize, usize)> = runs.map(|run| (run[0], run.len())).collect();
+    firsts.sort_unstable();
+    let weight = |at: usize| if is_keyword(language, texts[at]) { 1.0 } else { PLAIN_WEIGHT };
+    firsts.into_iter().map(|(at, count)| Word { hash: hashes[at], count, weight: weight(at) }).collect()
+}
+
+/// The n-gram match, 0 to 1.
+pub(super) fn ngram_match(reference: &Tokens, candidate: &Tokens) -> f64 {
+    let precisions = std::array::from_fn(|order| {
+        let (wanted, given) = (&reference.grams[order], &candidate.grams[order]);
+        (common(wanted, given) as f64, given.len().max(1) as f64)
+    });
+    bleu(precisions, reference.count, candidate.count)
+}
+
+/// The keyword-weighted match, 0 to 1, with the brevity penalty of the package or of the reference's own length.
+pub(super) fn weighted_match(reference: &Tokens, candidate: &Tokens, is_length_real: bool) -> f64 {
+    let mut recalls: [(f64, f64); ORDERS] = std::array::from_fn(|order| {
+        let (wanted, given) = (&reference.grams[order], &candidate.grams[order]);
+        (common(wanted, given) as f64, wanted.len().max(1) as f64)
+    });
+    let (mut shared, mut all) = (0.0, 0.0);
+    for word in &reference.vocabulary {
+        shared += word.count.min(candidate.occurrences(word.hash)) as f64 * word.weight;
+        all += word.count as f64 * word.weight;
+    }
+    recalls[0] = (shared, f64::max(all, 1.0));
+    let reference_length = if is_length_real { reference.count } else { PACKAGE_REFERENCE_LENGTH };
+    bleu(recalls, reference_length, candidate.count)
+}
+
+/// The brevity penalty times the geometric mean, smoothed.
+fn bleu(matches: [(f64, f64); ORDERS], reference_length: usize, candidate_length: usize) -> f64 {
+    if matches[0].0 == 0.0 || candidate_length == 0 {
+        return 0.0;
+    }
+    let penalty = if candidate_length > reference_length {
+        1.0
+    } else {
+        (1.0 - reference_length as f64 / candidate_length as f64).exp()
+    };
+    let smoothed = matches.map(|(shared, all)| if shared == 0.0 { SMOOTHED_NUMERATOR / all } else { shared / all });
+    penalty * smoothed.map(|share| share.ln() / ORDERS as f64).iter().sum::<f64>().exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(text: &str) -> Tokens {
+        Tokens::of(Language::Python, text)
+    }
+
+    #[test]
+    fn hand_counted_matches() {
+        let reference = tokens("return a + b + c");
+        let candidate = tokens("return a + b");
+        // Four of four 1-grams, three of three, two of two, one of one; two tokens short of six.
+        assert!((ngram_match(&reference, &candidate) - (-0.5_f64).exp()).abs() < 1e-15);
+        // 1-grams: 1 + 0.2 * 3 of 1 + 0.2 * 5, then 3 of 5, 2 of 4, 1 of 3.
+        let mean = ((1.6 / 2.0) * (3.0 / 5.0) * (2.0 / 4.0) * (1.0 / 3.0_f64)).powf(0.25);
+        assert!((weighted_match(&reference, &candidate, false) - mean).abs() < 1e-15);
+        assert!((weighted_match(&reference, &candidate, true) - mean * (-0.5_f64).exp()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn nothing_shared_is_nothing() {
+        assert_eq!(ngram_match(&tokens("a b"), &tokens("c d")), 0.0);
+        assert_eq!(ngram_match(&tokens("a b"), &tokens("")), 0.0);
+        assert_eq!(weighted_match(&tokens(""), &tokens(""), false), 0.0);
+    }
+
+    #[test]
+    fn separators_of_ascii_are_spaces() {
+        assert_eq!(tokens("a\x1cb\u{a0}c").count, 3);
+        assert_eq!(tokens("a\u{200b}b").count, 1);
+    }
+}
