@@ -101,6 +101,7 @@ mod engine;
 mod equality;
 mod found;
 mod harness;
+pub mod judge;
 mod marshal;
 mod observation;
 mod observed;
