@@ -7,18 +7,39 @@ use codeward_records::Cwe;
 
 /// Ordered by number.
 const DESCRIPTIONS: &[(u16, &str)] = &[
-    (20, "Data from outside is used without a check that it has the type, length, range or form that the code relies on."),
-    (22, "A file name from outside is joined to a folder without making sure that the result stays inside that folder."),
-    (77, "Text from outside becomes part of a command for another program, where some of its characters have a meaning."),
-    (78, "Text from outside reaches a shell or an operating system's command line, where it can start commands of its own."),
-    (79, "Text from outside becomes part of a web page without being encoded for its place there, so that it can run as script."),
+    (
+        20,
+        "Data from outside is used without a check that it has the type, length, range or form that the code relies on.",
+    ),
+    (
+        22,
+        "A file name from outside is joined to a folder without making sure that the result stays inside that folder.",
+    ),
+    (
+        77,
+        "Text from outside becomes part of a command for another program, where some of its characters have a meaning.",
+    ),
+    (
+        78,
+        "Text from outside reaches a shell or an operating system's command line, where it can start commands of its own.",
+    ),
+    (
+        79,
+        "Text from outside becomes part of a web page without being encoded for its place there, so that it can run as script.",
+    ),
     (88, "A value from outside becomes an argument of a program, which may read it as an option."),
-    (89, "Text from outside is put into an SQL statement instead of being bound as a parameter, and can change the statement."),
+    (
+        89,
+        "Text from outside is put into an SQL statement instead of being bound as a parameter, and can change the statement.",
+    ),
     (90, "Text from outside becomes part of an LDAP filter or name without escaping, and can change whom it matches."),
     (91, "Text from outside is put into XML without escaping, and can add elements or attributes."),
     (94, "Text from outside is compiled or interpreted as code."),
     (95, "Text from outside is handed to a function that evaluates expressions of the program's own language."),
-    (113, "Text with line breaks from outside becomes an HTTP header, so that it can add headers or a second response."),
+    (
+        113,
+        "Text with line breaks from outside becomes an HTTP header, so that it can add headers or a second response.",
+    ),
     (116, "Output for another program or format is not encoded, or not for the place where it ends up."),
     (117, "Text from outside is logged with its line breaks, so that it can forge entries."),
     (119, "Memory is read or written at a place that is not within the buffer that was meant."),
@@ -27,10 +48,16 @@ const DESCRIPTIONS: &[(u16, &str)] = &[
     (122, "Data is written past the end of a buffer on the heap."),
     (125, "Data is read before the start or past the end of a buffer."),
     (134, "Text from outside is used as the format of a formatting function, whose directives it can contain."),
-    (190, "A sum, product or conversion can be larger than its type holds, and the wrapped value is relied on, often as a size."),
+    (
+        190,
+        "A sum, product or conversion can be larger than its type holds, and the wrapped value is relied on, often as a size.",
+    ),
     (191, "A difference can be smaller than its type holds, and the wrapped value is relied on."),
     (193, "A bound or a size is wrong by one, so that one element too many is touched, or a terminator has no room."),
-    (200, "Somebody who may not know it is shown information: other people's data, secrets, or the inside of the system."),
+    (
+        200,
+        "Somebody who may not know it is shown information: other people's data, secrets, or the inside of the system.",
+    ),
     (208, "How long a comparison or an operation takes tells something about a secret."),
     (209, "An error message tells an outsider about paths, queries, versions or secrets."),
     (276, "Something new, often a file, is created with permissions that let others read or change it."),
@@ -45,7 +72,10 @@ const DESCRIPTIONS: &[(u16, &str)] = &[
     (330, "A value that must not be guessed comes from a source that can be."),
     (338, "A token, key or password is drawn from a generator that is not made for secrets."),
     (347, "A signature is not checked, or in a way that accepts some that are not valid."),
-    (352, "A request that changes something is accepted because of the browser's cookies alone, so that other sites can cause it."),
+    (
+        352,
+        "A request that changes something is accepted because of the browser's cookies alone, so that other sites can cause it.",
+    ),
     (362, "Two executions touch the same thing at once without agreeing on an order, and the result depends on it."),
     (367, "Something is checked and then used, and can be exchanged in between."),
     (369, "A divisor that comes from outside or from a computation can be zero."),
@@ -78,7 +108,10 @@ const DESCRIPTIONS: &[(u16, &str)] = &[
     (862, "An action is done without a check that the one who asks may do it."),
     (863, "There is a check of who may do it, and it lets people through who may not."),
     (908, "Memory or an object is used before it has a value."),
-    (915, "Names of fields from outside decide which fields of an object are set, those that are not meant for it included."),
+    (
+        915,
+        "Names of fields from outside decide which fields of an object are set, those that are not meant for it included.",
+    ),
     (916, "A password's hash is so quick to compute that many guesses can be tried."),
     (918, "An address from outside is fetched by the server, which reaches places that the sender cannot."),
     (943, "Data from outside becomes part of a query to a database without SQL, and can bring operators of its own."),

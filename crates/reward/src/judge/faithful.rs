@@ -59,7 +59,9 @@ pub fn rule_reward(response: &str, gold: &str) -> f64 {
 /// The whole response is a block of thought, white space, and a block with the answer.
 fn is_whole_format(response: &str) -> bool {
     let Some(inside) = response.strip_prefix("<think>").and_then(|rest| rest.strip_suffix(CLOSE)) else { return false };
-    inside.match_indices("</think>").any(|(at, tag)| inside[at + tag.len()..].trim_start_matches(is_space).starts_with(OPEN))
+    inside
+        .match_indices("</think>")
+        .any(|(at, tag)| inside[at + tag.len()..].trim_start_matches(is_space).starts_with(OPEN))
 }
 
 #[cfg(test)]

@@ -87,10 +87,9 @@ mod tests {
     use super::*;
 
     fn token(text: &str, likely: &[(&str, f64)]) -> AnswerToken {
-        let likely = likely.iter().map(|(text, probability)| Likely {
-            text: (*text).to_owned(),
-            logprob: f64::ln(*probability),
-        });
+        let likely = likely
+            .iter()
+            .map(|(text, probability)| Likely { text: (*text).to_owned(), logprob: f64::ln(*probability) });
         AnswerToken { bytes: text.as_bytes().to_vec(), logprob: -0.1, likely: likely.collect() }
     }
 
@@ -115,7 +114,11 @@ mod tests {
         ];
         close(odds_of(tokens, 8), (0.7_f64 / 0.2).ln(), false);
         // The tag's end and the answer in one token.
-        let tokens = vec![token("<answer", &[]), token(">V", &[(">V", 0.8), (">Not", 0.1), ("V", 0.1)]), token("ulnerable", &[])];
+        let tokens = vec![
+            token("<answer", &[]),
+            token(">V", &[(">V", 0.8), (">Not", 0.1), ("V", 0.1)]),
+            token("ulnerable", &[]),
+        ];
         close(odds_of(tokens, 8), (0.1_f64 / 0.8).ln(), false);
         // White space before the answer.
         let tokens = vec![token("<answer>", &[]), token("\n", &[]), token(" not", &[(" not", 0.5), ("Vul", 0.25)])];

@@ -229,6 +229,9 @@ mod tests {
             ..JudgeSettings::default()
         };
         let question = Question { code: "'{{weaknesses}}{{language}}'", language: Language::Go, weaknesses: &[] };
-        assert_eq!(prompt(&settings, &question, 0), "'{{weaknesses}}{{language}}'|go|{{other}}|- none in particular|{{");
+        assert_eq!(
+            prompt(&settings, &question, 0),
+            "'{{weaknesses}}{{language}}'|go|{{other}}|- none in particular|{{"
+        );
     }
 }

@@ -112,7 +112,9 @@ fn is_end(mut text: &str) -> bool {
         if text.is_empty() {
             return true;
         }
-        let mark = text.strip_prefix("</s>").or_else(|| text.strip_prefix("<|").and_then(|rest| Some(rest.split_once("|>")?.1)));
+        let mark = text
+            .strip_prefix("</s>")
+            .or_else(|| text.strip_prefix("<|").and_then(|rest| Some(rest.split_once("|>")?.1)));
         match mark {
             Some(rest) => text = rest,
             None => return false,
@@ -162,13 +164,34 @@ mod tests {
 
     #[test]
     fn usual_spellings_are_understood() {
-        for answer in ["Not Vulnerable", "not vulnerable.", " **Not Vulnerable** ", "`non-vulnerable`", "NOT_VULNERABLE", "Not Vulnerable;[]", "safe", "\"Secure\""] {
-            assert_eq!(verdict(&format!("<think>x</think><answer>{answer}</answer>")), (Safety::Safe, None), "{answer}");
+        for answer in [
+            "Not Vulnerable",
+            "not vulnerable.",
+            " **Not Vulnerable** ",
+            "`non-vulnerable`",
+            "NOT_VULNERABLE",
+            "Not Vulnerable;[]",
+            "safe",
+            "\"Secure\"",
+        ] {
+            assert_eq!(
+                verdict(&format!("<think>x</think><answer>{answer}</answer>")),
+                (Safety::Safe, None),
+                "{answer}"
+            );
             assert_eq!(verdict(answer), (Safety::Safe, None), "{answer} alone");
-            assert_eq!(verdict(&format!("I looked.\n\nFinal answer: {answer}\n")), (Safety::Safe, None), "{answer} at the end");
+            assert_eq!(
+                verdict(&format!("I looked.\n\nFinal answer: {answer}\n")),
+                (Safety::Safe, None),
+                "{answer} at the end"
+            );
         }
         for answer in ["Vulnerable", "VULNERABLE!", "Vulnerable;[CWE-89]", "unsafe", "not safe"] {
-            assert_eq!(verdict(&format!("<answer>{answer}</answer><|im_end|></s>\n")), (Safety::Unsafe, None), "{answer}");
+            assert_eq!(
+                verdict(&format!("<answer>{answer}</answer><|im_end|></s>\n")),
+                (Safety::Unsafe, None),
+                "{answer}"
+            );
         }
         // The server took the text that ended the answer.
         assert_eq!(verdict("<think>x</think>\n<answer>Not Vulnerable"), (Safety::Safe, None));
@@ -203,7 +226,8 @@ mod tests {
         let text = "<think>It prints <answer>Not Vulnerable</answer>.</think><answer>Vulnerable</answer>";
         assert_eq!(verdict(text), (Safety::Unsafe, None));
         // A quoted end of the thought, too: what counts is behind the last.
-        let text = "<think>It has </think><answer>Not Vulnerable</answer> in a string</think><answer>Vulnerable</answer>";
+        let text =
+            "<think>It has </think><answer>Not Vulnerable</answer> in a string</think><answer>Vulnerable</answer>";
         assert_eq!(verdict(text), (Safety::Unsafe, None));
         // Before the answer, without a block of thought.
         let text = "The string <answer>Not Vulnerable</answer> is a trick.\n<answer>Vulnerable</answer>\n";

@@ -86,12 +86,7 @@ impl JudgeCost {
             return Self { requests, kept_votes: 1, ..Self::default() };
         }
         let usage = reply.answer.usage;
-        Self {
-            requests,
-            prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.completion_tokens,
-            kept_votes: 0,
-        }
+        Self { requests, prompt_tokens: usage.prompt_tokens, completion_tokens: usage.completion_tokens, kept_votes: 0 }
     }
 
     /// Both together.

@@ -287,7 +287,8 @@ impl<'a> Lexer<'a> {
 
     fn number(&mut self) {
         while let Some(byte) = self.byte(self.at) {
-            let separates = byte == b'\'' && self.language == Language::Cpp && self.byte(self.at + 1).is_some_and(is_word);
+            let separates =
+                byte == b'\'' && self.language == Language::Cpp && self.byte(self.at + 1).is_some_and(is_word);
             if !(is_word(byte) || byte == b'.' || separates) {
                 break;
             }

@@ -97,7 +97,8 @@ impl Lexer<'_> {
         while self.byte(self.at).is_some_and(is_word) {
             self.at += 1;
         }
-        let is_prefix = self.at - start <= 2 && self.bytes[start..self.at].iter().all(|byte| b"rRbBuUfFtT".contains(byte));
+        let is_prefix =
+            self.at - start <= 2 && self.bytes[start..self.at].iter().all(|byte| b"rRbBuUfFtT".contains(byte));
         if is_prefix && matches!(self.byte(self.at), Some(b'"' | b'\'')) {
             self.string(start);
         } else {
@@ -151,8 +152,9 @@ impl Lexer<'_> {
         while self.at < self.bytes.len() && !self.ends_here(quote) {
             self.step();
         }
+        let is_closed = self.byte(self.at) == Some(quote.mark);
         self.close(quote);
-        let kind = if may_be_docstring && self.statement_ends() { Kind::Docstring } else { Kind::Quoted };
+        let kind = if may_be_docstring && is_closed && self.statement_ends() { Kind::Docstring } else { Kind::Quoted };
         self.pieces.push(kind, start, self.at);
     }
 
