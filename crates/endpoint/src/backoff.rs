@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(seconds_of_date(date), Some(784_111_777));
         // `date -u -d '2024-02-29 00:00:01' +%s`
         assert_eq!(seconds_of_date("Thu, 29 Feb 2024 00:00:01 GMT"), Some(1_709_164_801));
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:37 GMT", Some(date)), Some(Duration::from_secs(60)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:37 GMT", Some(date)), Some(Duration::from_mins(1)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", Some(date)), Some(Duration::ZERO));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:37 GMT", None), None);
         for wrong in ["", "soon", "-1", "1.5", "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49 GMT"] {

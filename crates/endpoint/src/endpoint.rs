@@ -148,18 +148,14 @@ impl Endpoint {
     }
 
     fn cached(&self, cache: &Cache, place: RequestKey) -> Option<Answer> {
-        match cache.get(place) {
-            Ok(answer) => {
-                if answer.is_some() {
-                    self.budget.count_cached();
-                }
-                answer
-            }
-            Err(_) => {
-                self.budget.count_cache_failure();
-                None
-            }
+        let Ok(answer) = cache.get(place) else {
+            self.budget.count_cache_failure();
+            return None;
+        };
+        if answer.is_some() {
+            self.budget.count_cached();
         }
+        answer
     }
 
     /// From the server, in as many attempts as there may be.

@@ -21,7 +21,7 @@ struct State {
 
 impl Pace {
     pub(crate) fn new(requests_per_minute: Option<u32>) -> Self {
-        let interval = requests_per_minute.map_or(Duration::ZERO, |number| Duration::from_secs(60) / number);
+        let interval = requests_per_minute.map_or(Duration::ZERO, |number| Duration::from_mins(1) / number);
         Self { interval, state: Mutex::new(State { next: None, is_closed: false }), closed: Condvar::new() }
     }
 

@@ -245,7 +245,7 @@ mod tests {
     fn problem(change: impl FnOnce(&mut EndpointSettings)) -> String {
         let mut settings = EndpointSettings::new("http://127.0.0.1:8000/v1/", "m");
         change(&mut settings);
-        settings.resolve().map(|resolved| resolved.base_url).unwrap_or_else(|error| error.to_string())
+        settings.resolve().map_or_else(|error| error.to_string(), |resolved| resolved.base_url)
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Recorder {
         let line = Line { key, model, request, answer };
         let mut text = serde_json::to_string(&line).expect("requests and answers are plain data");
         text.push('\n');
-        let write = || -> io::Result<()> {
+        let mut write = || -> io::Result<()> {
             // A handle of its own each time: the lock is on the handle, and threads have to wait for each other too.
             let mut file = self.file()?;
             file.lock()?;
@@ -72,7 +72,6 @@ impl Recorder {
             }
             file.write_all(text.as_bytes())
         };
-        let mut write = write;
         write().map_err(at(&self.path))
     }
 }

@@ -82,7 +82,7 @@ pub(crate) fn read(request: &Request, body: &[u8], secret: Option<&Secret>) -> R
     let tokens = tokens.into_iter().map(|token| redacted_token(secret, token)).collect();
     let reasoning = reasoning.filter(|reasoning| !reasoning.is_empty());
     Ok(Answer {
-        usage: usage(request, response.usage, text.len() + reasoning.as_ref().map_or(0, String::len)),
+        usage: usage(request, response.usage.as_ref(), text.len() + reasoning.as_ref().map_or(0, String::len)),
         text: redacted(secret, &text),
         reasoning: reasoning.map(|reasoning| redacted(secret, &reasoning)),
         finish: finish(choice.finish_reason.as_deref()),
@@ -116,9 +116,9 @@ pub(crate) fn estimated_prompt_tokens(request: &Request) -> u64 {
     request.prompt_bytes().div_ceil(BYTES_PER_TOKEN) as u64
 }
 
-fn usage(request: &Request, told: Option<WireUsage>, answer_bytes: usize) -> Usage {
+fn usage(request: &Request, told: Option<&WireUsage>, answer_bytes: usize) -> Usage {
     match told {
-        Some(WireUsage { prompt_tokens: Some(prompt_tokens), completion_tokens: Some(completion_tokens) }) => {
+        Some(&WireUsage { prompt_tokens: Some(prompt_tokens), completion_tokens: Some(completion_tokens) }) => {
             Usage { prompt_tokens, completion_tokens, is_estimated: false }
         }
         _ => Usage {
@@ -290,7 +290,7 @@ mod tests {
         let likely =
             vec![Likely { text: "Hi".to_owned(), logprob: -0.5 }, Likely { text: "Ho".to_owned(), logprob: -1.0 }];
         let token = AnswerToken { bytes: b"Hi".to_vec(), logprob: -0.5, likely };
-        assert_eq!(answer.tokens, [token.clone()]);
+        assert_eq!(answer.tokens, std::slice::from_ref(&token));
         assert_eq!((answer.reasoning.as_deref(), answer.finish), (Some("r"), Finish::Stop));
         assert_eq!(answer.usage, Usage { prompt_tokens: 3, completion_tokens: 1, is_estimated: false });
 

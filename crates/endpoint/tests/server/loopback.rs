@@ -10,27 +10,27 @@ use serde_json::Value;
 
 /// A request as the server saw it.
 #[derive(Debug, Clone)]
-pub struct Received {
+pub(crate) struct Received {
     /// The first line.
-    pub line: String,
+    pub(crate) line: String,
     /// The header lines.
-    pub headers: Vec<String>,
+    pub(crate) headers: Vec<String>,
     /// The body.
-    pub body: Value,
+    pub(crate) body: Value,
 }
 
 /// What a test does with a connection once the request is read; the number counts requests from 0.
 type Handler = dyn Fn(usize, &Received, &mut TcpStream) + Send + Sync;
 
 /// The server. It runs until the test's process ends.
-pub struct Server {
-    pub address: String,
+pub(crate) struct Server {
+    pub(crate) address: String,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Server {
     /// Starts one.
-    pub fn start(handler: impl Fn(usize, &Received, &mut TcpStream) + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(handler: impl Fn(usize, &Received, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -46,12 +46,12 @@ impl Server {
     }
 
     /// One that answers every request with the text that `answer` makes of the number of the request.
-    pub fn answering(answer: impl Fn(usize) -> String + Send + Sync + 'static) -> Self {
+    pub(crate) fn answering(answer: impl Fn(usize) -> String + Send + Sync + 'static) -> Self {
         Self::start(move |number, _, stream| send_answer(stream, &answer(number)))
     }
 
     /// Settings for it, with short waits.
-    pub fn settings(&self) -> EndpointSettings {
+    pub(crate) fn settings(&self) -> EndpointSettings {
         let mut settings = EndpointSettings::new(format!("http://{}/v1", self.address), "m");
         settings.first_backoff_secs = 0.01;
         settings.max_backoff_secs = 0.02;
@@ -61,7 +61,7 @@ impl Server {
     }
 
     /// The requests so far.
-    pub fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
 }
@@ -103,13 +103,13 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Received> {
 }
 
 /// Sends a whole response; a test's client may have gone.
-pub fn send(stream: &mut TcpStream, status: &str, headers: &str, body: &str) {
+pub(crate) fn send(stream: &mut TcpStream, status: &str, headers: &str, body: &str) {
     let text = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len());
     let _ = stream.write_all(text.as_bytes());
 }
 
 /// Sends an answer of the chat protocol with the text `text`.
-pub fn send_answer(stream: &mut TcpStream, text: &str) {
+pub(crate) fn send_answer(stream: &mut TcpStream, text: &str) {
     let body = serde_json::json!({
         "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
@@ -118,7 +118,7 @@ pub fn send_answer(stream: &mut TcpStream, text: &str) {
 }
 
 /// Writes the same bytes again and again until the client has gone; false when it stayed for 50,000 rounds.
-pub fn send_without_end(stream: &mut TcpStream, bytes: &[u8], pause: Duration) -> bool {
+pub(crate) fn send_without_end(stream: &mut TcpStream, bytes: &[u8], pause: Duration) -> bool {
     for _ in 0..50_000 {
         if stream.write_all(bytes).is_err() {
             return true;

@@ -1,13 +1,11 @@
 //! `kill -9` in the middle of asking: what was answered is kept, what is kept is whole, and nothing piles up.
 
-mod loopback;
-
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::loopback::Server;
 use codeward_endpoint::{Endpoint, EndpointSettings, Message, Origin, Request, Sampling};
-use loopback::Server;
 
 const ADDRESS: &str = "CODEWARD_TEST_ADDRESS";
 const CACHE: &str = "CODEWARD_TEST_CACHE";
@@ -48,7 +46,7 @@ fn what_was_answered_before_a_kill_is_not_asked_again() {
     let mut answered = Vec::new();
     for round in 0..6_u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["child", "--exact", "--nocapture"])
+            .args(["killed::child", "--exact", "--nocapture"])
             .env(ADDRESS, &server.address)
             .env(CACHE, folder.path())
             .stdout(Stdio::piped())

@@ -1,15 +1,16 @@
 //! The client against a real server on this machine, friendly and hostile.
 
+mod killed;
 mod loopback;
 
 use std::io::Write as _;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
+use crate::loopback::{Server, send, send_answer, send_without_end};
 use codeward_endpoint::{
     Endpoint, EndpointError, EndpointSettings, Finish, Message, Origin, Price, Request, Sampling, Tape,
 };
-use loopback::{Server, send, send_answer, send_without_end};
 
 /// A variable that cargo sets for every test, used as a key: `codeward-endpoint`.
 const KEY_VARIABLE: &str = "CARGO_PKG_NAME";
