@@ -1,5 +1,7 @@
 //! The client against a real server on this machine, friendly and hostile.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
+
 mod killed;
 mod loopback;
 

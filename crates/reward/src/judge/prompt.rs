@@ -134,15 +134,12 @@ fn fill<'a>(template: &str, value: impl Fn(&str) -> Option<&'a str>) -> String {
     while let Some((before, after)) = rest.split_once("{{") {
         text.push_str(before);
         let found = after.split_once("}}").and_then(|(name, after)| Some((value(name)?, after)));
-        match found {
-            Some((value, after)) => {
-                text.push_str(value);
-                rest = after;
-            }
-            None => {
-                text.push_str("{{");
-                rest = after;
-            }
+        if let Some((value, after)) = found {
+            text.push_str(value);
+            rest = after;
+        } else {
+            text.push_str("{{");
+            rest = after;
         }
     }
     text.push_str(rest);

@@ -42,17 +42,14 @@ pub(super) fn decode_java(code: &str) -> Cow<'_, str> {
         let digits = rest[1..].trim_start_matches('u');
         let is_escape = digits.len() < rest.len() - 1;
         let letter = digits.get(..4).filter(|_| is_escape).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        match letter.and_then(char::from_u32).filter(|letter| "/*\"'\n\r".contains(*letter)) {
-            Some(letter) => {
-                decoded.push(if letter == '\r' { '\n' } else { letter });
-                rest = &digits[4..];
-            }
-            None => {
-                // A backslash before another one takes it along: `\\u002f` is no escape.
-                let length = if rest[1..].starts_with('\\') { 2 } else { 1 };
-                decoded.push_str(&rest[..length]);
-                rest = &rest[length..];
-            }
+        if let Some(letter) = letter.and_then(char::from_u32).filter(|letter| "/*\"'\n\r".contains(*letter)) {
+            decoded.push(if letter == '\r' { '\n' } else { letter });
+            rest = &digits[4..];
+        } else {
+            // A backslash before another one takes it along: `\\u002f` is no escape.
+            let length = if rest[1..].starts_with('\\') { 2 } else { 1 };
+            decoded.push_str(&rest[..length]);
+            rest = &rest[length..];
         }
     }
     decoded.push_str(rest);

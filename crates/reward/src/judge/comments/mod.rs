@@ -278,9 +278,9 @@ mod tests {
                 plain.push_str(line);
                 plain.push('\n');
                 if is_behind && !comment.contains('\n') && !line.contains("define") {
-                    commented.push_str(&format!("{line}  {comment}\n"));
+                    commented.extend([line, "  ", comment, "\n"]);
                 } else {
-                    commented.push_str(&format!("{comment}\n{line}\n"));
+                    commented.extend([comment, "\n", line, "\n"]);
                 }
             }
             let expected = without_comments(language, &plain, false);

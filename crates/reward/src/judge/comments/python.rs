@@ -68,11 +68,7 @@ impl Lexer<'_> {
                 self.pieces.push(Kind::Comment, start, self.at);
             }
             b'"' | b'\'' => self.string(self.at),
-            b'\n' => {
-                self.is_statement_start |= self.depth == 0 && self.levels.is_empty();
-                self.at += 1;
-            }
-            b';' => {
+            b'\n' | b';' => {
                 self.is_statement_start |= self.depth == 0 && self.levels.is_empty();
                 self.at += 1;
             }
