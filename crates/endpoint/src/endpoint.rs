@@ -53,8 +53,14 @@ impl Endpoint {
         let variable = settings.api_key_env.as_deref().filter(|_| player.is_none());
         let secret = variable.map(Secret::from_environment).transpose()?;
         let cache = settings.cache.as_deref().filter(|_| player.is_none()).map(Cache::open).transpose()?;
+        let roots = settings
+            .root_certificates
+            .as_deref()
+            .map(|path| std::fs::read(path).map_err(|source| EndpointError::File { path: path.to_owned(), source }));
+        let roots = roots.transpose()?;
+        let host = resolved.host.clone();
         Ok(Self {
-            transport: Transport::new(resolved.host.clone(), secret, settings.max_response_bytes),
+            transport: Transport::new(host, secret, settings.max_response_bytes, roots.as_deref())?,
             budget: Budget::new(settings.max_requests, settings.max_tokens, settings.price),
             pace: Pace::new(settings.requests_per_minute),
             flights: Flights::default(),
@@ -81,10 +87,11 @@ impl Endpoint {
         RequestKey::of(wire::path(request), &wire::body(&self.settings, request))
     }
 
-    /// Ends every wait of [`Endpoint::ask`] with [`EndpointError::Closed`] and sends nothing more. Requests that are on their way end
-    /// within `attempt_timeout_secs`.
+    /// Ends every [`Endpoint::ask`] with [`EndpointError::Closed`], what waits and what is under way, and sends nothing more. Only looking up a
+    /// name and connecting go on, for as long as an attempt may take.
     pub fn close(&self) {
         self.pace.close();
+        self.transport.close();
     }
 
     /// The answer to a request, from the recording, the cache or the server, within `deadline_secs`.
@@ -188,6 +195,7 @@ impl Endpoint {
                     self.budget.count_usage(answer.usage);
                     return Ok(Reply { answer, origin: Origin::Server, attempts });
                 }
+                Err(_) if self.pace.check_open().is_err() => return Err(EndpointError::Closed),
                 Err(error) if !error.is_transient() => return Err(error),
                 Err(error) => Box::new(error),
             };

@@ -103,6 +103,14 @@ pub enum EndpointError {
         /// The system's reason.
         detail: String,
     },
+    /// The other side is not who it should be, or the encryption failed otherwise.
+    #[error("no trusted connection to {host}: {detail}")]
+    Untrusted {
+        /// Host and port.
+        host: String,
+        /// The reason.
+        detail: String,
+    },
     /// An attempt took longer than it may.
     #[error("no whole answer in {limit_ms} ms")]
     TimedOut {

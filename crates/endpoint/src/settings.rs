@@ -40,6 +40,9 @@ pub struct EndpointSettings {
     /// The environment variable that holds the key; without it no key is sent. The key itself can be written nowhere.
     #[serde(default)]
     pub api_key_env: Option<String>,
+    /// A file of certificates in PEM whose holders are trusted instead of the usual authorities, for a server of one's own.
+    #[serde(default)]
+    pub root_certificates: Option<PathBuf>,
     /// Lets the key go over unencrypted HTTP to another machine.
     #[serde(default)]
     pub allow_key_over_http: bool,
@@ -115,6 +118,7 @@ impl EndpointSettings {
             base_url: base_url.into(),
             model: model.into(),
             api_key_env: None,
+            root_certificates: None,
             allow_key_over_http: false,
             deadline_secs: default_deadline_secs(),
             attempt_timeout_secs: default_attempt_timeout_secs(),

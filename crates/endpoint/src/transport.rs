@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, Response, header};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
 use crate::backoff::retry_after;
@@ -25,8 +26,16 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    pub(crate) fn new(host: String, secret: Option<Secret>, max_response_bytes: u64) -> Self {
+    /// A client of `host`, with the certificates that `roots` holds in PEM instead of the usual ones.
+    pub(crate) fn new(
+        host: String,
+        secret: Option<Secret>,
+        max_response_bytes: u64,
+        roots: Option<&[u8]>,
+    ) -> Result<Self, EndpointError> {
+        let roots = roots.map_or(Ok(RootCerts::WebPki), certificates)?;
         let agent = Agent::config_builder()
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -36,7 +45,12 @@ impl Transport {
             .user_agent(concat!("codeward/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        Self { agent, host, secret, max_response_bytes }
+        Ok(Self { agent, host, secret, max_response_bytes })
+    }
+
+    /// Ends what is under way and refuses everything after.
+    pub(crate) fn close(&self) {
+        self.agent.clone().shutdown();
     }
 
     pub(crate) fn secret(&self) -> Option<&Secret> {
@@ -85,6 +99,11 @@ impl Transport {
         }
     }
 
+    fn untrusted(&self, error: &ureq::Error) -> EndpointError {
+        let detail = excerpt(self.secret.as_ref(), &error.to_string());
+        EndpointError::Untrusted { host: self.host.clone(), detail }
+    }
+
     fn failure(&self, error: ureq::Error, limit: Duration) -> EndpointError {
         match error {
             ureq::Error::Timeout(_) => EndpointError::TimedOut { limit_ms: limit.as_millis() as u64 },
@@ -92,6 +111,11 @@ impl Transport {
             ureq::Error::LargeResponseHeader(_, limit) => EndpointError::TooLarge { limit_bytes: limit as u64 },
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
                 EndpointError::TimedOut { limit_ms: limit.as_millis() as u64 }
+            }
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => self.untrusted(&error),
+            // Failures of the handshake come as failures of reading.
+            ureq::Error::Io(ref io) if io.get_ref().is_some_and(|inner| inner.to_string().contains("ertificate")) => {
+                self.untrusted(&error)
             }
             ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
                 EndpointError::Unreachable {
@@ -102,4 +126,17 @@ impl Transport {
             other => EndpointError::Malformed { problem: excerpt(self.secret.as_ref(), &other.to_string()) },
         }
     }
+}
+
+/// The certificates in a PEM file.
+fn certificates(pem: &[u8]) -> Result<RootCerts, EndpointError> {
+    let wrong =
+        || EndpointError::Setting { name: "root_certificates", problem: "holds no certificate in PEM".to_owned() };
+    let mut certificates = Vec::new();
+    for item in parse_pem(pem) {
+        if let PemItem::Certificate(certificate) = item.map_err(|_| wrong())? {
+            certificates.push(certificate);
+        }
+    }
+    if certificates.is_empty() { Err(wrong()) } else { Ok(certificates.into()) }
 }

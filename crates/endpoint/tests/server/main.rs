@@ -4,6 +4,7 @@
 
 mod killed;
 mod loopback;
+mod tls;
 
 use std::io::Write as _;
 use std::net::Shutdown;
@@ -405,6 +406,25 @@ fn requests_are_spaced() {
         }
     });
     assert!(start.elapsed() >= Duration::from_millis(500), "{:?}", start.elapsed());
+}
+
+#[test]
+fn closing_ends_a_request_under_way() {
+    let server = Server::start(|_, _, _| std::thread::sleep(Duration::from_secs(30)));
+    let mut settings = server.settings();
+    settings.attempt_timeout_secs = 15.0;
+    let endpoint = open(settings);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| endpoint.ask(&question("?")).unwrap_err());
+        while server.received().is_empty() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        endpoint.close();
+        let error = waiting.join().unwrap();
+        assert!(matches!(error, EndpointError::Closed), "{error}");
+    });
+    assert!(start.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
