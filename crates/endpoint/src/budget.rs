@@ -1,6 +1,7 @@
 //! What was spent, and whether there is enough left.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,7 @@ pub(crate) struct Budget {
     max_tokens: Option<u64>,
     price: Option<Price>,
     state: Mutex<State>,
+    given_back: Condvar,
 }
 
 #[derive(Default)]
@@ -54,28 +56,43 @@ pub(crate) struct Reservation<'a> {
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        self.budget.state().reserved_tokens -= self.tokens;
+        let mut state = self.budget.state();
+        state.reserved_tokens = state.reserved_tokens.saturating_sub(self.tokens);
+        drop(state);
+        self.budget.given_back.notify_all();
     }
 }
 
 impl Budget {
     pub(crate) fn new(max_requests: Option<u64>, max_tokens: Option<u64>, price: Option<Price>) -> Self {
-        Self { max_requests, max_tokens, price, state: Mutex::new(State::default()) }
+        Self { max_requests, max_tokens, price, state: Mutex::new(State::default()), given_back: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets aside what a request may need, or says that it is not there.
-    pub(crate) fn reserve(&self, tokens: u64) -> Result<Reservation<'_>, EndpointError> {
+    /// Sets aside what a request may need, or says that it is not there. While only requests under way hold it, this waits for what they give
+    /// back; None when that takes until `until`.
+    pub(crate) fn reserve(&self, tokens: u64, until: Instant) -> Result<Option<Reservation<'_>>, EndpointError> {
+        let limit = self.max_tokens.unwrap_or(u64::MAX);
         let mut state = self.state();
-        let spent = used_tokens(&state.spent).saturating_add(state.reserved_tokens);
-        if let Some(limit) = self.max_tokens.filter(|limit| spent.saturating_add(tokens) > *limit) {
-            return Err(EndpointError::BudgetSpent { kind: BudgetKind::Tokens, spent, needed: tokens, limit });
+        loop {
+            let spent = used_tokens(&state.spent);
+            let needed = spent.saturating_add(tokens);
+            if self.max_tokens.is_some() && needed > limit {
+                return Err(EndpointError::BudgetSpent { kind: BudgetKind::Tokens, spent, needed: tokens, limit });
+            }
+            if needed.saturating_add(state.reserved_tokens) <= limit || self.max_tokens.is_none() {
+                state.reserved_tokens = state.reserved_tokens.saturating_add(tokens);
+                return Ok(Some(Reservation { budget: self, tokens }));
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            state = self.given_back.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.reserved_tokens += tokens;
-        Ok(Reservation { budget: self, tokens })
     }
 
     /// Counts one HTTP request that is about to be sent, or says that it is one too many.
@@ -135,14 +152,20 @@ mod tests {
     fn requests_under_way_count_and_give_back_what_they_did_not_need() {
         let price = Price { prompt_per_million: 2.0, completion_per_million: 10.0 };
         let budget = Budget::new(Some(2), Some(100), Some(price));
-        let first = budget.reserve(60).unwrap();
-        let refused = budget.reserve(41).map(|_| ()).unwrap_err();
-        assert_eq!(refused.to_string(), "budget of 100 tokens is spent: 60 used, 41 more needed");
+        let now = Instant::now();
+        let first = budget.reserve(60, now).unwrap().unwrap();
+        // The rest may be given back, so that this is no refusal.
+        assert!(budget.reserve(41, now).unwrap().is_none());
         budget.count_request().unwrap();
         budget.count_usage(Usage { prompt_tokens: 10, completion_tokens: 5, is_estimated: false });
-        drop(first);
-        drop(budget.reserve(85).unwrap());
-        assert!(budget.reserve(86).is_err());
+        std::thread::scope(|scope| {
+            let later = now + std::time::Duration::from_secs(10);
+            let waiting = scope.spawn(|| budget.reserve(85, later).unwrap().is_some());
+            drop(first);
+            assert!(waiting.join().unwrap());
+        });
+        let refused = budget.reserve(86, now).map(|_| ()).unwrap_err();
+        assert_eq!(refused.to_string(), "budget of 100 tokens is spent: 15 used, 86 more needed");
         budget.count_request().unwrap();
         let refused = budget.count_request().unwrap_err();
         assert_eq!(refused.to_string(), "budget of 2 requests is spent: 2 used, 1 more needed");
@@ -157,6 +180,6 @@ mod tests {
         for _ in 0..2 {
             budget.count_usage(Usage { prompt_tokens: u64::MAX, completion_tokens: 1, is_estimated: false });
         }
-        assert!(matches!(budget.reserve(1), Err(EndpointError::BudgetSpent { .. })));
+        assert!(matches!(budget.reserve(1, Instant::now()), Err(EndpointError::BudgetSpent { .. })));
     }
 }

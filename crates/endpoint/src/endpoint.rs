@@ -174,7 +174,10 @@ impl Endpoint {
         until: Instant,
     ) -> Result<Reply, EndpointError> {
         let longest_answer = u64::from(request.sampling.max_tokens);
-        let _reservation = self.budget.reserve(wire::estimated_prompt_tokens(request) + longest_answer)?;
+        let tokens = wire::estimated_prompt_tokens(request) + longest_answer;
+        let Some(_reservation) = self.budget.reserve(tokens, until)? else {
+            return Err(EndpointError::DeadlinePassed { attempts: 0, last: None });
+        };
         let url = format!("{}/{}", self.resolved.base_url, wire::path(request));
         let body = body.to_string();
         let mut attempts = 0;

@@ -46,7 +46,7 @@ pub enum EndpointError {
     BudgetSpent {
         /// Which budget.
         kind: BudgetKind,
-        /// What was used so far, requests under way included.
+        /// What was used so far.
         spent: u64,
         /// What this request could need.
         needed: u64,

@@ -257,6 +257,8 @@ struct WireLikely {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::request::{Message, Sampling};
 
@@ -329,6 +331,27 @@ mod tests {
         }
         let deep = format!("{{\"choices\":{}", "[".repeat(100_000));
         assert!(matches!(read(&chat(), deep.as_bytes(), None), Err(EndpointError::Malformed { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_answer_is_an_answer_or_an_error_and_probabilities_are_ones(
+            at in any::<prop::sample::Index>(),
+            length in 0_usize..20,
+            instead in prop::sample::select(vec!["", "null", "-1", "1e999", "[", "}", "\"", "\\u0000", "99999999999999999999", "{}", "\u{e9}"]),
+        ) {
+            let whole = r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop","logprobs":{"content":[{"token":"Hi","logprob":-0.5,"bytes":[72,105],"top_logprobs":[{"token":"Ho","logprob":-1.0}]}]}}],"usage":{"prompt_tokens":3,"completion_tokens":1}}"#;
+            let at = at.index(whole.len());
+            let damaged = format!("{}{instead}{}", &whole[..at], whole.get(at + length..).unwrap_or_default());
+            match read(&chat(), damaged.as_bytes(), None) {
+                Ok(answer) => {
+                    for token in &answer.tokens {
+                        prop_assert!(token.logprob <= 0.0 && token.likely.iter().all(|other| other.logprob <= 0.0));
+                    }
+                }
+                Err(error) => prop_assert!(matches!(error, EndpointError::Malformed { .. })),
+            }
+        }
     }
 
     #[test]
