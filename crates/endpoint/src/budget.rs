@@ -158,8 +158,8 @@ mod tests {
         assert!(budget.reserve(41, now).unwrap().is_none());
         budget.count_request().unwrap();
         budget.count_usage(Usage { prompt_tokens: 10, completion_tokens: 5, is_estimated: false });
+        let later = now + std::time::Duration::from_secs(10);
         std::thread::scope(|scope| {
-            let later = now + std::time::Duration::from_secs(10);
             let waiting = scope.spawn(|| budget.reserve(85, later).unwrap().is_some());
             drop(first);
             assert!(waiting.join().unwrap());

@@ -349,7 +349,10 @@ mod tests {
                         prop_assert!(token.logprob <= 0.0 && token.likely.iter().all(|other| other.logprob <= 0.0));
                     }
                 }
-                Err(error) => prop_assert!(matches!(error, EndpointError::Malformed { .. })),
+                Err(error) => {
+                    let is_malformed = matches!(error, EndpointError::Malformed { .. });
+                    prop_assert!(is_malformed);
+                }
             }
         }
     }
