@@ -15,7 +15,7 @@ use super::settings::{JudgeMode, JudgeSettings};
 const FAITHFUL: &str = "\
 You are an analyst of software security. Decide whether the following code is vulnerable.
 
-```{{language}}
+```{{suffix}}
 {{code}}
 ```
 
@@ -77,15 +77,21 @@ pub(super) fn prompt(settings: &JudgeSettings, question: &Question<'_>, vote: u3
         JudgeMode::Corrected => without_comments(question.language, question.code, settings.blank_docstrings),
     };
     let delimiter = delimiter(settings.seed, vote, &shown);
-    let (template, language) = match settings.mode {
-        JudgeMode::Faithful => (FAITHFUL, suffix(question.language)),
-        JudgeMode::Corrected => (CORRECTED, question.language.name()),
+    let fence = match settings.mode {
+        JudgeMode::Faithful => "```".to_owned(),
+        JudgeMode::Corrected => fence(&delimiter, &shown),
+    };
+    let template = match settings.mode {
+        JudgeMode::Faithful => FAITHFUL,
+        JudgeMode::Corrected => CORRECTED,
     };
     let mut message = fill(settings.template.as_deref().unwrap_or(template), |name| match name {
         "code" => Some(shown.trim_end_matches('\n')),
-        "language" => Some(language),
+        "language" => Some(question.language.name()),
+        "suffix" => Some(suffix(question.language)),
         "weaknesses" => Some(&weaknesses),
         "delimiter" => Some(&delimiter),
+        "fence" => Some(&fence),
         _ => None,
     });
     if settings.mode == JudgeMode::Faithful && settings.template.is_none() && !settings.is_trained {
@@ -125,6 +131,14 @@ fn delimiter(seed: u64, vote: u32, shown: &str) -> String {
         }
         attempt += 1;
     }
+}
+
+/// A fence of three or more backticks that no run of them in the code can close, of a length that the code cannot know: it is drawn as the
+/// delimiter is.
+fn fence(delimiter: &str, shown: &str) -> String {
+    let longest = shown.split(|letter| letter != '`').map(str::len).max().unwrap_or_default();
+    let drawn = blake3::hash(delimiter.as_bytes()).as_bytes()[0] % 8;
+    "`".repeat(longest.max(2) + 1 + usize::from(drawn))
 }
 
 /// The template with each `{{name}}` replaced once: what is put in is not looked at again.
@@ -217,6 +231,26 @@ mod tests {
         // A code that holds the delimiter of another one gets its own.
         let (_, own) = shown(&ask(&first, &settings));
         assert_ne!(own, first);
+    }
+
+    #[test]
+    fn a_fence_is_longer_than_any_in_the_code() {
+        let template = Some("{{fence}}{{suffix}}\n{{code}}\n{{fence}}".to_owned());
+        let settings = JudgeSettings { template: template.clone(), ..JudgeSettings::default() };
+        let mut lengths = std::collections::BTreeSet::new();
+        for longest in [0, 1, 3, 10] {
+            for number in 0..50 {
+                let code = format!("x = '{}' + '``' + '{number}'", "`".repeat(longest));
+                let message = ask(&code, &settings);
+                let fence: String = message.chars().take_while(|letter| *letter == '`').collect();
+                assert!(fence.len() >= 3 && fence.len() > longest.max(2), "{message}");
+                assert_eq!(message, format!("{fence}py\n{code}\n{fence}"));
+                lengths.insert(fence.len() - longest.max(2));
+            }
+        }
+        assert_eq!(lengths.len(), 8, "it cannot be known beforehand");
+        let published = JudgeSettings { template, ..faithful() };
+        assert!(ask("'````'", &published).starts_with("```py\n'````'\n```"));
     }
 
     #[test]

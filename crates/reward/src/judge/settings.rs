@@ -35,8 +35,9 @@ pub struct JudgeSettings {
     pub is_trained: bool,
     /// Python docstrings are blanked in corrected mode: they are comments with the syntax of a string.
     pub blank_docstrings: bool,
-    /// The message in which the model was trained to be asked, instead of ours. Holds `{{code}}` and may hold `{{language}}`, `{{weaknesses}}`,
-    /// and, in corrected mode, `{{delimiter}}`.
+    /// The message in which the model was trained to be asked, instead of ours. Holds `{{code}}` and may hold `{{language}}` (`python`), `{{suffix}}` (`py`) and
+    /// `{{weaknesses}}`.
+    /// In corrected mode `{{code}}` stands between two `{{delimiter}}`, or between two `{{fence}}`, which are more backticks than the code has.
     pub template: Option<String>,
 }
 
@@ -98,8 +99,19 @@ impl JudgeSettings {
         if self.top_logprobs.is_some_and(|number| !(2..=MAX_TOP_LOGPROBS).contains(&number)) {
             return wrong("top_logprobs", "is not from 2 to 20");
         }
-        if self.template.as_ref().is_some_and(|template| !template.contains("{{code}}")) {
-            return wrong("template", "does not hold {{code}}");
+        if let Some(template) = &self.template {
+            if !template.contains("{{code}}") {
+                return wrong("template", "does not hold {{code}}");
+            }
+            let is_around_code = |mark: &str| {
+                let code = template.find("{{code}}");
+                template.find(mark) < code && template.rfind(mark) > code && template.contains(mark)
+            };
+            if self.mode == JudgeMode::Corrected
+                && !["{{delimiter}}", "{{fence}}"].iter().any(|mark| is_around_code(mark))
+            {
+                return wrong("template", "has neither {{delimiter}} nor {{fence}} on both sides of {{code}}");
+            }
         }
         Ok(())
     }
@@ -118,6 +130,9 @@ mod tests {
         assert_eq!(problem(""), None);
         assert_eq!(problem("votes = 3\ntemperature = 0.7\ntop_logprobs = 5"), None);
         assert_eq!(problem("mode = 'faithful'"), None);
+        assert_eq!(problem("mode = 'faithful'\ntemplate = '{{code}}'"), None);
+        assert_eq!(problem("template = '{{fence}} {{code}} {{fence}}'"), None);
+        assert_eq!(problem("template = '{{delimiter}} {{code}} {{delimiter}}'"), None);
         for (toml, name) in [
             ("votes = 0", "votes"),
             ("votes = 65", "votes"),
@@ -128,6 +143,9 @@ mod tests {
             ("max_tokens = 0", "max_tokens"),
             ("top_logprobs = 1", "top_logprobs"),
             ("template = 'Is it safe?'", "template"),
+            ("template = '{{code}}'", "template"),
+            ("template = '{{fence}} {{code}} {{delimiter}}'", "template"),
+            ("template = '{{fence}} {{fence}} {{code}}'", "template"),
         ] {
             assert_eq!(problem(toml), Some(name), "{toml}");
         }
