@@ -102,6 +102,7 @@ mod engine;
 mod equality;
 mod found;
 mod harness;
+pub mod judge;
 mod marshal;
 mod observation;
 mod observed;
