@@ -327,3 +327,19 @@ fn explain_shows_a_rule_and_lists_a_class() {
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8(wrong.stderr).unwrap().contains("did you mean py/sql-string-built?"));
 }
+
+#[test]
+fn analysers_that_nobody_knows_or_has_are_errors_that_help() {
+    let folder = folder(&[("app.py", "print(1)\n")]);
+    let scan = |name: &str| {
+        let output = codeward(folder.path(), &["scan", "app.py", "--no-config", "--with", name], "");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(output.stdout.is_empty());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let unknown = scan("bandid");
+    assert!(unknown.contains("\"bandid\" is no external analyser; choose from bandit, "), "{unknown}");
+    assert!(unknown.contains("hint: or `all` for those that are here"), "{unknown}");
+    let output = codeward(folder.path(), &["scan", "app.py", "--agreement"], "");
+    assert_eq!(output.status.code(), Some(2));
+}
