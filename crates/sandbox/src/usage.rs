@@ -3,7 +3,8 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
-/// Processor time and memory of a process and all its living descendants.
+/// Processor time and memory of a process and all its living descendants. The memory is what the kernel says quickly: some megabytes
+/// off on a host with many processors, which count for themselves and are added up now and then.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     pub(crate) cpu: Duration,
@@ -90,10 +91,25 @@ mod tests {
     }
 
     #[test]
-    fn we_use_something_ourselves() {
-        let usage = of_tree(std::process::id() as i32);
-        assert!(usage.resident_bytes > 1 << 20);
-        let proportional = shared_once(std::process::id() as i32).unwrap();
-        assert!(proportional > 1 << 20 && proportional <= usage.resident_bytes + (1 << 20));
+    fn memory_that_is_touched_shows_in_both_readings() {
+        // The kernel counts resident pages per processor and adds up only now and then, so that the quick reading may be some
+        // megabytes off either way and the two need not agree; see `proc_pid_statm(5)`.
+        const TOUCHED: u64 = 256 << 20;
+        let own = std::process::id() as i32;
+        let (quick, slow) = (of_tree(own).resident_bytes, shared_once(own).unwrap());
+        let block = std::hint::black_box(vec![1u8; TOUCHED as usize]);
+        let (quick_after, slow_after) = (of_tree(own).resident_bytes, shared_once(own).unwrap());
+        drop(block);
+        let enough = TOUCHED / 4 * 3;
+        assert!(quick_after >= quick + enough, "{quick} bytes, then {quick_after}");
+        assert!(slow_after >= slow + enough, "{slow} bytes, then {slow_after}");
+    }
+
+    #[test]
+    fn a_page_that_several_share_counts_once() {
+        let text = "55d0-7ffe ---p 00000000 00:00 0 [rollup]\nRss:  4096 kB\nPss:  1025 kB\nPss_Dirty: 9 kB\n";
+        assert_eq!(proportional_bytes(text), Some(1025 << 10));
+        assert_eq!(proportional_bytes("Rss: 4096 kB\n"), None);
+        assert_eq!(proportional_bytes("Pss: 4096\n"), None);
     }
 }
