@@ -17,8 +17,8 @@ pub enum Reward {
     Scored {
         /// The recipe's value, in the recipe's range.
         value: f64,
-        /// Every named part that went into the value; the key set is fixed by the recipe.
-        parts: BTreeMap<String, f64>,
+        /// Every part by name. The key set is always the same; what was not measured is null, which is not zero.
+        parts: BTreeMap<String, Option<f64>>,
         /// Places in the completion that a part points at.
         spans: Vec<SpanReward>,
     },
@@ -47,10 +47,10 @@ impl Reward {
         matches!(self, Self::Scored { .. })
     }
 
-    /// One part's value, when the completion was judged and the recipe has that part.
+    /// One part's value, when the completion was judged and the part measured.
     pub fn part(&self, name: &str) -> Option<f64> {
         match self {
-            Self::Scored { parts, .. } => parts.get(name).copied(),
+            Self::Scored { parts, .. } => parts.get(name).copied().flatten(),
             Self::Unscored { .. } => None,
         }
     }
@@ -66,6 +66,14 @@ pub enum UnscoredReason {
     SandboxFailed,
     /// The analyser could not finish.
     AnalysisFailed,
+    /// The task has no reference to compare with.
+    NoReference,
+    /// The vulnerability judge could not be asked, or did not say.
+    JudgeFailed,
+    /// The caller's time was over.
+    DeadlinePassed,
+    /// The caller gave up.
+    Cancelled,
     /// The completion is not UTF-8 text.
     NotText,
     /// The row names a task that is not known.

@@ -117,6 +117,8 @@ impl<'a> Attempt<'a> {
             parsed: shown.parsed,
             ran: shown.ran,
             produced: shown.produced || !outcome.stdout.is_empty() || self.left_files(&outcome.files),
+            spoke: shown.produced || outcome.stdout.iter().any(|byte| !byte.is_ascii_whitespace()),
+            answered: failure.is_none() || shown.answered && matches!(failure, Some(Failure::Ended { .. })),
             failure,
             tamper: shown.tamper.into_iter().chain(outcome.tamper.iter().map(Tamper::from)).collect(),
         })
@@ -140,6 +142,7 @@ impl<'a> Attempt<'a> {
             parsed: report.parsed,
             ran: ended_well && report.loaded && !raised,
             produced: returned,
+            answered: false,
             tamper: early_exit(report.done, outcome).into_iter().collect(),
             seen: report.seen,
         }
@@ -158,7 +161,8 @@ impl<'a> Attempt<'a> {
             None if !ended_well => Some(Failure::Ended { how: outcome.end.to_string() }),
             None => difference().map(|line| Failure::Output { line }),
         };
-        Shown { failure, parsed, ran: ended_well, produced: false, tamper: Vec::new(), seen: BTreeMap::new() }
+        let answered = parsed && difference().is_none();
+        Shown { failure, parsed, ran: ended_well, produced: false, answered, tamper: Vec::new(), seen: BTreeMap::new() }
     }
 
     /// What the compiler or the interpreter says when it refuses the program.
@@ -214,6 +218,7 @@ impl<'a> Attempt<'a> {
             parsed: report.parsed,
             ran: ended_well && report.loaded && !raised,
             produced: report.calls.iter().any(|record| gave(&record.outcome)),
+            answered: is_complete && wrong().is_none(),
             tamper,
             seen: seen_by_name(calls, &report.calls),
         }
@@ -309,6 +314,7 @@ struct Shown {
     parsed: bool,
     ran: bool,
     produced: bool,
+    answered: bool,
     tamper: Vec<Tamper>,
     seen: BTreeMap<String, Seen>,
 }

@@ -1,34 +1,82 @@
-//! Build, run, analyse, weigh: completions in, rewards and verdicts out.
+//! Completions in, rewards and verdicts out: measure everything that the recipe asks for in one pass, then weigh.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasher as _;
-use std::sync::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use codeward_analysis::analyse;
-use codeward_records::{
-    Finding, Language, Reward, SpanReward, Step, Task, TestCase, TestKind, UnscoredReason, Verdict,
-};
-use codeward_sandbox::{Isolation, Sandbox, SandboxError};
+use codeward_analysis::external::{Analyser, External, ExternalError, Installed, SourceFile};
+use codeward_analysis::similarity::{Prepared, ast_similarity};
+use codeward_records::{Finding, Language, ReferenceKind, Reward, SpanReward, Task, TestKind, UnscoredReason, Verdict};
+use codeward_sandbox::{Cancellation, Isolation, Patience, Sandbox};
 
-use crate::attempt::{Attempt, Runner};
-use crate::call::CALL_HARNESS;
 use crate::code::code_span;
-use crate::harness::Harness;
-use crate::observation::ACT_HARNESS;
-use crate::partial_credit::Stage;
-use crate::recipe::RewardRecipe;
+use crate::credit::{Gate, RepairPair, RepairPatterns, bounded_spans, finding_credit};
+use crate::judge::{Judgement, Question, VulnerabilityJudge};
+use crate::measurement::{Measurement, Unscored, moved};
+use crate::parts::Part;
+use crate::recipe::{Analysers, CreditRecipe, RewardRecipe, StageGate, UnscoredPolicy, Weighed};
 use crate::result::TestResult;
-use crate::security::{penalty, security};
+use crate::store::{Store, StoreError};
+use crate::test_runs::{Asked, Results, TestRuns};
 
-/// Scores completions with one recipe. Identical completions of identical tasks are judged once.
+/// What a recipe may need beside a sandbox.
+#[derive(Default)]
+pub struct Equipment {
+    /// The vulnerability judge.
+    pub judge: Option<Arc<VulnerabilityJudge>>,
+    /// Analysers that are installed. The sandbox has to show what they need.
+    pub installed: Installed,
+    /// Where results of tests are kept.
+    pub store: Option<Store>,
+}
+
+/// A recipe that cannot be followed with what there is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EquipmentError {
+    /// It asks a judge.
+    #[error("recipe {recipe} asks a vulnerability judge, and none is given")]
+    NoJudge {
+        /// The recipe.
+        recipe: String,
+    },
+    /// The judge asks in another way than the recipe says.
+    #[error("recipe {recipe} asks its judge in another way than this judge was set up for")]
+    OtherJudge {
+        /// The recipe.
+        recipe: String,
+    },
+    /// It asks an analyser that does not work here.
+    #[error("recipe {recipe} asks {analyser}: {reason}")]
+    NoAnalyser {
+        /// The recipe.
+        recipe: String,
+        /// The analyser.
+        analyser: &'static str,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// How completions are to be scored.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asking<'a> {
+    /// The step of the training, for schedules.
+    pub step: u64,
+    /// When rewards are of no use any more.
+    pub deadline: Option<Instant>,
+    /// Whether somebody has given up.
+    pub cancellation: Option<&'a Cancellation>,
+}
+
+/// Scores completions with one recipe. Identical programs of identical tasks are tested once.
 pub struct Engine {
-    sandbox: Sandbox,
     recipe: RewardRecipe,
-    act_harness: Harness,
-    call_harness: Harness,
-    /// Keys the nonces, so that a program cannot compute them.
-    secret: [u8; 32],
-    scored: Mutex<HashMap<[u8; 32], Reward>>,
+    runs: TestRuns,
+    judge: Option<Arc<VulnerabilityJudge>>,
+    bandit: Option<External>,
+    /// What the references of tasks teach, by the task's hash.
+    patterns: Mutex<HashMap<String, Arc<Option<RepairPatterns>>>>,
 }
 
 /// A verdict with the analyser's findings beside it.
@@ -42,27 +90,72 @@ pub struct JudgedParts {
     pub findings: Vec<Finding>,
 }
 
-/// Why there is no number: the reason, for a person, and whether trying again may help.
-type Unscored = (UnscoredReason, String, bool);
+/// What a recipe has to know of every completion.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that is done or not")]
+struct Needs {
+    functional: bool,
+    attacks: bool,
+    judge: bool,
+    similarity: bool,
+}
+
+impl Needs {
+    fn of(recipe: &RewardRecipe) -> Self {
+        let any = |wanted: &[Part]| recipe.parts().any(|part| wanted.contains(&part));
+        let asks_stage = recipe.terms.iter().any(|term| term.gate.is_some_and(|gate| gate != StageGate::Parses));
+        let functional = any(&[Part::Functional, Part::TestsPassed, Part::Tamper]) || asks_stage;
+        Self {
+            functional,
+            attacks: any(&[Part::AttacksWithstood]),
+            judge: any(&[Part::Judge]),
+            similarity: any(&[Part::Similarity, Part::Structure]),
+        }
+    }
+}
 
 impl Engine {
-    /// An engine on a running sandbox.
+    /// An engine on a running sandbox, for recipes that need nothing else.
+    ///
+    /// # Panics
+    /// If the recipe asks a judge or an analyser that has to be installed; see [`Engine::with`].
     pub fn new(sandbox: Sandbox, recipe: RewardRecipe) -> Self {
-        // Nonces decide nothing; they only have to be unknown to the program, so they may differ between runs of a seed.
-        let entropy = std::collections::hash_map::RandomState::new();
-        let mut hasher = blake3::Hasher::new();
-        for word in 0..4u64 {
-            hasher.update(&entropy.hash_one(word).to_le_bytes());
+        Self::with(sandbox, recipe, Equipment::default()).expect("the recipe needs nothing but a sandbox")
+    }
+
+    /// An engine on a running sandbox with what its recipe needs.
+    ///
+    /// # Errors
+    /// If something that the recipe asks for is missing.
+    pub fn with(sandbox: Sandbox, recipe: RewardRecipe, equipment: Equipment) -> Result<Self, EquipmentError> {
+        let title = recipe.title();
+        if Needs::of(&recipe).judge {
+            match &equipment.judge {
+                None => return Err(EquipmentError::NoJudge { recipe: title }),
+                Some(judge) if *judge.settings() != recipe.judge.settings => {
+                    return Err(EquipmentError::OtherJudge { recipe: title });
+                }
+                Some(_) => {}
+            }
         }
-        let secret = *hasher.finalize().as_bytes();
-        Self {
-            sandbox,
+        let bandit = match recipe.security.analyser {
+            Analysers::Codeward => None,
+            Analysers::Bandit => {
+                let bandit = External::open(Analyser::Bandit, &equipment.installed, &sandbox);
+                Some(bandit.map_err(|error| EquipmentError::NoAnalyser {
+                    recipe: title,
+                    analyser: Analyser::Bandit.name(),
+                    reason: error.to_string(),
+                })?)
+            }
+        };
+        Ok(Self {
+            runs: TestRuns::new(sandbox, equipment.store),
             recipe,
-            act_harness: Harness::new(ACT_HARNESS),
-            call_harness: Harness::new(CALL_HARNESS),
-            secret,
-            scored: Mutex::default(),
-        }
+            judge: equipment.judge,
+            bandit,
+            patterns: Mutex::default(),
+        })
     }
 
     /// The recipe.
@@ -72,215 +165,304 @@ impl Engine {
 
     /// The isolation that every program runs under.
     pub fn isolation(&self) -> Isolation {
-        self.sandbox.isolation()
+        self.runs.sandbox.isolation()
+    }
+
+    /// Waits until every result that is to be kept is on disk.
+    ///
+    /// # Errors
+    /// If the store could not be written.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.runs.store().map_or(Ok(()), Store::flush)
     }
 
     /// The rewards of completions, in order.
     pub fn score(&self, items: &[(&Task, &str)]) -> Vec<Reward> {
-        let keys: Vec<[u8; 32]> = items.iter().map(|(task, completion)| key(task, completion)).collect();
-        let mut known: HashMap<[u8; 32], Reward> = HashMap::new();
-        let mut fresh: Vec<usize> = Vec::new();
-        {
-            let scored = self.scored.lock().expect("no holder of the lock panics");
-            for (at, key) in keys.iter().enumerate() {
-                if known.contains_key(key) {
-                    continue;
-                }
-                if let Some(reward) = scored.get(key) {
-                    known.insert(*key, reward.clone());
-                } else if !fresh.iter().any(|earlier| keys[*earlier] == *key) {
-                    fresh.push(at);
-                }
-            }
-        }
-        let picked: Vec<(&Task, &str)> = fresh.iter().map(|at| items[*at]).collect();
-        let results = self.run_tests(&picked, |test| test.kind == TestKind::Functional);
-        let mut scored = self.scored.lock().expect("no holder of the lock panics");
-        for ((at, (task, completion)), results) in fresh.iter().zip(&picked).zip(results) {
-            let reward = match results.and_then(|results| self.weigh(task.language, completion, &results)) {
-                Ok(reward) => reward,
-                Err((reason, detail, retryable)) => Reward::Unscored { reason, detail, retryable },
-            };
-            // A failure of the machinery is not remembered: the next try may succeed.
-            if reward.is_scored() {
-                scored.insert(keys[*at], reward.clone());
-            }
-            known.insert(keys[*at], reward);
-        }
-        keys.iter().map(|key| known[key].clone()).collect()
+        self.score_with(items, &Asking::default())
     }
 
-    /// The verdicts of completions under their functional and attack tests, in order.
-    pub fn judge(&self, items: &[(&Task, &str)]) -> Vec<JudgedParts> {
-        let mut distinct: Vec<usize> = Vec::new();
-        let mut first: HashMap<[u8; 32], usize> = HashMap::new();
-        let keys: Vec<[u8; 32]> = items.iter().map(|(task, completion)| key(task, completion)).collect();
-        for (at, key) in keys.iter().enumerate() {
-            first.entry(*key).or_insert_with(|| {
-                distinct.push(at);
-                distinct.len() - 1
-            });
-        }
-        let picked: Vec<(&Task, &str)> = distinct.iter().map(|at| items[*at]).collect();
-        let judged: Vec<JudgedParts> = self
-            .run_tests(&picked, |_| true)
-            .into_iter()
-            .zip(&picked)
-            .map(|(results, (task, completion))| {
-                let (verdict, tests) = match results {
-                    Ok(results) => (verdict(task, &results), results),
-                    Err((reason, detail, _)) => (Verdict::Unscored { reason, detail }, Vec::new()),
-                };
-                let findings = findings(task.language, completion).map(|(findings, _)| findings).unwrap_or_default();
-                JudgedParts { verdict, tests, findings }
-            })
-            .collect();
-        keys.iter().map(|key| judged[first[key]].clone()).collect()
+    /// The rewards of completions at a step, as long as somebody waits for them, in order.
+    pub fn score_with(&self, items: &[(&Task, &str)], asking: &Asking<'_>) -> Vec<Reward> {
+        let measured = self.measure_with(items, asking);
+        items
+            .iter()
+            .zip(&measured)
+            .map(|((task, completion), measurement)| self.reward(task, completion, measurement, asking.step))
+            .collect()
     }
 
-    /// Runs the wanted tests of every item in one batch. Both kinds of tests have to be there: an empty set of tests judges nothing.
-    fn run_tests(
+    /// What a measured completion is worth, with the places that it is worth something for.
+    pub fn reward(&self, task: &Task, completion: &str, measurement: &Measurement, step: u64) -> Reward {
+        match (self.recipe.weigh(measurement, step), self.recipe.unscored.policy) {
+            (Ok(weighed), _) => Reward::Scored {
+                value: weighed.value,
+                parts: weighed.parts.to_map(),
+                spans: self.spans(task, completion, measurement, &weighed, step),
+            },
+            (Err(_), UnscoredPolicy::Value) => Reward::Scored {
+                value: self.recipe.unscored.value,
+                parts: self.recipe.measure(measurement, step).to_map(),
+                spans: Vec::new(),
+            },
+            (Err(Unscored { reason, detail, retryable }), UnscoredPolicy::LeaveOut) => {
+                Reward::Unscored { reason, detail, retryable }
+            }
+        }
+    }
+
+    /// What is seen of completions, in order, as far as the recipe asks for it.
+    pub fn measure(&self, items: &[(&Task, &str)]) -> Vec<Measurement> {
+        self.measure_with(items, &Asking::default())
+    }
+
+    /// What is seen of completions, in order, as long as somebody waits for it.
+    pub fn measure_with(&self, items: &[(&Task, &str)], asking: &Asking<'_>) -> Vec<Measurement> {
+        let (distinct, place) = distinct(items);
+        let needs = Needs::of(&self.recipe);
+        let similarity = needs.similarity.then_some(&self.recipe.similarity);
+        let (mut measured, tests, judgements, findings) = std::thread::scope(|scope| {
+            let tests = scope.spawn(|| self.test_results(&distinct, needs, asking));
+            let judgements = scope.spawn(|| self.judgements(&distinct, needs, asking));
+            let findings = scope.spawn(|| self.bandit_findings(&distinct));
+            let measured: Vec<Measurement> =
+                distinct.iter().map(|(task, completion)| Measurement::of_text(task, completion, similarity)).collect();
+            let wait = "measuring does not panic";
+            (measured, tests.join().expect(wait), judgements.join().expect(wait), findings.join().expect(wait))
+        });
+        let seen = tests.into_iter().zip(judgements).zip(findings);
+        for (measurement, (((functional, attacks), judgement), findings)) in measured.iter_mut().zip(seen) {
+            measurement.functional = functional;
+            measurement.attacks = attacks;
+            measurement.judgement = judgement.map(Ok);
+            match (&mut measurement.reading, findings) {
+                (Ok(reading), Some(Ok(findings))) => reading.findings = findings,
+                (reading @ Ok(_), Some(Err(unscored))) => *reading = Err(unscored),
+                _ => {}
+            }
+        }
+        place.into_iter().map(|at| measured[at].clone()).collect()
+    }
+
+    /// Functional and attack tests in one pass. What failed for reasons that may pass is tried again.
+    fn test_results(
         &self,
         items: &[(&Task, &str)],
-        wanted: impl Fn(&TestCase) -> bool,
-    ) -> Vec<Result<Vec<TestResult>, Unscored>> {
-        let runner =
-            Runner { sandbox: &self.sandbox, act: &self.act_harness, calls: &self.call_harness, secret: &self.secret };
-        let mut attempts: Vec<Attempt<'_>> = Vec::new();
-        let mut ranges = Vec::with_capacity(items.len());
-        for (task, completion) in items {
-            let start = attempts.len();
-            if task.check().is_ok() {
+        needs: Needs,
+        asking: &Asking<'_>,
+    ) -> Vec<(Option<Results>, Option<Results>)> {
+        let wanted = [(TestKind::Functional, needs.functional), (TestKind::Security, needs.attacks)];
+        let kinds: Vec<TestKind> =
+            wanted.into_iter().filter(|(_, is_wanted)| *is_wanted).map(|(kind, _)| kind).collect();
+        let asked: Vec<Asked<'_>> = items
+            .iter()
+            .flat_map(|(task, completion)| {
                 let code = &completion[code_span(completion)];
-                let tests =
-                    task.tests.iter().filter(|test| wanted(test)).filter_map(|test| Some((test, test.form().ok()?)));
-                attempts.extend(tests.map(|(test, form)| Attempt::new(test, form, task, code, &runner)));
+                kinds.iter().map(move |kind| Asked { task, code, kind: *kind })
+            })
+            .collect();
+        let patience = Patience { deadline: asking.deadline, cancellation: asking.cancellation };
+        let mut results = self.runs.run(&asked, patience);
+        for _ in 0..self.recipe.unscored.retries {
+            let again: Vec<usize> = (0..results.len())
+                .filter(|at| {
+                    results[*at]
+                        .as_ref()
+                        .is_err_and(|unscored| unscored.retryable && unscored.reason == UnscoredReason::SandboxFailed)
+                })
+                .collect();
+            if again.is_empty() {
+                break;
             }
-            ranges.push(start..attempts.len());
+            let picked: Vec<Asked<'_>> = again.iter().map(|at| asked[*at]).collect();
+            for (at, result) in again.into_iter().zip(self.runs.run(&picked, patience)) {
+                results[at] = result;
+            }
         }
-        let programs: Vec<_> = attempts.iter().map(Attempt::program).cloned().collect();
-        let outcomes = self.sandbox.run_batch(&programs);
-        ranges
+        let mut results = results.into_iter();
+        let mut next = |is_wanted: bool| is_wanted.then(|| results.next().expect("one for each that was asked"));
+        items.iter().map(|_| (next(needs.functional), next(needs.attacks))).collect()
+    }
+
+    fn judgements(&self, items: &[(&Task, &str)], needs: Needs, asking: &Asking<'_>) -> Vec<Option<Judgement>> {
+        let Some(judge) = self.judge.as_ref().filter(|_| needs.judge) else { return vec![None; items.len()] };
+        let weaknesses: Vec<_> = items.iter().map(|(task, _)| [task.cwe]).collect();
+        let questions: Vec<Question<'_>> = items
+            .iter()
+            .zip(&weaknesses)
+            .map(|((task, completion), weaknesses)| Question {
+                code: &completion[code_span(completion)],
+                language: task.language,
+                weaknesses,
+            })
+            .collect();
+        let own = Instant::now() + Duration::from_secs_f64(self.recipe.judge.deadline_s);
+        let until = asking.deadline.map_or(own, |deadline| deadline.min(own));
+        judge.judge_all(&questions, self.recipe.judge.parallel, until).into_iter().map(Some).collect()
+    }
+
+    /// What Bandit says, all in as few runs as fit, where the recipe asks Bandit.
+    fn bandit_findings(&self, items: &[(&Task, &str)]) -> Vec<Option<Result<Vec<Finding>, Unscored>>> {
+        let Some(bandit) = &self.bandit else { return vec![None; items.len()] };
+        let failed = |detail: String, retryable| Unscored { reason: UnscoredReason::AnalysisFailed, detail, retryable };
+        let files: Vec<SourceFile<'_>> = items
+            .iter()
+            .map(|(task, completion)| SourceFile {
+                language: task.language.into(),
+                source: &completion[code_span(completion)],
+            })
+            .collect();
+        let batch = match bandit.analyse(&self.runs.sandbox, &files) {
+            Ok(batch) => batch,
+            Err(error) => return vec![Some(Err(failed(error.to_string(), error.retryable()))); items.len()],
+        };
+        batch
+            .files
             .into_iter()
             .zip(items)
-            .map(|(range, (task, _))| {
-                task.check().map_err(|error| (UnscoredReason::NoTests, error.to_string(), false))?;
-                attempts[range.clone()]
-                    .iter()
-                    .zip(&outcomes[range])
-                    .map(|(attempt, outcome)| match outcome {
-                        Ok(outcome) => attempt
-                            .judge(outcome)
-                            .map_err(|error| (UnscoredReason::SandboxFailed, error.to_string(), false)),
-                        Err(error) => Err(sandbox_failed(error)),
-                    })
-                    .collect()
+            .map(|(findings, (_, completion))| {
+                let code = code_span(completion);
+                let lines = completion[..code.start].matches('\n').count();
+                let moved = |finding| moved(finding, code.start, lines);
+                Some(match findings {
+                    Ok(findings) => Ok(findings.into_iter().map(moved).collect()),
+                    // As published: what it cannot read has no findings.
+                    Err(ExternalError::NotRead { .. }) => Ok(Vec::new()),
+                    Err(error) => Err(failed(error.to_string(), false)),
+                })
             })
             .collect()
     }
 
-    fn weigh(&self, language: Language, completion: &str, results: &[TestResult]) -> Result<Reward, Unscored> {
-        let stage = Stage::of(results);
-        let functional = stage.value(self.recipe.partial_credit);
-        let (findings, syntax_error) = findings(language, completion)?;
-        let parses = stage > Stage::Unparseable && !syntax_error;
-        let gate = parses && self.recipe.security_gate.is_open(stage);
-        let security = if gate { security(&findings) } else { 0.0 };
-        let value = self.recipe.functional_weight * functional + self.recipe.security_weight * security;
-        let passed = results.iter().filter(|result| result.passed).count();
-        let parts = BTreeMap::from([
-            ("functional".to_owned(), functional),
-            ("security".to_owned(), security),
-            ("syntax".to_owned(), f64::from(u8::from(stage > Stage::Unparseable))),
-            ("tests_passed".to_owned(), passed as f64 / results.len() as f64),
-        ]);
-        let spans = findings
-            .iter()
-            .filter(|finding| penalty(finding.severity) > 0.0)
-            .map(|finding| SpanReward {
-                start: finding.start_byte,
-                end: finding.end_byte,
-                value: -self.recipe.security_weight * penalty(finding.severity),
-                cwe: finding.cwe.first().copied(),
-                rule: finding.rule.clone(),
+    /// The places of a completion that are worth something, or cost it.
+    fn spans(
+        &self,
+        task: &Task,
+        completion: &str,
+        measurement: &Measurement,
+        weighed: &Weighed,
+        step: u64,
+    ) -> Vec<SpanReward> {
+        let findings = || measurement.reading.as_ref().map_or(&[][..], |reading| &reading.findings);
+        let pairs = || self.pair_credit(task, completion, measurement, weighed);
+        match &self.recipe.credit {
+            None => self.recipe.finding_spans(measurement, step).unwrap_or_default(),
+            Some(CreditRecipe::Findings { rules }) => finding_credit(findings(), rules),
+            Some(CreditRecipe::Pairs { .. }) => pairs(),
+            Some(CreditRecipe::Both { findings: rules, .. }) => {
+                let mut spans = pairs();
+                spans.extend(finding_credit(findings(), rules));
+                bounded_spans(&mut spans);
+                spans
+            }
+        }
+    }
+
+    /// Bonuses only for what parses and is worth something for its function.
+    fn pair_credit(
+        &self,
+        task: &Task,
+        completion: &str,
+        measurement: &Measurement,
+        weighed: &Weighed,
+    ) -> Vec<SpanReward> {
+        let patterns = self.patterns_of(task);
+        let Some(patterns) = patterns.as_ref() else { return Vec::new() };
+        let is_open = measurement.parses().unwrap_or(false)
+            && weighed.parts.get(Part::Functional).is_none_or(|functional| functional > 0.0);
+        patterns.credit(completion, if is_open { Gate::Open } else { Gate::Closed }).spans
+    }
+
+    /// What the task's own references teach: each vulnerable one with the secure one most like it.
+    fn patterns_of(&self, task: &Task) -> Arc<Option<RepairPatterns>> {
+        let key = task.content_hash();
+        let known = self.patterns.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let rules = match &self.recipe.credit {
+                Some(CreditRecipe::Pairs { rules } | CreditRecipe::Both { pairs: rules, .. }) => rules,
+                _ => return Arc::new(None),
+            };
+            let pairs = repair_pairs(task);
+            let patterns = RepairPatterns::new(task.language, &pairs, rules, None).ok();
+            let patterns = Arc::new(patterns.filter(|patterns| !patterns.is_empty()));
+            self.patterns.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&patterns));
+            patterns
+        })
+    }
+
+    /// The verdicts of completions under their functional and attack tests, in order.
+    pub fn judge(&self, items: &[(&Task, &str)]) -> Vec<JudgedParts> {
+        let (distinct, place) = distinct(items);
+        let needs = Needs { functional: true, attacks: true, judge: false, similarity: false };
+        let judged: Vec<JudgedParts> = self
+            .test_results(&distinct, needs, &Asking::default())
+            .into_iter()
+            .zip(&distinct)
+            .map(|((functional, attacks), (task, completion))| {
+                let asked = "both kinds were asked for";
+                let (functional, attacks) = (functional.expect(asked), attacks.expect(asked));
+                let (verdict, tests) = match functional.and_then(|functional| Ok((functional, attacks?))) {
+                    Ok((functional, attacks)) => in_order(task, functional, attacks),
+                    Err(Unscored { reason, detail, .. }) => (Verdict::Unscored { reason, detail }, Vec::new()),
+                };
+                let findings = Measurement::of_text(task, completion, None).reading.map(|reading| reading.findings);
+                JudgedParts { verdict, tests, findings: findings.unwrap_or_default() }
             })
             .collect();
-        Ok(Reward::Scored { value, parts, spans })
+        place.into_iter().map(|at| judged[at].clone()).collect()
     }
 }
 
-fn verdict(task: &Task, results: &[TestResult]) -> Verdict {
-    let all_of = |kind: TestKind| {
-        task.tests.iter().zip(results).filter(|(test, _)| test.kind == kind).all(|(_, result)| result.passed)
-    };
-    let failed_tests = task
+/// Distinct items in the order of their first appearance, and where each item's is.
+fn distinct<'a>(items: &[(&'a Task, &'a str)]) -> (Vec<(&'a Task, &'a str)>, Vec<usize>) {
+    let mut hashes: HashMap<*const Task, String> = HashMap::new();
+    let mut first: HashMap<(String, &str), usize> = HashMap::new();
+    let mut distinct = Vec::new();
+    let place = items
+        .iter()
+        .map(|(task, completion)| {
+            let hash = hashes.entry(std::ptr::from_ref(*task)).or_insert_with(|| task.content_hash() + &task.id);
+            *first.entry((hash.clone(), completion)).or_insert_with(|| {
+                distinct.push((*task, *completion));
+                distinct.len() - 1
+            })
+        })
+        .collect();
+    (distinct, place)
+}
+
+fn repair_pairs(task: &Task) -> Vec<RepairPair> {
+    let of = |kind: ReferenceKind| task.references.iter().filter(move |reference| reference.kind == kind);
+    of(ReferenceKind::Vulnerable)
+        .filter_map(|vulnerable| {
+            let likeness = |code: &str| likeness(task.language, &vulnerable.code, code);
+            let nearest =
+                of(ReferenceKind::Secure).max_by(|one, other| likeness(&one.code).total_cmp(&likeness(&other.code)))?;
+            Some(RepairPair { vulnerable: vulnerable.code.clone(), secure: nearest.code.clone(), cwe: Some(task.cwe) })
+        })
+        .collect()
+}
+
+fn likeness(language: Language, one: &str, other: &str) -> f64 {
+    match (Prepared::new(language.into(), one), Prepared::new(language.into(), other)) {
+        (Ok(one), Ok(other)) => ast_similarity(&one, &other).unwrap_or(0.0),
+        _ => 0.0,
+    }
+}
+
+/// Puts results back into the task's order, with the verdict that they make.
+fn in_order(task: &Task, functional: Vec<TestResult>, attacks: Vec<TestResult>) -> (Verdict, Vec<TestResult>) {
+    let passes = |results: &[TestResult]| results.iter().all(|result| result.passed);
+    let (is_functional, is_secure) = (passes(&functional), passes(&attacks));
+    let (mut functional, mut attacks) = (functional.into_iter(), attacks.into_iter());
+    let results: Vec<TestResult> = task
         .tests
         .iter()
-        .zip(results)
-        .filter(|(_, result)| !result.passed)
-        .map(|(test, _)| test.name.clone())
+        .filter_map(|test| match test.kind {
+            TestKind::Functional => functional.next(),
+            TestKind::Security => attacks.next(),
+        })
         .collect();
-    Verdict::Scored { functional: all_of(TestKind::Functional), secure: all_of(TestKind::Security), failed_tests }
-}
-
-/// The analyser's findings, moved to positions in the completion, and whether the code has a syntax error.
-fn findings(language: Language, completion: &str) -> Result<(Vec<Finding>, bool), Unscored> {
-    let span = code_span(completion);
-    let before = &completion[..span.start];
-    let lines_before = before.matches('\n').count();
-    let analysis = analyse(language.into(), &completion[span.clone()])
-        .map_err(|error| (UnscoredReason::AnalysisFailed, error.to_string(), false))?;
-    let findings = analysis.findings.into_iter().map(|finding| moved(finding, span.start, lines_before)).collect();
-    Ok((findings, analysis.syntax_error.is_some()))
-}
-
-/// A finding of a text that starts this many bytes and lines into another; it starts a line there.
-fn moved(finding: Finding, bytes: usize, lines: usize) -> Finding {
-    let moved_step = |step: Step| Step {
-        start_byte: step.start_byte + bytes,
-        end_byte: step.end_byte + bytes,
-        line: step.line + lines,
-        ..step
-    };
-    Finding {
-        start_byte: finding.start_byte + bytes,
-        end_byte: finding.end_byte + bytes,
-        line: finding.line + lines,
-        end_line: finding.end_line + lines,
-        trace: finding.trace.into_iter().map(moved_step).collect(),
-        ..finding
-    }
-}
-
-fn sandbox_failed(error: &SandboxError) -> Unscored {
-    (UnscoredReason::SandboxFailed, error.to_string(), error.retryable())
-}
-
-/// Content hash of a task with a completion.
-fn key(task: &Task, completion: &str) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(task.content_hash().as_bytes());
-    hasher.update(task.id.as_bytes());
-    hasher.update(completion.as_bytes());
-    *hasher.finalize().as_bytes()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn findings_and_their_steps_point_into_the_completion() {
-        let completion = "Sure:\n```python\nimport os\ndef f(x):\n    os.system('ls ' + x)\n```\n";
-        let (findings, _) = findings(Language::Python, completion).unwrap();
-        let finding = &findings[0];
-        assert_eq!(&completion[finding.start_byte..finding.end_byte], "'ls ' + x");
-        assert_eq!((finding.line, finding.column, finding.end_line), (5, 15, 5));
-        let places: Vec<_> = finding
-            .trace
-            .iter()
-            .map(|step| (&completion[step.start_byte..step.end_byte], step.line, step.column))
-            .collect();
-        assert_eq!(places, [("x", 4, 7), ("'ls ' + x", 5, 15)]);
-    }
+    let failed = task.tests.iter().zip(&results).filter(|(_, result)| !result.passed);
+    let failed_tests = failed.map(|(test, _)| test.name.clone()).collect();
+    (Verdict::Scored { functional: is_functional, secure: is_secure, failed_tests }, results)
 }

@@ -104,13 +104,17 @@ mod found;
 mod harness;
 pub mod judge;
 mod marshal;
+mod measurement;
 mod observation;
 mod observed;
 mod output;
 mod partial_credit;
-mod recipe;
+mod parts;
+pub mod recipe;
+pub mod rescore;
 mod result;
-mod security;
+mod store;
+mod test_runs;
 
 pub use code::code_span;
 pub use credit::{
@@ -118,7 +122,10 @@ pub use credit::{
     RepairPatterns, Specificity, finding_credit, hybrid_advantages, lexical_units, per_token_rewards,
     with_scalar_at_end,
 };
-pub use engine::{Engine, JudgedParts};
-pub use partial_credit::Stage;
-pub use recipe::{Mode, PartialCredit, RewardRecipe, SecurityGate};
+pub use engine::{Asking, Engine, Equipment, EquipmentError, JudgedParts};
+pub use measurement::{Likeness, Measurement, Reading, Seen, Size, Unscored};
+pub use partial_credit::{PartialCredit, Stage};
+pub use parts::{Cost, Part, Parts};
+pub use recipe::{Mode, RecipeError, RewardRecipe, StageGate, Weighed};
 pub use result::{Failure, RecordFault, Tamper, TamperKind, TestResult, Wrong};
+pub use store::{Store, StoreError};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What one test showed about a completion. Machinery failures are not here: they are the sandbox's errors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent observations of one run")]
+#[expect(clippy::struct_excessive_bools, reason = "independent observations of one run")]
 pub struct TestResult {
     /// Every expectation held and the process ended well.
     pub passed: bool,
@@ -14,6 +14,10 @@ pub struct TestResult {
     pub ran: bool,
     /// A call returned something, or something was printed or left in a file.
     pub produced: bool,
+    /// A call returned something, or more than white space was printed, whatever happened then.
+    pub spoke: bool,
+    /// The answer was the expected one, whatever the exit status.
+    pub answered: bool,
     /// The first reason why it did not pass; None exactly when it passed.
     pub failure: Option<Failure>,
     /// Signs of meddling with how the test looks at it. Evidence, never a verdict: nothing here changes the fields above.
@@ -211,6 +215,23 @@ impl From<&codeward_sandbox::Tamper> for Tamper {
 }
 
 impl TamperKind {
+    /// Nothing that does its task in good faith shows it, whatever the task. The others (ending early, looking at frames, wanting files,
+    /// processes or a network) happen in honest code that is only wrong.
+    pub fn is_meddling(self) -> bool {
+        match self {
+            Self::Patched
+            | Self::LyingEquality
+            | Self::HeapSearch
+            | Self::Tracing
+            | Self::Channel
+            | Self::ForgedRecord
+            | Self::OutputRewritten
+            | Self::Escape
+            | Self::ForbiddenCall => true,
+            Self::EarlyExit | Self::FrameWalk | Self::Network | Self::Process | Self::OutsideFile => false,
+        }
+    }
+
     /// The kind that the harness reports under this name.
     pub(crate) fn of_evidence(name: &str) -> Option<Self> {
         match name {

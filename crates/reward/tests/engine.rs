@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use codeward_records::{Reward, Task, UnscoredReason, Verdict};
-use codeward_reward::{Engine, RewardRecipe, SecurityGate};
+use codeward_reward::{Engine, RewardRecipe};
 use codeward_sandbox::Sandbox;
 use serde_json::json;
 
@@ -58,11 +58,33 @@ fn the_reference_values_of_the_published_reward() {
 #[test]
 fn a_gate_keeps_security_from_paying_for_code_that_does_not_work() {
     let clean_stub = "def add(a, b):\n    return 0.5\n";
-    let recipe = |security_gate| RewardRecipe { security_gate, ..RewardRecipe::default() };
-    let score = |gate| value(&Engine::new(Sandbox::start(1).unwrap(), recipe(gate)), clean_stub);
-    close(score(SecurityGate::Parses), 0.6 * 0.6 + 0.4);
-    close(score(SecurityGate::Runs), 0.6 * 0.6 + 0.4);
-    close(score(SecurityGate::Passes), 0.6 * 0.6);
+    let score = |gate: &str| {
+        let terms = format!(
+            "terms = [{{ weight = 0.6, product = [\"functional\"] }}, {{ weight = 0.4, product = [\"security\"], gate = \"{gate}\" }}]"
+        );
+        let recipe = RewardRecipe::parse(&format!("name = \"gated\"\nmode = \"ours\"\n{terms}\n")).unwrap();
+        value(&Engine::new(Sandbox::start(1).unwrap(), recipe), clean_stub)
+    };
+    close(score("parses"), 0.6 * 0.6 + 0.4);
+    close(score("runs"), 0.6 * 0.6 + 0.4);
+    close(score("produces"), 0.6 * 0.6 + 0.4);
+    close(score("passes"), 0.6 * 0.6);
+}
+
+#[test]
+fn the_reference_values_as_published() {
+    let recipe = "name = \"securecoderl\"\nmode = \"faithful\"\n[security]\nanalyser = \"codeward\"\n";
+    let engine = Engine::new(Sandbox::start(2).unwrap(), RewardRecipe::parse(recipe).unwrap());
+    close(value(&engine, "import nothing_of_this_name\n"), 0.52);
+    close(value(&engine, "def add(a, b):\n    return a + b if a < 2 else None\n"), 0.856);
+    close(value(&engine, "def add(a, b):\n    return a + b\n"), 1.0);
+    close(value(&engine, "def add(a, b):\n    return eval(f\"{a} + {b}\")\n"), 0.6);
+    // The defects: any garbage of ten characters earns what security is worth, and less than ten earns nothing.
+    close(value(&engine, "def add(a, b:\n"), 0.4);
+    close(value(&engine, "I would rather not.\n"), 0.4);
+    close(value(&engine, "x = 1\n"), 0.0);
+    // Printing and then crashing is worth as much as running to the end.
+    close(value(&engine, "print('talk')\nraise ValueError\n"), 0.6 * 0.4 + 0.4);
 }
 
 /// Each of these tries to look finished without adding anything. None may pass a test.

@@ -355,21 +355,33 @@ impl Sandbox {
 
     /// Runs many programs, as many at a time as there are workers. Results come in the programs' order.
     pub fn run_batch(&self, programs: &[Program]) -> Vec<Result<Outcome, SandboxError>> {
+        let outcomes: Vec<OnceLock<Result<Outcome, SandboxError>>> = programs.iter().map(|_| OnceLock::new()).collect();
+        self.run_each(programs, Patience::default(), |index, outcome| {
+            let is_first = outcomes[index].set(outcome).is_ok();
+            debug_assert!(is_first, "every index is handed out once");
+        });
+        outcomes.into_iter().map(|outcome| outcome.into_inner().expect("every index was handed out")).collect()
+    }
+
+    /// Runs programs on all workers as long as somebody has patience for them, and hands out each outcome with its index as soon as it is
+    /// there, from the thread that waited for it. Programs start in order and end in any.
+    pub fn run_each(
+        &self,
+        programs: &[Program],
+        patience: Patience<'_>,
+        take: impl Fn(usize, Result<Outcome, SandboxError>) + Sync,
+    ) {
         let next = AtomicUsize::new(0);
-        let results: Vec<OnceLock<Result<Outcome, SandboxError>>> = programs.iter().map(|_| OnceLock::new()).collect();
+        let work = || {
+            while let Some(index) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < programs.len()) {
+                take(index, self.run_with(&programs[index], patience));
+            }
+        };
         std::thread::scope(|scope| {
             for _ in 0..self.num_workers.min(programs.len()) {
-                scope.spawn(|| {
-                    while let Some(index) =
-                        Some(next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < programs.len())
-                    {
-                        let is_first = results[index].set(self.run(&programs[index])).is_ok();
-                        debug_assert!(is_first, "every index is handed out once");
-                    }
-                });
+                scope.spawn(work);
             }
         });
-        results.into_iter().map(|result| result.into_inner().expect("every index was handed out")).collect()
     }
 
     /// Process numbers of the idle hosts, to take some away and see what then happens.

@@ -1,6 +1,5 @@
 //! `codeward score`: rows in, rewards out. Every row is checked before the first is scored.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -63,7 +62,7 @@ fn line(item: &Item, reward: &Reward, share_ms: f64, hash: &str) -> Value {
             "timing_ms": timing, "recipe": hash,
         }),
         Reward::Unscored { reason, detail, retryable } => json!({
-            "id": item.id, "state": "unscored", "value": null, "parts": BTreeMap::<String, f64>::new(), "spans": [],
+            "id": item.id, "state": "unscored", "value": null, "parts": codeward_reward::Parts::default().to_map(), "spans": [],
             "reason": { "kind": reason, "detail": detail, "retryable": retryable },
             "timing_ms": timing, "recipe": hash,
         }),

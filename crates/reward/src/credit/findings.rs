@@ -1,10 +1,9 @@
 //! Credit straight from what the analyser found: no pair is needed.
 
-use codeward_records::{Finding, SpanReward};
+use codeward_records::{Finding, Severity, SpanReward};
 use serde::{Deserialize, Serialize};
 
 use super::{CreditError, MOST_AT_ONE_PLACE, MOST_IN_TOTAL};
-use crate::security::penalty;
 
 /// What findings cost. Ours; no paper states it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +48,15 @@ pub fn finding_credit(findings: &[Finding], rules: &FindingRules) -> Vec<SpanRew
     spans
 }
 
+/// The share of the cost that a severity has.
+fn penalty(severity: Severity) -> f64 {
+    match severity {
+        Severity::High => 1.0,
+        Severity::Medium => 0.5,
+        Severity::Low => 0.0,
+    }
+}
+
 fn spans_of(finding: &Finding, rules: &FindingRules) -> Vec<SpanReward> {
     let cost = rules.cost.min(MOST_AT_ONE_PLACE) * penalty(finding.severity);
     if cost == 0.0 {
@@ -75,7 +83,6 @@ fn spans_of(finding: &Finding, rules: &FindingRules) -> Vec<SpanReward> {
 #[cfg(test)]
 mod tests {
     use codeward_analysis::{Language, analyse};
-    use codeward_records::Severity;
 
     use super::*;
 

@@ -65,6 +65,7 @@ mod projection;
 mod tests;
 mod weight;
 
+use codeward_records::SpanReward;
 pub use findings::{FindingRules, finding_credit};
 pub use lexer::lexical_units;
 pub use patterns::{Credit, Gate, RepairPair, RepairPatterns};
@@ -205,6 +206,15 @@ pub enum CreditError {
         /// One past its last.
         end: usize,
     },
+}
+
+/// As `bounded`, for spans.
+pub(crate) fn bounded_spans(spans: &mut [SpanReward]) {
+    let mut values: Vec<f64> = spans.iter().map(|span| span.value).collect();
+    bounded(&mut values);
+    for (span, value) in spans.iter_mut().zip(values) {
+        span.value = value;
+    }
 }
 
 /// Cuts each value to what one place may have, then all in proportion to what they may have together.

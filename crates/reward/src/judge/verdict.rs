@@ -153,6 +153,19 @@ impl Judgement {
         Some(1.0 / (1.0 + (-sum? / self.votes.len() as f64).exp()))
     }
 
+    /// True when the verdict is unknown because a vote could not be asked for, not because the model would not say.
+    pub fn is_failure(&self) -> bool {
+        self.verdict == Safety::Unknown
+            && self.votes.iter().any(|vote| matches!(vote.doubt, Some(Doubt::Failed { .. })))
+    }
+
+    /// Why the verdict is unknown, for a person.
+    pub fn doubts(&self) -> String {
+        let doubts: Vec<String> =
+            self.votes.iter().filter_map(|vote| vote.doubt.as_ref().map(Doubt::to_string)).collect();
+        if doubts.is_empty() { "the votes do not agree".to_owned() } else { doubts.join("; ") }
+    }
+
     /// True when the verdict is unknown and asking later may change that.
     pub fn is_retryable(&self) -> bool {
         let is_failure = |vote: &Vote| matches!(vote.doubt, Some(Doubt::Failed { is_retryable: true, .. }));
