@@ -439,6 +439,10 @@ pub(super) fn describe_reason(reason: UnscoredReason) -> &'static str {
         UnscoredReason::NoTests => "the task has no tests of the kind needed",
         UnscoredReason::SandboxFailed => "the sandbox could not run the program",
         UnscoredReason::AnalysisFailed => "the analyser could not finish",
+        UnscoredReason::NoReference => "the task has no reference to compare with",
+        UnscoredReason::JudgeFailed => "the vulnerability judge could not be asked or did not say",
+        UnscoredReason::DeadlinePassed => "the time for it was over",
+        UnscoredReason::Cancelled => "it was given up",
         UnscoredReason::NotText => "the completion is not UTF-8 text",
         UnscoredReason::UnknownTask => "the task is not known",
     }
