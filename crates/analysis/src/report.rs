@@ -68,6 +68,16 @@ impl<'s> Report<'s> {
         self.source.len()
     }
 
+    /// Where a text stands within a span as it is, between quotes, which are taken in.
+    pub(crate) fn quoted(&self, within: Span, text: &str) -> Option<Span> {
+        let source = self.source.get(within.start..within.end)?;
+        let is_quote = |byte: Option<&u8>| matches!(byte, Some(b'"' | b'\''));
+        source.match_indices(text).map(|(at, _)| (at, at + text.len())).find_map(|(at, end)| {
+            let is_quoted = at > 0 && is_quote(source.as_bytes().get(at - 1)) && is_quote(source.as_bytes().get(end));
+            is_quoted.then(|| Span { start: within.start + at - 1, end: within.start + end + 1 })
+        })
+    }
+
     /// Adds a finding, unless the rule has reported this span.
     pub(crate) fn add(
         &mut self,

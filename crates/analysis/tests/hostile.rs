@@ -169,3 +169,17 @@ fn the_same_text_has_the_same_findings() {
         }
     }
 }
+
+/// What the fuzzers found: a value that is known from elsewhere is not as long where it is used as its text is.
+#[test]
+fn spans_end_where_characters_end() {
+    let texts = [(
+        Language::Python,
+        "import subprocess\nPROGRAM = 'convert'\ndef f():\n    subprocess.run([PROGRAM, 'éééééééé'])\n    subprocess.run([PROGRAM, 'xéééééé'])\n",
+    )];
+    for (language, text) in texts {
+        let analysis = analyse(language, text).expect("a small text");
+        checks::spans(text, &analysis).unwrap_or_else(|reason| panic!("{language}: {reason}"));
+        assert!(analysis.findings.iter().any(|finding| finding.rule == "py/relative-program"), "{analysis:?}");
+    }
+}

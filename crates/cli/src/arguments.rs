@@ -43,8 +43,12 @@ pub(crate) enum Command {
     Score(Score),
     /// Look for weaknesses in source files.
     Scan(Scan),
-    /// What a rule reports, why it matters, and what to write instead.
+    /// What a rule reports and what to write instead; or why a rollout of a run got its reward.
     Explain(Explain),
+    /// The rewards that come with Codeward, and a check of one's own.
+    Recipes(Recipes),
+    /// Score a run's stored rollouts with another recipe, and show what changes.
+    Rescore(Rescore),
     /// Run one program in the sandbox.
     Exec(Exec),
     /// Benchmark a model: how often its code works, is secure, and both.
@@ -143,21 +147,116 @@ pub(crate) struct Generate {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Rows are {\"task_id\": \"cwe089_find_user/unseen/0\", \"completion\": \"...\"}, or carry a whole task as \"task\"; \"id\" is given back.\n\nExamples:\n  codeward score rows.jsonl\n  codeward score - --recipe recipes/quickstart/recipe.toml < rows.jsonl\n  codeward score --references"
+    after_help = "Rows are {\"task_id\": \"cwe089_find_user/unseen/0\", \"completion\": \"...\"}, or carry a whole task as \"task\"; \"id\" is given back, \"tokens\" are the sampled ids.\n\nExamples:\n  codeward score rows.jsonl\n  codeward score - --recipe recipes/quickstart/recipe.toml < rows.jsonl\n  codeward score rows.jsonl --recipe codeward --out rewards.jsonl --cache tests.redb\n  codeward score --references"
 )]
 pub(crate) struct Score {
     /// JSONL file with rows; `-` reads standard input.
     #[arg(required_unless_present = "references", conflicts_with = "references")]
     pub(crate) file: Option<PathBuf>,
-    /// Recipe of kind `grpo` whose `[reward]` to use: a file or a bundled name.
-    #[arg(long, value_name = "RECIPE", default_value = "quickstart")]
+    /// What to score by: a title of `codeward recipes list`, a file with such a recipe, or a training recipe whose `[reward]` to use.
+    #[arg(long, value_name = "REWARD", default_value = "quickstart")]
     pub(crate) recipe: String,
     /// `codeward-py`, or a folder laid out like it, for task ids.
     #[arg(long, value_name = "BENCHMARK", default_value = "codeward-py")]
     pub(crate) benchmark: String,
+    /// Step of the training, for recipes with a schedule.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) step: u64,
+    /// Write the rows here instead of standard output. What is there already is not scored again: an interrupted run goes on.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// File where results of tests are kept for the next time.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cache: Option<PathBuf>,
+    /// A Hugging Face `tokenizer.json`: each row, which then has to bring the sampled ids as `tokens`, gets `token_rewards`, one for each.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tokenizer: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) judge: JudgeAddress,
     /// Score the benchmark's own references instead of a file.
     #[arg(long)]
     pub(crate) references: bool,
+}
+
+/// Where the vulnerability judge is, for recipes that ask one.
+#[derive(Debug, Args)]
+pub(crate) struct JudgeAddress {
+    /// Server of the vulnerability judge, OpenAI-compatible, up to and with the version: http://127.0.0.1:8000/v1.
+    #[arg(long, value_name = "URL", requires = "judge_model")]
+    pub(crate) judge_url: Option<String>,
+    /// The judge's name at that server.
+    #[arg(long, value_name = "NAME", requires = "judge_url")]
+    pub(crate) judge_model: Option<String>,
+    /// Environment variable that holds the key to that server.
+    #[arg(long, value_name = "VARIABLE", requires = "judge_url")]
+    pub(crate) judge_key_env: Option<String>,
+    /// Folder where the judge's answers are kept for the next time.
+    #[arg(long, value_name = "DIR", requires = "judge_url")]
+    pub(crate) judge_cache: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  codeward recipes list\n  codeward recipes show seccoderx/faithful > mine.toml\n  codeward recipes check mine.toml"
+)]
+pub(crate) struct Recipes {
+    #[command(subcommand)]
+    pub(crate) action: RecipesAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecipesAction {
+    /// Every reward that comes with Codeward.
+    List {
+        /// Print one JSON list instead.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One of them in full, as a file to start from.
+    Show {
+        /// Title, such as `codeward` or `securecoderl/faithful`, or a file.
+        recipe: String,
+        /// Print it as JSON, with hash and range.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read a recipe, say what is wrong or odd about it, and what it needs. Exit code 1: it is odd. 2: it cannot be used.
+    Check {
+        /// A file, or a title.
+        recipe: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code 0: done. 2: it could not be.\n\nExamples:\n  codeward rescore runs/quickstart --recipe codeward\n  codeward rescore runs/quickstart --recipe securecoderl/faithful --leave-one-out --weights\n  codeward rescore runs/quickstart --recipe mine.toml --rows changed.jsonl --json"
+)]
+pub(crate) struct Rescore {
+    /// Folder of the run.
+    pub(crate) run: PathBuf,
+    /// What to score by: a title of `codeward recipes list`, a file with such a recipe, or a training recipe whose `[reward]` to use.
+    #[arg(long, value_name = "REWARD")]
+    pub(crate) recipe: String,
+    /// Every so many steps only, from the first.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) every: usize,
+    /// Also with each part left out.
+    #[arg(long)]
+    pub(crate) leave_one_out: bool,
+    /// Also with each weight at 0, half and double.
+    #[arg(long)]
+    pub(crate) weights: bool,
+    /// File for a row of each rollout: value before, value after, parts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rows: Option<PathBuf>,
+    /// Where results of tests are kept; the run's own folder otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cache: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) judge: JudgeAddress,
+    /// Print one JSON object instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -269,8 +368,16 @@ Examples:
     after_help = "Examples:\n  codeward explain CW-PY-089-1\n  codeward explain py/sql-string-built\n  codeward explain CWE-89\n  codeward explain py/sql --json"
 )]
 pub(crate) struct Explain {
-    /// Code or name of a rule. The beginning of either, or a class such as CWE-89, lists the rules that it means.
-    pub(crate) rule: String,
+    /// Code or name of a rule; the beginning of either, or a class such as CWE-89, lists the rules that it means. Or the folder of a
+    /// run.
+    pub(crate) what: String,
+    /// A rollout of the run: STEP.GROUP.ROLLOUT, each from 1.
+    pub(crate) rollout: Option<String>,
+    /// Reward recipe to explain the rollout by, instead of the run's own.
+    #[arg(long, value_name = "REWARD", requires = "rollout")]
+    pub(crate) recipe: Option<String>,
+    #[command(flatten)]
+    pub(crate) judge: JudgeAddress,
     /// Print one JSON list instead.
     #[arg(long)]
     pub(crate) json: bool,

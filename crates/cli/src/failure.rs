@@ -29,6 +29,35 @@ impl From<codeward_training::RecipeError> for Failure {
     }
 }
 
+impl From<codeward_reward::RecipeError> for Failure {
+    fn from(error: codeward_reward::RecipeError) -> Self {
+        Self::new(
+            &error,
+            "`codeward recipes list` shows the built-in ones; `codeward recipes show NAME` prints one to start from",
+        )
+    }
+}
+
+impl From<codeward_reward::EquipmentError> for Failure {
+    fn from(error: codeward_reward::EquipmentError) -> Self {
+        use codeward_reward::EquipmentError;
+        let hint = match &error {
+            EquipmentError::NoJudge { .. } => "name one with --judge-url and --judge-model",
+            EquipmentError::NoAnalyser { .. } => {
+                "install it (`pip install bandit`) on the PATH, or set security.analyser = \"codeward\" in the recipe"
+            }
+            _ => "`codeward recipes check` says what a recipe needs",
+        };
+        Self::new(&error, hint)
+    }
+}
+
+impl From<codeward_reward::StoreError> for Failure {
+    fn from(error: codeward_reward::StoreError) -> Self {
+        Self::new(&error, "name another file with --cache, or remove it: it only saves work")
+    }
+}
+
 impl From<codeward_training::RunFolderError> for Failure {
     fn from(error: codeward_training::RunFolderError) -> Self {
         Self::new(&error, error.hint())

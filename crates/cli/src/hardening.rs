@@ -6,7 +6,7 @@ use std::time::Instant;
 use codeward_evaluation::{EvaluateSettings, Summary, evaluate, report::write_report};
 use codeward_lm::{Model, Precision, SamplingParams, Tokenizer};
 use codeward_records::{Judged, Manifest, Task, jsonl};
-use codeward_reward::Engine;
+use codeward_reward::{Engine, Store};
 use codeward_synthesis::{Benchmark, Pool, Split};
 use codeward_training::{Course, EvaluationSettings, GrpoRecipe, Recipe, RunFolder, derive_seed, train};
 
@@ -34,7 +34,7 @@ pub(crate) fn harden(recipe: &GrpoRecipe, out: &Path, resume: bool) -> Result<Ha
     let started = Instant::now();
     let benchmark = workbench::benchmark(&recipe.tasks.benchmark)?;
     let (model, tokenizer) = workbench::model(Some(Path::new(&recipe.model)))?;
-    let engine = workbench::engine(recipe.reward.clone())?;
+    let mut engine = workbench::engine(recipe.reward.clone(), None, None)?;
     let tasks = benchmark.tasks(Split::Rewarded, recipe.tasks.instances_per_family);
     let probe = probe_tasks(&benchmark, recipe.guard.instances_per_family);
     fits(recipe, &model, &tokenizer, &tasks)?;
@@ -54,6 +54,8 @@ pub(crate) fn harden(recipe: &GrpoRecipe, out: &Path, resume: bool) -> Result<Ha
             .unwrap_or_default(),
     };
     let folder = RunFolder::open(out, resume, &manifest, &resolved.resolved())?;
+
+    engine.keep_results(Store::open(&folder.path("cache/tests.redb"))?);
 
     let judge = Judge {
         benchmark: &benchmark,

@@ -49,6 +49,8 @@ fn run(arguments: &Arguments) -> Result<Ending, failure::Failure> {
         Command::Score(options) => commands::score::run(options),
         Command::Scan(options) => commands::scan::run(options),
         Command::Explain(options) => commands::explain::run(options),
+        Command::Recipes(options) => commands::recipes::run(options),
+        Command::Rescore(options) => commands::rescore::run(options),
         Command::Exec(options) => commands::exec::run(options),
         Command::Eval(options) => commands::eval::run(options),
         Command::Report(options) => commands::report::run(options),

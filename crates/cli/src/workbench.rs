@@ -2,16 +2,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
+use codeward_analysis::external::Installed;
+use codeward_endpoint::{Endpoint, EndpointSettings};
 use codeward_lm::{Model, Tokenizer};
-use codeward_reward::{Engine, RewardRecipe};
+use codeward_reward::judge::{EndpointJudge, VulnerabilityJudge};
+use codeward_reward::recipe::Analysers;
+use codeward_reward::{Engine, Equipment, RewardRecipe, Store};
 use codeward_sandbox::{Isolation, Sandbox, Settings};
 use codeward_synthesis::Benchmark;
 use codeward_training::{GrpoRecipe, Recipe};
 
-use crate::arguments::UnsafeIsolation;
+use crate::arguments::{JudgeAddress, UnsafeIsolation};
 use crate::bundled;
 use crate::failure::Failure;
 
@@ -89,7 +93,57 @@ pub(crate) fn accept(level: Option<UnsafeIsolation>) {
     WEAKEST.get_or_init(|| isolation);
 }
 
-/// A reward engine on a fresh sandbox.
-pub(crate) fn engine(recipe: RewardRecipe) -> Result<Engine, Failure> {
-    Ok(Engine::new(sandbox(num_workers())?, recipe))
+/// A reward recipe by title, by file, or as the `[reward]` of a training recipe.
+pub(crate) fn reward_recipe(name: &str) -> Result<RewardRecipe, Failure> {
+    let path = Path::new(name);
+    if !path.exists() {
+        if bundled::recipe(name).is_some() {
+            return Ok(grpo_recipe(name)?.reward);
+        }
+        return Ok(RewardRecipe::by_title(name)?);
+    }
+    let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error, "name a recipe file"))?;
+    if text.parse::<toml::Table>().is_ok_and(|table| table.contains_key("kind")) {
+        return Ok(grpo_recipe(name)?.reward);
+    }
+    RewardRecipe::parse(&text).map_err(|error| {
+        let failure = Failure::from(error);
+        Failure { message: format!("{name}: {}", failure.message), ..failure }
+    })
+}
+
+/// A reward engine on a fresh sandbox, with what its recipe needs.
+pub(crate) fn engine(
+    recipe: RewardRecipe,
+    cache: Option<&Path>,
+    judge: Option<&JudgeAddress>,
+) -> Result<Engine, Failure> {
+    let asks_outside = recipe.security.analyser != Analysers::Codeward;
+    let installed =
+        if asks_outside { Installed::find(std::env::var_os("PATH").as_deref()) } else { Installed::default() };
+    let settings = Settings { shown: installed.shown().to_vec(), ..sandbox_settings(num_workers()) };
+    let equipment = Equipment {
+        judge: judge.map(|address| vulnerability_judge(&recipe, address)).transpose()?.flatten(),
+        installed,
+        store: cache.map(Store::open).transpose()?,
+    };
+    Ok(Engine::with(Sandbox::start_with(&settings)?, recipe, equipment)?)
+}
+
+fn vulnerability_judge(
+    recipe: &RewardRecipe,
+    address: &JudgeAddress,
+) -> Result<Option<Arc<VulnerabilityJudge>>, Failure> {
+    let (Some(url), Some(model)) = (&address.judge_url, &address.judge_model) else { return Ok(None) };
+    let settings = EndpointSettings {
+        api_key_env: address.judge_key_env.clone(),
+        cache: address.judge_cache.clone(),
+        ..EndpointSettings::new(url, model)
+    };
+    let endpoint = Endpoint::open(settings)
+        .map_err(|error| Failure::new(error, "--judge-url is an address such as http://127.0.0.1:8000/v1"))?;
+    let model = Box::new(EndpointJudge::new(Arc::new(endpoint)));
+    let judge = VulnerabilityJudge::new(recipe.judge.settings.clone(), model)
+        .map_err(|error| Failure::new(error, "see [judge.settings] of the recipe"))?;
+    Ok(Some(Arc::new(judge)))
 }

@@ -158,6 +158,16 @@ impl Engine {
         })
     }
 
+    /// Keeps results of tests in a store from now on.
+    pub fn keep_results(&mut self, store: Store) {
+        self.runs.keep_in(store);
+    }
+
+    /// How many programs the sandbox has run for this engine.
+    pub fn num_programs(&self) -> u64 {
+        self.runs.num_programs()
+    }
+
     /// The recipe.
     pub fn recipe(&self) -> &RewardRecipe {
         &self.recipe

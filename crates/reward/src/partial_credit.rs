@@ -47,7 +47,7 @@ fn additive(results: &[TestResult]) -> f64 {
     let num_answered = results.iter().filter(|result| result.answered).count();
     let exits = results.iter().any(|result| result.ran);
     let prints = results.iter().any(|result| result.spoke);
-    0.2 + step(exits) + step(prints) + 0.4 * num_answered as f64 / results.len() as f64
+    0.2 + step(exits) + step(prints) + 0.4 * (num_answered as f64 / results.len() as f64)
 }
 
 /// How far a completion got.
@@ -94,7 +94,7 @@ impl Stage {
             Self::Parses => 0.2,
             Self::Runs => 0.4,
             Self::Produces => 0.6,
-            Self::Passes { passed, total } => 0.6 + 0.4 * passed as f64 / total as f64,
+            Self::Passes { passed, total } => 0.6 + 0.4 * (passed as f64 / total as f64),
         }
     }
 }

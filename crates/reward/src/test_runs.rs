@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use codeward_records::{Task, TestKind, UnscoredReason};
@@ -41,6 +41,7 @@ pub(crate) struct TestRuns {
     secret: [u8; 32],
     remembered: Mutex<HashMap<Key, Vec<TestResult>>>,
     store: Option<Store>,
+    num_programs: AtomicU64,
 }
 
 impl TestRuns {
@@ -58,7 +59,16 @@ impl TestRuns {
             secret: *hasher.finalize().as_bytes(),
             remembered: Mutex::default(),
             store,
+            num_programs: AtomicU64::new(0),
         }
+    }
+
+    pub(crate) fn keep_in(&mut self, store: Store) {
+        self.store = Some(store);
+    }
+
+    pub(crate) fn num_programs(&self) -> u64 {
+        self.num_programs.load(Ordering::Relaxed)
     }
 
     pub(crate) fn store(&self) -> Option<&Store> {
@@ -116,6 +126,7 @@ impl TestRuns {
         let (attempts, ranges) = self.attempts(picked);
         let owners: Vec<usize> =
             ranges.iter().enumerate().flat_map(|(owner, range)| range.clone().map(move |_| owner)).collect();
+        self.num_programs.fetch_add(attempts.len() as u64, Ordering::Relaxed);
         let programs: Vec<_> = attempts.iter().map(Attempt::program).cloned().collect();
         let shown: Vec<OnceLock<Result<TestResult, Unscored>>> = attempts.iter().map(|_| OnceLock::new()).collect();
         let left: Vec<AtomicUsize> = ranges.iter().map(|range| AtomicUsize::new(range.len())).collect();

@@ -7,6 +7,7 @@
 //! timings.jsonl            one line a step, durations; differs between runs
 //! rollouts/step-000001.jsonl.zst
 //! checkpoints/step-000010/ weights, optimiser, guard
+//! cache/tests.redb         results of tests that are known; may be removed
 //! evaluation/before.jsonl  judged samples
 //! model/                   the trained model in Hugging Face layout
 //! report.html
@@ -214,6 +215,45 @@ impl RunFolder {
         let packed = zstd::encode_all(lines.as_slice(), 3)
             .map_err(|source| RunFolderError::Io { path: self.path(&below), source })?;
         self.write(&below, &packed)
+    }
+}
+
+impl RunFolder {
+    /// The steps whose rollouts are kept, in order.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn rollout_steps(&self) -> Result<Vec<u64>, RunFolderError> {
+        let folder = self.path("rollouts");
+        let entries = fs::read_dir(&folder).map_err(|source| RunFolderError::Io { path: folder.clone(), source })?;
+        let mut steps: Vec<u64> = entries
+            .filter_map(|entry| {
+                let name = entry.ok()?.file_name();
+                name.to_str()?.strip_prefix("step-")?.strip_suffix(".jsonl.zst")?.parse().ok()
+            })
+            .collect();
+        steps.sort_unstable();
+        Ok(steps)
+    }
+
+    /// The rollouts of a step.
+    ///
+    /// # Errors
+    /// When the system refuses or the file does not hold rollouts.
+    pub fn read_rollouts(&self, step: u64) -> Result<Vec<RolloutGroup>, RunFolderError> {
+        let path = self.path(&format!("rollouts/step-{step:06}.jsonl.zst"));
+        let io = |source| RunFolderError::Io { path: path.clone(), source };
+        let text = zstd::decode_all(fs::File::open(&path).map_err(io)?).map_err(io)?;
+        text.split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .enumerate()
+            .map(|(at, line)| {
+                serde_json::from_slice(line).map_err(|error| RunFolderError::Corrupt {
+                    path: path.clone(),
+                    reason: format!("line {}: {error}", at + 1),
+                })
+            })
+            .collect()
     }
 }
 

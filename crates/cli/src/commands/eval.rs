@@ -14,7 +14,7 @@ use crate::{output, workbench};
 pub(crate) fn run(options: &Eval) -> Result<Ending, Failure> {
     let benchmark = workbench::benchmark(&options.benchmark)?;
     let (model, tokenizer) = workbench::model(options.model.as_deref())?;
-    let engine = workbench::engine(RewardRecipe::default())?;
+    let engine = workbench::engine(RewardRecipe::default(), None, None)?;
     let settings = EvaluationSettings {
         judge: "tests".to_owned(),
         instances_per_family: options.instances,

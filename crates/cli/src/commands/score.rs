@@ -1,9 +1,14 @@
 //! `codeward score`: rows in, rewards out. Every row is checked before the first is scored.
 
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
 
+use codeward_lm::Aligner;
 use codeward_records::{Reward, Task};
+use codeward_reward::{Asking, per_token_rewards};
 use codeward_synthesis::{Benchmark, Pool};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,6 +28,7 @@ struct Row {
     task_id: Option<String>,
     task: Option<Task>,
     completion: String,
+    tokens: Option<Vec<u32>>,
 }
 
 /// A row that can be scored.
@@ -30,33 +36,98 @@ struct Item {
     id: Value,
     task: Task,
     completion: String,
+    /// Where each token stands in the completion, when token rewards are asked for.
+    tokens: Option<Vec<Range<usize>>>,
 }
 
 pub(crate) fn run(options: &Score) -> Result<Ending, Failure> {
-    let recipe = workbench::grpo_recipe(&options.recipe)?.reward;
+    let recipe = workbench::reward_recipe(&options.recipe)?;
     let benchmark = workbench::benchmark(&options.benchmark)?;
+    let aligner = options
+        .tokenizer
+        .as_deref()
+        .map(|path| {
+            Aligner::read(path).map_err(|error| Failure::new(error, "--tokenizer is a Hugging Face tokenizer.json"))
+        })
+        .transpose()?;
     let items = match &options.file {
-        Some(file) => read_rows(file, &benchmark)?,
+        Some(file) => read_rows(file, &benchmark, aligner.as_ref())?,
         None => references(&benchmark),
     };
     let hash = recipe.content_hash();
-    let engine = workbench::engine(recipe)?;
-    for batch in items.chunks(BATCH_ROWS) {
+    let mut out = Out::open(options.out.as_deref(), &items, &hash)?;
+    let engine = workbench::engine(recipe, options.cache.as_deref(), Some(&options.judge))?;
+    let asking = Asking { step: options.step, ..Asking::default() };
+    for batch in items[out.num_done..].chunks(BATCH_ROWS) {
         let started = Instant::now();
         let pairs: Vec<(&Task, &str)> = batch.iter().map(|item| (&item.task, item.completion.as_str())).collect();
-        let rewards = engine.score(&pairs);
+        let rewards = engine.score_with(&pairs, &asking);
         let share = started.elapsed().as_secs_f64() * 1e3 / batch.len() as f64;
         for (item, reward) in batch.iter().zip(&rewards) {
-            output::print_json(&line(item, reward, share, &hash))?;
+            out.write(&line(item, reward, share, &hash)?)?;
         }
     }
+    engine.flush()?;
     Ok(Ending::Done)
 }
 
+/// Where rows go: standard output, or a file that is continued.
+struct Out {
+    file: Option<(File, std::path::PathBuf)>,
+    /// Rows that are there already.
+    num_done: usize,
+}
+
+impl Out {
+    /// Opens the file. A last row that was cut off is taken away; whole rows have to be those of the same items and recipe.
+    fn open(path: Option<&Path>, items: &[Item], hash: &str) -> Result<Self, Failure> {
+        let Some(path) = path else { return Ok(Self { file: None, num_done: 0 }) };
+        let failed = |error: &std::io::Error| Failure::io(path, error, "name a file that can be written");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(|error| failed(&error))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let rows = bytes[..whole].split(|byte| *byte == b'\n').filter(|row| !row.is_empty());
+        let mut num_done = 0;
+        for (at, row) in rows.enumerate() {
+            let same = serde_json::from_slice::<Value>(row).is_ok_and(|row| {
+                items.get(at).is_some_and(|item| row["id"] == item.id) && row["recipe"].as_str() == Some(hash)
+            });
+            if !same {
+                return Err(Failure::new(
+                    format!("{}:{}: is not the row of these items and this recipe", path.display(), at + 1),
+                    "name another file with --out, or remove this one to score everything again",
+                ));
+            }
+            num_done += 1;
+        }
+        file.set_len(whole as u64).map_err(|error| failed(&error))?;
+        file.seek(SeekFrom::End(0)).map_err(|error| failed(&error))?;
+        if num_done > 0 {
+            output::note(&format!("{}: {num_done} rows are there, {} to go", path.display(), items.len() - num_done));
+        }
+        Ok(Self { file: Some((file, path.to_owned())), num_done })
+    }
+
+    fn write(&mut self, row: &Value) -> Result<(), Failure> {
+        let Some((file, path)) = &mut self.file else { return output::print_json(row) };
+        // One write for a row: a kill leaves at most one that is cut off.
+        file.write_all(format!("{row}\n").as_bytes()).map_err(|error| {
+            Failure::io(path, &error, "is the disk full? the rows before are kept: run it again to go on")
+        })
+    }
+}
+
 /// One line of output: every key is always there.
-fn line(item: &Item, reward: &Reward, share_ms: f64, hash: &str) -> Value {
+fn line(item: &Item, reward: &Reward, share_ms: f64, hash: &str) -> Result<Value, Failure> {
     let timing = json!({ "batch_share": (share_ms * 1e3).round() / 1e3 });
-    match reward {
+    let mut line = match reward {
         Reward::Scored { value, parts, spans } => json!({
             "id": item.id, "state": "scored", "value": value, "parts": parts, "spans": spans, "reason": null,
             "timing_ms": timing, "recipe": hash,
@@ -66,10 +137,22 @@ fn line(item: &Item, reward: &Reward, share_ms: f64, hash: &str) -> Value {
             "reason": { "kind": reason, "detail": detail, "retryable": retryable },
             "timing_ms": timing, "recipe": hash,
         }),
+    };
+    if let Some(tokens) = &item.tokens {
+        line["token_rewards"] = match reward {
+            Reward::Scored { spans, .. } => {
+                let rewards = per_token_rewards(spans, tokens).map_err(|error| {
+                    Failure::new(format!("row {}: {error}", item.id), "tokens have to be those of the completion")
+                })?;
+                json!(rewards)
+            }
+            Reward::Unscored { .. } => Value::Null,
+        };
     }
+    Ok(line)
 }
 
-fn read_rows(file: &Path, benchmark: &Benchmark) -> Result<Vec<Item>, Failure> {
+fn read_rows(file: &Path, benchmark: &Benchmark, aligner: Option<&Aligner>) -> Result<Vec<Item>, Failure> {
     let bytes = input::read(file)?;
     bytes
         .split(|byte| *byte == b'\n')
@@ -77,12 +160,18 @@ fn read_rows(file: &Path, benchmark: &Benchmark) -> Result<Vec<Item>, Failure> {
         .filter(|(_, line)| !line.trim_ascii().is_empty())
         .map(|(at, line)| {
             let place = format!("{}:{}", file.display(), at + 1);
-            parse_row(line, &place, at + 1, benchmark)
+            parse_row(line, &place, at + 1, benchmark, aligner)
         })
         .collect()
 }
 
-fn parse_row(line: &[u8], place: &str, number: usize, benchmark: &Benchmark) -> Result<Item, Failure> {
+fn parse_row(
+    line: &[u8],
+    place: &str,
+    number: usize,
+    benchmark: &Benchmark,
+    aligner: Option<&Aligner>,
+) -> Result<Item, Failure> {
     let text = std::str::from_utf8(line).map_err(|error| {
         Failure::new(
             format!("{place}: not UTF-8 text: {error}"),
@@ -110,7 +199,19 @@ fn parse_row(line: &[u8], place: &str, number: usize, benchmark: &Benchmark) -> 
     task.check().map_err(|error| {
         Failure::new(format!("{place}: {error}"), "a task needs functional and security tests, each with expectations")
     })?;
-    Ok(Item { id: row.id.unwrap_or_else(|| Value::from(number)), task, completion: row.completion })
+    let tokens = match (aligner, row.tokens) {
+        (None, _) => None,
+        (Some(_), None) => {
+            return Err(Failure::new(
+                format!("{place}: no tokens"),
+                "with --tokenizer a row brings the ids that were sampled, as \"tokens\"",
+            ));
+        }
+        (Some(aligner), Some(tokens)) => Some(aligner.align(&tokens, &row.completion).map_err(|error| {
+            Failure::new(format!("{place}: {error}"), "tokens have to read as the completion, to the byte")
+        })?),
+    };
+    Ok(Item { id: row.id.unwrap_or_else(|| Value::from(number)), task, completion: row.completion, tokens })
 }
 
 /// Every reference of every family as a row, named `family/idiom`.
@@ -124,6 +225,7 @@ fn references(benchmark: &Benchmark) -> Vec<Item> {
                 id: Value::from(format!("{}/{}", task.family, reference.idiom)),
                 task: task.clone(),
                 completion: reference.code,
+                tokens: None,
             })
         })
         .collect()

@@ -38,7 +38,6 @@ use crate::flow::{Call, Operand};
 use crate::report::Report;
 use crate::rules::evidence::{may_be_true, subject};
 use crate::rules::{Example, RuleInfo};
-use crate::syntax::Span;
 
 pub(super) static SHELL: RuleInfo = RuleInfo {
     code: "CW-PY-078-3",
@@ -157,10 +156,8 @@ fn relative(call: &Call<'_>, command: &Operand, report: &mut Report<'_>) {
     let first = command.value.items().first();
     let Some(program) = command.value.text().or_else(|| first.and_then(|first| first.text())) else { return };
     if !program.is_empty() && !program.contains(['/', '\\', ':']) {
-        let end = command.span.end;
-        let start = (command.span.start + usize::from(first.is_some())).min(end);
-        let is_short = first.is_some() && command.span.end - command.span.start > program.len() + 3;
-        let span = if is_short { Span { start, end: start + program.len() + 2 } } else { command.span };
+        // In a list only the program is to blame. A program that was put together elsewhere does not stand here.
+        let span = first.and_then(|_| report.quoted(command.span, program)).unwrap_or(command.span);
         report.note(&RELATIVE, span, call.span, RELATIVE.advice());
     }
 }

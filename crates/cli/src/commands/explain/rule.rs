@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 use codeward_analysis::{Example, RuleInfo, rules};
 use serde_json::{Value, json};
 
-use super::scan::excerpt::excerpt;
-use super::scan::select::Selector;
-use super::scan::text::level;
+use super::super::scan::excerpt::excerpt;
+use super::super::scan::select::Selector;
+use super::super::scan::text::level;
 use crate::Ending;
 use crate::arguments::Explain;
 use crate::failure::Failure;
 use crate::output;
 
-pub(crate) fn run(options: &Explain) -> Result<Ending, Failure> {
-    let selector = Selector::parse(&options.rule)
+pub(super) fn run(options: &Explain) -> Result<Ending, Failure> {
+    let selector = Selector::parse(&options.what)
         .map_err(|reason| Failure::new(reason, "`codeward scan --rules` lists every rule"))?;
     let mut chosen: Vec<&RuleInfo> = rules().filter(|rule| selector.matches(rule)).collect();
     chosen.sort_by_key(|rule| rule.code);
