@@ -106,6 +106,8 @@ pub(crate) struct Train {
     /// Instead of the recipe's model: a folder in Hugging Face layout.
     #[arg(long, value_name = "DIR")]
     pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) judge: JudgeAddress,
     /// Print one JSON object at the end.
     #[arg(long)]
     pub(crate) json: bool,

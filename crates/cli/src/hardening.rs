@@ -10,6 +10,7 @@ use codeward_reward::{Engine, Store};
 use codeward_synthesis::{Benchmark, Pool, Split};
 use codeward_training::{Course, EvaluationSettings, GrpoRecipe, Recipe, RunFolder, derive_seed, train};
 
+use crate::arguments::JudgeAddress;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::{output, workbench};
@@ -30,11 +31,16 @@ pub(crate) struct Hardened {
 }
 
 /// Runs the main job in `out`, or continues it there.
-pub(crate) fn harden(recipe: &GrpoRecipe, out: &Path, resume: bool) -> Result<Hardened, Failure> {
+pub(crate) fn harden(
+    recipe: &GrpoRecipe,
+    out: &Path,
+    resume: bool,
+    judge: Option<&JudgeAddress>,
+) -> Result<Hardened, Failure> {
     let started = Instant::now();
     let benchmark = workbench::benchmark(&recipe.tasks.benchmark)?;
     let (model, tokenizer) = workbench::model(Some(Path::new(&recipe.model)))?;
-    let mut engine = workbench::engine(recipe.reward.clone(), None, None)?;
+    let mut engine = workbench::engine(recipe.reward.clone(), None, judge)?;
     let tasks = benchmark.tasks(Split::Rewarded, recipe.tasks.instances_per_family);
     let probe = probe_tasks(&benchmark, recipe.guard.instances_per_family);
     fits(recipe, &model, &tokenizer, &tasks)?;

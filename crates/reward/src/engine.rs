@@ -399,6 +399,20 @@ impl Engine {
         })
     }
 
+    /// The share of functional tests that each completion passes, in order, whatever the recipe asks for. None where it is not known.
+    pub fn tests_passed(&self, items: &[(&Task, &str)]) -> Vec<Option<f64>> {
+        let needs = Needs { functional: true, attacks: false, judge: false, similarity: false };
+        let share = |results: Vec<TestResult>| {
+            let num_passed = results.iter().filter(|result| result.passed).count();
+            (!results.is_empty()).then(|| num_passed as f64 / results.len() as f64)
+        };
+        let (distinct, place) = distinct(items);
+        let results = self.test_results(&distinct, needs, &Asking::default());
+        let shares: Vec<Option<f64>> =
+            results.into_iter().map(|(functional, _)| functional.and_then(Result::ok).and_then(share)).collect();
+        place.into_iter().map(|at| shares[at]).collect()
+    }
+
     /// The verdicts of completions under their functional and attack tests, in order.
     pub fn judge(&self, items: &[(&Task, &str)]) -> Vec<JudgedParts> {
         let (distinct, place) = distinct(items);

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use codeward_lm::{Model, Tokenizer, Trainer};
 use codeward_records::{FinishReason, Reward, RolloutGroup, StepMetrics, Task};
-use codeward_reward::Engine;
+use codeward_reward::{Asking, Engine};
 
 use crate::advantage::group_advantages;
 use crate::checkpoint::{Checkpoint, CheckpointError};
@@ -116,7 +116,7 @@ pub fn train(
 
         let chosen = run.choose_tasks(step);
         let mut groups = clock.time("rollout", || run.sample(trainer.model(), &chosen, step));
-        clock.time("reward", || run.reward(&chosen, &mut groups));
+        clock.time("reward", || run.reward(&chosen, &mut groups, step));
         let mut values = reward_metrics(&groups);
         run.check_unscored(step, &groups)?;
         let advantages: Vec<_> = groups.iter().map(|group| group_advantages(&values_of(group))).collect();
@@ -208,13 +208,8 @@ impl Run<'_> {
         sample_groups(model, self.course.tokenizer, tasks, recipe.grpo.group_size, &recipe.sampling, recipe.seed, step)
     }
 
-    fn reward(&self, tasks: &[&Task], groups: &mut [RolloutGroup]) {
-        let items: Vec<(&Task, &str)> = tasks
-            .iter()
-            .zip(groups.iter())
-            .flat_map(|(task, group)| group.rollouts.iter().map(|rollout| (*task, rollout.completion.as_str())))
-            .collect();
-        let rewards = self.course.engine.score(&items);
+    fn reward(&self, tasks: &[&Task], groups: &mut [RolloutGroup], step: u64) {
+        let rewards = self.course.engine.score_with(&items(tasks, groups), &Asking { step, ..Asking::default() });
         let rollouts = groups.iter_mut().flat_map(|group| &mut group.rollouts);
         for (rollout, reward) in rollouts.zip(rewards) {
             rollout.reward = Some(reward);
@@ -266,13 +261,8 @@ impl Run<'_> {
         let size = recipe.guard.samples_per_task;
         // The draws are the same at every probe, so that two probes differ by the policy alone.
         let seed = derive_seed(recipe.seed, "probe", &[]);
-        let mut groups = sample_groups(trainer.model(), self.course.tokenizer, &tasks, size, &recipe.sampling, seed, 0);
-        self.reward(&tasks, &mut groups);
-        let scored: Vec<f64> = groups
-            .iter()
-            .flat_map(|group| &group.rollouts)
-            .filter_map(|rollout| rollout.reward.as_ref()?.part("tests_passed"))
-            .collect();
+        let groups = sample_groups(trainer.model(), self.course.tokenizer, &tasks, size, &recipe.sampling, seed, 0);
+        let scored: Vec<f64> = self.course.engine.tests_passed(&items(&tasks, &groups)).into_iter().flatten().collect();
         let passed = scored.iter().filter(|share| **share == 1.0).count();
         (!scored.is_empty()).then(|| passed as f64 / scored.len() as f64)
     }
@@ -280,6 +270,15 @@ impl Run<'_> {
 
 fn values_of(group: &RolloutGroup) -> Vec<Option<f64>> {
     group.rollouts.iter().map(|rollout| rollout.reward.as_ref().and_then(Reward::value)).collect()
+}
+
+/// Each completion with its task.
+fn items<'a>(tasks: &[&'a Task], groups: &'a [RolloutGroup]) -> Vec<(&'a Task, &'a str)> {
+    let of_group = |(task, group): (&&'a Task, &'a RolloutGroup)| {
+        let task = *task;
+        group.rollouts.iter().map(move |rollout| (task, rollout.completion.as_str()))
+    };
+    tasks.iter().zip(groups).flat_map(of_group).collect()
 }
 
 /// The numbers of a step's rollouts and rewards.

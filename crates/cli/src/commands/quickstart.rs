@@ -12,7 +12,7 @@ pub(crate) fn run(options: &Quickstart) -> Result<Ending, Failure> {
     if let Some(model) = &options.model {
         recipe.model = model.display().to_string();
     }
-    let hardened = hardening::harden(&recipe, &options.out, options.resume)?;
+    let hardened = hardening::harden(&recipe, &options.out, options.resume, None)?;
     if options.json {
         hardening::tell_json(&hardened)?;
     } else {

@@ -21,7 +21,7 @@ pub(crate) fn run(options: &Train) -> Result<Ending, Failure> {
         Recipe::Grpo(mut recipe) => {
             recipe.seed = options.seed.unwrap_or(recipe.seed);
             recipe.model = model.unwrap_or(recipe.model);
-            let hardened = hardening::harden(&recipe, &out, options.resume)?;
+            let hardened = hardening::harden(&recipe, &out, options.resume, Some(&options.judge))?;
             if options.json { hardening::tell_json(&hardened)? } else { hardening::tell(&hardened)? }
         }
         Recipe::Sft(mut recipe) => {

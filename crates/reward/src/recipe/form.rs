@@ -257,7 +257,7 @@ impl RewardRecipe {
 
     /// Least and greatest value of a part, as this recipe measures it.
     pub fn part_range(&self, part: Part) -> (f64, f64) {
-        if part == Part::Length && self.length.form == LengthForm::Units { (0.0, 1.0) } else { part.range() }
+        if part == Part::Length && self.length.form != LengthForm::Lines { (0.0, 1.0) } else { part.range() }
     }
 
     /// The recipe as a file that reads as the same recipe.

@@ -31,11 +31,13 @@ pub fn length_gate(units: usize, reference: usize) -> f64 {
     if reference == 0 {
         return 1.0;
     }
-    let (units, reference) = (units as f64, reference as f64);
-    let short = (units / (0.5 * reference)).min(1.0);
-    let generous = (4.0 * reference).max(64.0);
-    let long = if units > generous { generous / units } else { 1.0 };
-    short.min(long)
+    (units as f64 / (0.5 * reference as f64)).min(1.0).min(padding_gate(units, reference))
+}
+
+/// Only the upper side of [`length_gate`]: where tests say what works, a short answer that works is a good one. Ours.
+pub fn padding_gate(units: usize, reference: usize) -> f64 {
+    let generous = (4 * reference).max(64) as f64;
+    if reference > 0 && units as f64 > generous { generous / units as f64 } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -54,6 +56,7 @@ mod tests {
     #[test]
     fn the_gate_is_open_around_the_reference() {
         assert_eq!([0, 25, 50, 100, 400, 800].map(|units| length_gate(units, 100)), [0.0, 0.5, 1.0, 1.0, 1.0, 0.5]);
+        assert_eq!([0, 25, 100, 400, 800].map(|units| padding_gate(units, 100)), [1.0, 1.0, 1.0, 1.0, 0.5]);
         assert_eq!((length_gate(64, 4), length_gate(128, 4), length_gate(0, 0)), (1.0, 0.5, 1.0));
     }
 

@@ -24,7 +24,7 @@ mod what_if;
 use serde::{Deserialize, Serialize};
 
 pub use form::{RecipeError, Warning};
-pub use length::{length_gate, published_length};
+pub use length::{length_gate, padding_gate, published_length};
 pub use rules::{
     Analysers, CreditRecipe, FunctionalRules, JudgeRules, LengthForm, LengthRules, Penalties, SecurityRules,
     SimilarityRules, Unparseable, UnscoredPolicy, UnscoredRules,

@@ -146,8 +146,10 @@ impl Default for JudgeRules {
 pub enum LengthForm {
     /// Published buckets of lines, from -2 to 1.
     Lines,
-    /// A gate from 0 to 1 in lexical units.
+    /// A gate from 0 to 1 in lexical units, closing for what is too short or too long.
     Units,
+    /// As `units`, closing only for what is too long.
+    Padding,
 }
 
 /// How length is measured against the reference.

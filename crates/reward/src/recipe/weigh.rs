@@ -3,7 +3,8 @@
 use codeward_records::{Finding, SpanReward, UnscoredReason};
 
 use super::{
-    CreditRecipe, JudgeRules, LengthForm, RewardRecipe, StageGate, Unparseable, length_gate, published_length,
+    CreditRecipe, JudgeRules, LengthForm, RewardRecipe, StageGate, Unparseable, length_gate, padding_gate,
+    published_length,
 };
 use crate::measurement::{Measurement, Unscored};
 use crate::partial_credit::{self, Stage};
@@ -98,6 +99,7 @@ impl RewardRecipe {
         match self.length.form {
             LengthForm::Lines => published_length(measurement.size.lines, measurement.reference.lines),
             LengthForm::Units => length_gate(measurement.size.units, measurement.reference.units),
+            LengthForm::Padding => padding_gate(measurement.size.units, measurement.reference.units),
         }
     }
 
