@@ -182,6 +182,7 @@ pub(crate) struct Score {
 
 /// Where the vulnerability judge is, for recipes that ask one.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "they are the options' names")]
 pub(crate) struct JudgeAddress {
     /// Server of the vulnerability judge, OpenAI-compatible, up to and with the version: http://127.0.0.1:8000/v1.
     #[arg(long, value_name = "URL", requires = "judge_model")]
@@ -192,6 +193,9 @@ pub(crate) struct JudgeAddress {
     /// Environment variable that holds the key to that server.
     #[arg(long, value_name = "VARIABLE", requires = "judge_url")]
     pub(crate) judge_key_env: Option<String>,
+    /// The vulnerability judge as a checkpoint in a folder in Hugging Face layout, run in this process and asked without a template.
+    #[arg(long, value_name = "DIR", conflicts_with = "judge_url")]
+    pub(crate) judge_folder: Option<PathBuf>,
     /// Folder where the judge's answers are kept for the next time.
     #[arg(long, value_name = "DIR", requires = "judge_url")]
     pub(crate) judge_cache: Option<PathBuf>,

@@ -42,7 +42,7 @@ impl From<codeward_reward::EquipmentError> for Failure {
     fn from(error: codeward_reward::EquipmentError) -> Self {
         use codeward_reward::EquipmentError;
         let hint = match &error {
-            EquipmentError::NoJudge { .. } => "name one with --judge-url and --judge-model",
+            EquipmentError::NoJudge { .. } => "name one with --judge-url and --judge-model, or --judge-folder",
             EquipmentError::NoAnalyser { .. } => {
                 "install it (`pip install bandit`) on the PATH, or set security.analyser = \"codeward\" in the recipe"
             }

@@ -6,6 +6,7 @@ mod commands;
 mod failure;
 mod hardening;
 mod input;
+mod local_judge;
 mod output;
 mod progress;
 mod workbench;

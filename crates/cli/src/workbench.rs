@@ -8,7 +8,7 @@ use std::thread;
 use codeward_analysis::external::Installed;
 use codeward_endpoint::{Endpoint, EndpointSettings};
 use codeward_lm::{Model, Tokenizer};
-use codeward_reward::judge::{EndpointJudge, VulnerabilityJudge};
+use codeward_reward::judge::{EndpointJudge, Judge, VulnerabilityJudge};
 use codeward_reward::recipe::Analysers;
 use codeward_reward::{Engine, Equipment, RewardRecipe, Store};
 use codeward_sandbox::{Isolation, Sandbox, Settings};
@@ -18,6 +18,7 @@ use codeward_training::{GrpoRecipe, Recipe};
 use crate::arguments::{JudgeAddress, UnsafeIsolation};
 use crate::bundled;
 use crate::failure::Failure;
+use crate::local_judge::LocalJudge;
 
 /// A recipe by file or bundled name.
 pub(crate) fn recipe(name: &str) -> Result<Recipe, Failure> {
@@ -134,15 +135,20 @@ fn vulnerability_judge(
     recipe: &RewardRecipe,
     address: &JudgeAddress,
 ) -> Result<Option<Arc<VulnerabilityJudge>>, Failure> {
-    let (Some(url), Some(model)) = (&address.judge_url, &address.judge_model) else { return Ok(None) };
-    let settings = EndpointSettings {
-        api_key_env: address.judge_key_env.clone(),
-        cache: address.judge_cache.clone(),
-        ..EndpointSettings::new(url, model)
+    let model: Box<dyn Judge> = match (&address.judge_folder, &address.judge_url, &address.judge_model) {
+        (Some(folder), _, _) => Box::new(LocalJudge::open(folder)?),
+        (None, Some(url), Some(model)) => {
+            let settings = EndpointSettings {
+                api_key_env: address.judge_key_env.clone(),
+                cache: address.judge_cache.clone(),
+                ..EndpointSettings::new(url, model)
+            };
+            let endpoint = Endpoint::open(settings)
+                .map_err(|error| Failure::new(error, "--judge-url is an address such as http://127.0.0.1:8000/v1"))?;
+            Box::new(EndpointJudge::new(Arc::new(endpoint)))
+        }
+        _ => return Ok(None),
     };
-    let endpoint = Endpoint::open(settings)
-        .map_err(|error| Failure::new(error, "--judge-url is an address such as http://127.0.0.1:8000/v1"))?;
-    let model = Box::new(EndpointJudge::new(Arc::new(endpoint)));
     let judge = VulnerabilityJudge::new(recipe.judge.settings.clone(), model)
         .map_err(|error| Failure::new(error, "see [judge.settings] of the recipe"))?;
     Ok(Some(Arc::new(judge)))

@@ -89,6 +89,33 @@ fn the_reward_puts_secure_references_above_vulnerable_ones_in_every_family() {
 }
 
 #[test]
+fn credit_from_pairs_is_positive_for_secure_and_negative_for_vulnerable_references() {
+    let benchmark = Benchmark::bundled().unwrap();
+    let recipe = RewardRecipe::by_title("srcode").unwrap();
+    let engine = Engine::new(Sandbox::start(2).unwrap(), recipe);
+    let mut wrong = Vec::new();
+    for family in benchmark.families() {
+        let tasks = [family.instance(Pool::Seen, 0)];
+        let pairs = pairs(&tasks);
+        let items: Vec<(&Task, &str)> =
+            pairs.iter().map(|(task, reference)| (*task, reference.code.as_str())).collect();
+        for ((task, reference), reward) in pairs.iter().zip(engine.score(&items)) {
+            let Reward::Scored { spans, .. } = reward else { panic!("{}: {reward:?}", family.id) };
+            let total: f64 = spans.iter().map(|span| span.value).sum();
+            assert!(total.abs() <= 3.0 && spans.iter().all(|span| span.value.abs() <= 1.0), "{}: {total}", task.id);
+            let is_right = match reference.kind {
+                ReferenceKind::Secure => total >= 0.0,
+                ReferenceKind::Vulnerable => total < 0.0,
+            };
+            if !is_right {
+                wrong.push(format!("{} {}: {total}", task.id, reference.idiom));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
 fn prompts_carry_no_hint_of_security() {
     let benchmark = Benchmark::bundled().unwrap();
     let hints =

@@ -64,11 +64,9 @@ fn scoring_goes_on_where_it_was_cut_off() {
     let (rows, out) = (folder.path().join("rows.jsonl"), folder.path().join("rewards.jsonl"));
     let cache = folder.path().join("tests.redb");
     let completions = ["def count(connection, status):\n    pass\n", "def (", "x = 1\n"];
-    let text: String = completions
-        .iter()
-        .map(|completion| format!("{}\n", serde_json::json!({"task_id": TASK, "completion": completion})))
-        .collect();
-    fs::write(&rows, text).unwrap();
+    let lines =
+        completions.map(|completion| serde_json::json!({"task_id": TASK, "completion": completion}).to_string());
+    fs::write(&rows, lines.join("\n")).unwrap();
     let score = |recipe: &str| {
         codeward(&["score", path(&rows), "--recipe", recipe, "--out", path(&out), "--cache", path(&cache)])
     };

@@ -42,10 +42,11 @@ pub fn compare(groups: &[GroupValues]) -> Comparison {
         advantages.1.extend(group_advantages(&scored.iter().map(|pair| pair.1).collect::<Vec<_>>()));
     }
     let changes: Vec<f64> = both.iter().map(|(before, after)| (after - before).abs()).collect();
-    let flat = |of: fn(&(Option<f64>, Option<f64>)) -> Option<f64>| {
-        let num_flat = groups.iter().filter(|group| is_flat(&group.iter().filter_map(of).collect::<Vec<_>>())).count();
-        num_flat as f64 / groups.len().max(1) as f64
+    let flat = |values: Vec<Vec<f64>>| {
+        values.iter().filter(|values| is_flat(values)).count() as f64 / groups.len().max(1) as f64
     };
+    let before = groups.iter().map(|group| group.iter().filter_map(|pair| pair.0).collect()).collect();
+    let after = groups.iter().map(|group| group.iter().filter_map(|pair| pair.1).collect()).collect();
     Comparison {
         num_rollouts: all().count(),
         num_groups: groups.len(),
@@ -55,8 +56,8 @@ pub fn compare(groups: &[GroupValues]) -> Comparison {
         mean_after: mean(&all().filter_map(|pair| pair.1).collect::<Vec<_>>()),
         mean_absolute_change: mean(&changes),
         rank_correlation: spearman(&advantages.0, &advantages.1),
-        flat_before: flat(|pair| pair.0),
-        flat_after: flat(|pair| pair.1),
+        flat_before: flat(before),
+        flat_after: flat(after),
     }
 }
 

@@ -97,7 +97,7 @@ fn needs(recipe: &RewardRecipe) -> Vec<String> {
     let asks = |wanted: &[Part]| recipe.parts().any(|part| wanted.contains(&part));
     let mut needs = Vec::new();
     if asks(&[Part::Judge]) {
-        needs.push("a vulnerability judge (--judge-url, --judge-model)".to_owned());
+        needs.push("a vulnerability judge (--judge-url and --judge-model, or --judge-folder)".to_owned());
     }
     if recipe.security.analyser == Analysers::Bandit {
         needs.push("Bandit on the PATH".to_owned());

@@ -47,7 +47,7 @@ impl RewardRecipe {
                 let mut product = term.weight;
                 for factor in &term.product {
                     let (_, value) =
-                        factor.value(parts).ok_or_else(|| self.missing(measurement, factor.operands()[0].part))?;
+                        factor.value(parts).ok_or_else(|| Self::missing(measurement, factor.operands()[0].part))?;
                     product *= value;
                 }
                 Ok(product)
@@ -120,7 +120,7 @@ impl RewardRecipe {
     }
 
     /// Why a part is not known.
-    fn missing(&self, measurement: &Measurement, part: Part) -> Unscored {
+    fn missing(measurement: &Measurement, part: Part) -> Unscored {
         let seen = match part {
             Part::Functional | Part::TestsPassed | Part::Tamper => {
                 measurement.functional.as_ref().and_then(|seen| seen.as_ref().err())

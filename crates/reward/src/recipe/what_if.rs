@@ -95,7 +95,9 @@ fn cases(measurement: &Measurement) -> Vec<(String, Measurement)> {
             if let Some(Ok(results)) = &mut other.functional
                 && Stage::of(results) == Stage::Unparseable
             {
-                results.iter_mut().for_each(|result| result.parsed = true);
+                for result in results {
+                    result.parsed = true;
+                }
             }
         });
     }
@@ -118,13 +120,17 @@ fn cases(measurement: &Measurement) -> Vec<(String, Measurement)> {
     });
     case("if nothing looked like meddling".to_owned(), &|other| {
         for results in [&mut other.functional, &mut other.attacks].into_iter().flatten().flatten() {
-            results.iter_mut().for_each(|result| result.tamper.clear());
+            for result in results {
+                result.tamper.clear();
+            }
         }
     });
     case("if the judge called it safe".to_owned(), &|other| {
         if let Some(Ok(judgement)) = &mut other.judgement {
             judgement.verdict = Safety::Safe;
-            judgement.votes.iter_mut().for_each(|vote| (vote.verdict, vote.log_odds) = (Safety::Safe, None));
+            for vote in &mut judgement.votes {
+                (vote.verdict, vote.log_odds) = (Safety::Safe, None);
+            }
         }
     });
     case("if it stood in a fenced block".to_owned(), &|other| other.is_fenced = true);
