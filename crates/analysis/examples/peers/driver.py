@@ -182,6 +182,32 @@ def flawfinder_scan(folder):
     return f"flawfinder {version}", files
 
 
+# foxguard: its own rules over the folder in one run. Nothing is fetched: the look-up of dependencies is only made when asked for.
+
+def foxguard_program():
+    return os.environ.get("CODEWARD_FOXGUARD") or program("foxguard")
+
+
+def foxguard_missing():
+    return None if foxguard_program() else "foxguard is not installed; scripts/analysis-env installs it"
+
+
+def foxguard_scan(folder):
+    files = nothing_yet(folder)
+    version = f'{run([foxguard_program(), "--version"], folder).stdout.strip()} with its own rules'
+    done = run([foxguard_program(), "--format", "json", "."], folder)
+    levels = {"critical": "high", "high": "high", "medium": "medium", "low": "low"}
+    for found in json.loads(done.stdout)["findings"]:
+        # Its confidence is a number up to 1, and 1 where a rule says nothing else.
+        number = found.get("confidence", 1.0)
+        confidence = "high" if number >= 0.8 else "medium" if number >= 0.5 else "low"
+        files[os.path.basename(found["file"])]["flags"].append(
+            flag(classes_in(found.get("cwe") or ""), levels.get(found["severity"], "medium"), confidence))
+    for name in re.findall(r"skipping (\S+) \(parse error\)", done.stderr):
+        files[os.path.basename(name)]["is_read"] = False
+    return version, files
+
+
 def cpu_seconds():
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
