@@ -11,11 +11,12 @@ use crate::{Line, VIEWS};
 /// Findings of every level, of the record's class: what each side can do at most.
 const VIEW: &str = VIEWS[2].name;
 
-/// Figures with what they are called, and whether they are shown where there are weak texts only.
+/// Figures with what they are called, and whether they are shown where there are weak texts only. True less false positives are P-C
+/// less P-R where there are pairs, so that they are shown for the other sets only.
 const FIGURES: [(&str, &str, bool); 4] = [
     ("P-C", "P-C", false),
     ("F1", "F1", false),
-    ("Youden", "True less false positives", false),
+    ("Youden", "True less false positives, of sets without pairs", false),
     ("recall", "Recall, of sets that have weak texts only", true),
 ];
 
@@ -39,7 +40,8 @@ pub(crate) fn tables(lines: &[Line]) -> String {
             let (weak, sound) = line.tally.sizes();
             let is_unmixed = weak > 0 && sound == 0;
             let figures = line.tally.figures();
-            let value = figures.iter().find(|(name, _)| *name == figure)?.1;
+            let find = |name: &str| figures.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+            let value = find(figure).filter(|_| figure != "Youden" || find("P-C").is_none())?;
             (is_unmixed == wants_unmixed).then_some((value, weak, sound))
         };
         let body: String = rows.iter().filter_map(|(set, language)| row(&sides, set, *language, value)).collect();
