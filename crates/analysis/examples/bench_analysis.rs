@@ -10,8 +10,9 @@
 //! With `--peers`, `vs_bandit_warm` is what Bandit takes for the Python files, as a library in one process that has scanned
 //! before, by what we take. `vs_semgrep` is what one run of Semgrep over several hundred copies of the files takes for each, its
 //! start included, by what we take for one; `vs_semgrep_single` what a run for one file takes. The others that work in runs are
-//! measured in the same way. Every peer gets the languages that it has rules for. Of the peers only the time on processors
-//! counts, of ours the clock: on a busy machine that is in their favour. Each peer runs between two measurements of ours.
+//! measured in the same way. Every peer gets the languages that it has rules for. Of all sides the time on processors
+//! counts, which on a quiet machine is what the clock says, and on a busy one still suffers from caches that others use too. Each
+//! peer runs between two measurements of ours.
 
 #![expect(clippy::print_stdout, reason = "a measurement prints what it measured")]
 
@@ -22,10 +23,10 @@ mod peers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use codeward_analysis::{Language, analyse};
 use peers::{Failure, PEERS, Peer, Scan, Snippet};
+use rustix::time::{ClockId, clock_gettime};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -88,9 +89,9 @@ fn measure(files: &[Snippet], rounds: usize) -> Vec<Vec<f64>> {
                 // Another order each round: steps that share no divisor with the count visit every file once.
                 let at = own[(turn * coprime(own.len(), round) + round) % own.len()];
                 let file = &files[at];
-                let started = Instant::now();
+                let started = on_processor();
                 let analysis = std::hint::black_box(analyse(file.language, &file.text));
-                let spent = started.elapsed().as_secs_f64() * 1e6;
+                let spent = on_processor() - started;
                 drop(analysis);
                 // The first round only warms up.
                 if round > 0 {
@@ -100,6 +101,12 @@ fn measure(files: &[Snippet], rounds: usize) -> Vec<Vec<f64>> {
         }
     }
     times
+}
+
+/// Microseconds that this thread has been on a processor.
+fn on_processor() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
 }
 
 /// A step from `start + 1` on that visits every one of `count` places.
