@@ -58,14 +58,18 @@ const EXTRAS: &[(&str, &str, &[usize], &str)] = &[
 
 /// Findings that both make, Bandit at the first line of the call and we at the argument that is to blame, further down: rule, and
 /// both lines.
-const NARROWER: &[(&str, &str, &[(usize, usize)])] = &[
-    (
-        "huggingface_unsafe_download.py",
-        "py/unpinned-model",
-        &[(13, 15), (19, 21), (31, 33), (37, 39), (64, 67), (71, 74), (84, 86), (90, 92)],
-    ),
-    ("jinja2_templating.py", "py/autoescape-off", &[(11, 13)]),
-    ("weak_cryptographic_key_sizes.py", "py/short-key", &[(42, 43), (55, 56)]),
+const NARROWER: &[(&str, &str, usize, usize)] = &[
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 13, 15),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 19, 21),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 31, 33),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 37, 39),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 64, 67),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 71, 74),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 84, 86),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 90, 92),
+    ("jinja2_templating.py", "py/autoescape-off", 11, 13),
+    ("weak_cryptographic_key_sizes.py", "py/short-key", 42, 43),
+    ("weak_cryptographic_key_sizes.py", "py/short-key", 55, 56),
 ];
 
 const NOTED: &str = "our note is about the interface, whatever it is given";
@@ -98,7 +102,7 @@ fn is_on(finding: &Finding, line: usize) -> bool {
 /// The lines of a file where both make a finding, theirs and ours, with our rule.
 fn narrower(file: &str) -> impl Iterator<Item = (&'static str, usize, usize)> {
     let of_file = NARROWER.iter().filter(move |(known, ..)| *known == file);
-    of_file.flat_map(|(_, rule, lines)| lines.iter().map(move |(theirs, ours)| (*rule, *theirs, *ours)))
+    of_file.map(|(_, rule, theirs, ours)| (*rule, *theirs, *ours))
 }
 
 fn found(example: &Example) -> Vec<Finding> {

@@ -15,6 +15,7 @@ import io
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,18 @@ def run(command, folder, acceptable=(0, 1)):
     if done.returncode not in acceptable:
         sys.exit(f"{command[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
     return done
+
+
+UNTIMED = {"seconds": 0.0, "cpu_seconds": 0.0}
+
+
+def version_of(name, *options):
+    """What a program says of itself. The time that this takes is not that of a scan."""
+    started, cpu = time.perf_counter(), cpu_seconds()
+    said = run([name, "--version", *options], None).stdout.strip()
+    UNTIMED["seconds"] += time.perf_counter() - started
+    UNTIMED["cpu_seconds"] += cpu_seconds() - cpu
+    return said
 
 
 # Bandit, as a library in this process, all its checks, marks such as nosec ignored.
@@ -112,7 +125,7 @@ def semgrep_missing():
 
 def semgrep_scan(folder):
     files = nothing_yet(folder)
-    version = run([program("semgrep"), "--version", "--metrics", "off", "--disable-version-check"], folder).stdout.strip()
+    version = version_of(program("semgrep"), "--metrics", "off", "--disable-version-check")
     command = [program("semgrep"), "scan", "--metrics", "off", "--disable-version-check", "--json", "--quiet", "--no-git-ignore",
                "--disable-nosem", "--jobs", "1"]
     for rules in semgrep_rules():
@@ -144,7 +157,7 @@ def cppcheck_missing():
 
 def cppcheck_scan(folder):
     files = nothing_yet(folder)
-    version = run([program("cppcheck"), "--version"], folder).stdout.strip()
+    version = version_of(program("cppcheck"))
     template = "@\t{file}\t{severity}\t{inconclusive:inconclusive}\t{cwe}\t{id}"
     command = [program("cppcheck"), "--quiet", "-j", "2", "--enable=warning", "--inconclusive", f"--template={template}", "."]
     done = run(command, folder)
@@ -173,7 +186,7 @@ def flawfinder_missing():
 
 def flawfinder_scan(folder):
     files = nothing_yet(folder)
-    version = run([program("flawfinder"), "--version"], folder).stdout.strip()
+    version = version_of(program("flawfinder"))
     done = run([program("flawfinder"), "--csv", "--neverignore", "--minlevel=0", "."], folder)
     for row in csv.DictReader(io.StringIO(done.stdout)):
         level = int(row["Level"])
@@ -194,7 +207,7 @@ def foxguard_missing():
 
 def foxguard_scan(folder):
     files = nothing_yet(folder)
-    version = f'{run([foxguard_program(), "--version"], folder).stdout.strip()} with its own rules'
+    version = f"{version_of(foxguard_program())} with its own rules"
     done = run([foxguard_program(), "--format", "json", "."], folder)
     levels = {"critical": "high", "high": "high", "medium": "medium", "low": "low"}
     for found in json.loads(done.stdout)["findings"]:
@@ -209,8 +222,9 @@ def foxguard_scan(folder):
 
 
 def cpu_seconds():
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    # Not `os.times`, which counts hundredths of a second.
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def main():
@@ -224,6 +238,7 @@ def main():
     started, cpu = time.perf_counter(), cpu_seconds()
     version, files = globals()[f"{name}_scan"](sys.argv[3])
     times = {"seconds": time.perf_counter() - started, "cpu_seconds": cpu_seconds() - cpu}
+    times = {name: value - UNTIMED[name] for name, value in times.items()}
     json.dump({"version": version, **times, "files": files}, sys.stdout)
 
 
