@@ -1,5 +1,6 @@
 //! The entry point: one parse, one walk, everything that is known of one text.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -239,9 +240,14 @@ fn judge(front_end: &FrontEnd, source: &str, module: &Module) -> Result<Vec<Find
     Ok(report.finish())
 }
 
+thread_local! {
+    /// A parser keeps the memory of its stack and of nodes that it gave back for the next text.
+    static PARSER: RefCell<Parser> = RefCell::new(Parser::new());
+}
+
 /// Parses a text, for as long as the deadline allows.
 pub(crate) fn parse(grammar: &tree_sitter::Language, source: &str) -> Result<Tree, AnalysisError> {
-    parse_with(&mut Parser::new(), grammar, source)
+    PARSER.with_borrow_mut(|parser| parse_with(parser, grammar, source))
 }
 
 /// Parses with a parser that may have parsed before.

@@ -1,5 +1,5 @@
 //! The rules for Python against what Bandit reports on its own examples: at least 95 % of the findings in scope are found on the
-//! same line, and every finding beyond them has its reason here.
+//! same line, and whatever differs has its reason here, in both directions.
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
 
@@ -53,13 +53,24 @@ const EXTRAS: &[(&str, &str, &[usize], &str)] = &[
     ("mark_safe_insecure.py", "py/html-unescaped", &[6], "parameters are put into tags without being escaped"),
     ("os-chmod.py", "py/loose-permissions", &[19], "everyone may run the file"),
     ("os-chmod.py", "py/group-permissions", &[18], "the group may run the file"),
-    ("huggingface_unsafe_download.py", "py/unpinned-model", &[15, 21, 33, 39, 67, 74, 86, 92], NARROW),
-    ("jinja2_templating.py", "py/autoescape-off", &[13], NARROW),
-    ("weak_cryptographic_key_sizes.py", "py/short-key", &[43, 56], NARROW),
     ("tarfile_extractall.py", "py/path-traversal", &[7, 13, 19, 25], "a parameter names the file that is opened"),
 ];
 
-const NARROW: &str = "the same weakness, reported at the argument on a later line of the call";
+/// Findings that both make, Bandit at the first line of the call and we at the argument that is to blame, further down: rule, and
+/// both lines.
+const NARROWER: &[(&str, &str, usize, usize)] = &[
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 13, 15),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 19, 21),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 31, 33),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 37, 39),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 64, 67),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 71, 74),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 84, 86),
+    ("huggingface_unsafe_download.py", "py/unpinned-model", 90, 92),
+    ("jinja2_templating.py", "py/autoescape-off", 11, 13),
+    ("weak_cryptographic_key_sizes.py", "py/short-key", 42, 43),
+    ("weak_cryptographic_key_sizes.py", "py/short-key", 55, 56),
+];
 
 const NOTED: &str = "our note is about the interface, whatever it is given";
 
@@ -88,6 +99,12 @@ fn is_on(finding: &Finding, line: usize) -> bool {
     (finding.line..=finding.end_line).contains(&line)
 }
 
+/// The lines of a file where both make a finding, theirs and ours, with our rule.
+fn narrower(file: &str) -> impl Iterator<Item = (&'static str, usize, usize)> {
+    let of_file = NARROWER.iter().filter(move |(known, ..)| *known == file);
+    of_file.map(|(_, rule, theirs, ours)| (*rule, *theirs, *ours))
+}
+
 fn found(example: &Example) -> Vec<Finding> {
     analyse(Language::Python, &example.code).unwrap_or_else(|error| panic!("{}: {error}", example.file)).findings
 }
@@ -107,7 +124,10 @@ fn at_least_95_percent_of_the_findings_in_scope_are_found_on_their_line() {
             *count = (count.0 + u32::from(is_found), count.1 + 1);
             let is_on_purpose =
                 NOT_MADE.iter().any(|(file, known, at, _)| *file == example.file && known == check && at == line);
-            if !is_found && !is_on_purpose {
+            let is_narrower = narrower(&example.file).any(|(rule, theirs, line_of_ours)| {
+                theirs == *line && ours.iter().any(|finding| finding.rule == rule && finding.line == line_of_ours)
+            });
+            if !is_found && !is_on_purpose && !is_narrower {
                 missed.push(format!("{check} {}:{line}", example.file));
             }
         }
@@ -117,7 +137,19 @@ fn at_least_95_percent_of_the_findings_in_scope_are_found_on_their_line() {
     let share = f64::from(num_found) / f64::from(num_all);
     println!("{num_found} of {num_all} findings in scope, {:.1} %, over {} checks", share * 100.0, by_check.len());
     assert!(num_all > 450, "only {num_all} findings are in scope");
-    assert!(share >= LEAST_SHARE, "{share:.3}; missed: {missed:#?}");
+    assert!(share >= LEAST_SHARE, "{share:.3}");
+    assert!(missed.is_empty(), "missed, and no reason given: {missed:#?}");
+}
+
+#[test]
+fn every_check_out_of_scope_is_one_of_bandit_and_has_one_reason() {
+    let checks: BTreeSet<String> =
+        examples().into_iter().flat_map(|example| example.findings).map(|(check, _)| check).collect();
+    let listed: BTreeSet<_> = OUT_OF_SCOPE.iter().map(|(check, _)| *check).collect();
+    assert_eq!(listed.len(), OUT_OF_SCOPE.len());
+    for (check, reason) in OUT_OF_SCOPE {
+        assert!(checks.contains(*check) && !reason.is_empty(), "{check} has no finding in the examples");
+    }
 }
 
 #[test]
@@ -133,6 +165,9 @@ fn every_finding_beyond_has_its_reason() {
             // Comments that silence Bandit do not silence us. They may stand a line or two beside the finding.
             let near = finding.line.saturating_sub(3)..(finding.end_line + 2).min(lines.len());
             if lines[near].iter().any(|line| line.contains("nosec")) {
+                continue;
+            }
+            if narrower(&example.file).any(|(rule, _, ours)| rule == finding.rule && ours == finding.line) {
                 continue;
             }
             let reason = EXTRAS.iter().position(|(file, rule, at, _)| {

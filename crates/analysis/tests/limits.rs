@@ -28,6 +28,37 @@ fn text_that_is_not_python_is_a_state_of_its_own() {
 }
 
 #[test]
+fn what_is_not_python_is_seen_in_every_kind_of_block() {
+    for (head, depth, tail) in [
+        ("if x:", 1, ""),
+        ("if x:\n    pass\nelif y:", 1, ""),
+        ("if x:\n    pass\nelse:", 1, ""),
+        ("for i in x:", 1, ""),
+        ("for i in x:\n    pass\nelse:", 1, ""),
+        ("async def f():\n    async for i in x:", 2, ""),
+        ("while x:", 1, ""),
+        ("try:", 1, "finally:\n    pass\n"),
+        ("try:\n    pass\nexcept E:", 1, ""),
+        ("try:\n    pass\nexcept* E:", 1, ""),
+        ("try:\n    pass\nexcept E:\n    pass\nelse:", 1, ""),
+        ("try:\n    pass\nfinally:", 1, ""),
+        ("with x as y:", 1, ""),
+        ("def f(x):", 1, ""),
+        ("class C(D):\n    @g\n    def f(x):", 2, ""),
+        ("@g\nclass C:", 1, ""),
+        ("match x:\n    case 1:", 2, ""),
+        ("if x:\n    for i in x:\n        with i:", 3, ""),
+    ] {
+        let file = |body: &str| format!("{head}\n{}{body}\n{tail}z = 1\n", "    ".repeat(depth));
+        let error = |body: &str| analyse(Language::Python, &file(body)).unwrap().syntax_error;
+        assert_eq!(error("pass"), None, "{head}");
+        for body in ["print 'a'", "exec 'a'", "pass; print 'a'", "# nothing"] {
+            assert!(error(body).is_some(), "{head} {body}");
+        }
+    }
+}
+
+#[test]
 fn a_file_over_the_limit_is_an_error_and_not_clean() {
     let text = "x = 1\n".repeat(MAX_BYTES / 6 + 1);
     assert_eq!(analyse(Language::Python, &text), Err(AnalysisError::TooLarge { bytes: text.len(), limit: MAX_BYTES }));
@@ -48,7 +79,11 @@ fn deep_nesting_does_not_overflow_the_stack() {
     // Python refuses more than 200 open brackets, and so do we.
     for (open, close) in [("(", ")"), ("[", "]"), ("{", "}"), ("f(", ")")] {
         assert_eq!(analyse(Language::Python, &nested(open, close, 150)).unwrap().syntax_error, None, "{open}");
+        assert!(analyse(Language::Python, &nested(open, close, 201)).unwrap().syntax_error.is_some(), "{open}");
         assert!(analyse(Language::Python, &nested(open, close, 5_000)).unwrap().syntax_error.is_some(), "{open}");
+        // Many that are not inside one another are nothing to refuse.
+        let beside = nested(open, close, 1).repeat(300);
+        assert_eq!(analyse(Language::Python, &beside).unwrap().syntax_error, None, "{open}");
     }
     for text in [
         nested("-", "", 60_000),

@@ -15,6 +15,7 @@ import io
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,18 @@ def run(command, folder, acceptable=(0, 1)):
     if done.returncode not in acceptable:
         sys.exit(f"{command[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
     return done
+
+
+UNTIMED = {"seconds": 0.0, "cpu_seconds": 0.0}
+
+
+def version_of(name, *options):
+    """What a program says of itself. The time that this takes is not that of a scan."""
+    started, cpu = time.perf_counter(), cpu_seconds()
+    said = run([name, "--version", *options], None).stdout.strip()
+    UNTIMED["seconds"] += time.perf_counter() - started
+    UNTIMED["cpu_seconds"] += cpu_seconds() - cpu
+    return said
 
 
 # Bandit, as a library in this process, all its checks, marks such as nosec ignored.
@@ -112,7 +125,7 @@ def semgrep_missing():
 
 def semgrep_scan(folder):
     files = nothing_yet(folder)
-    version = run([program("semgrep"), "--version", "--metrics", "off", "--disable-version-check"], folder).stdout.strip()
+    version = version_of(program("semgrep"), "--metrics", "off", "--disable-version-check")
     command = [program("semgrep"), "scan", "--metrics", "off", "--disable-version-check", "--json", "--quiet", "--no-git-ignore",
                "--disable-nosem", "--jobs", "1"]
     for rules in semgrep_rules():
@@ -144,7 +157,7 @@ def cppcheck_missing():
 
 def cppcheck_scan(folder):
     files = nothing_yet(folder)
-    version = run([program("cppcheck"), "--version"], folder).stdout.strip()
+    version = version_of(program("cppcheck"))
     template = "@\t{file}\t{severity}\t{inconclusive:inconclusive}\t{cwe}\t{id}"
     command = [program("cppcheck"), "--quiet", "-j", "2", "--enable=warning", "--inconclusive", f"--template={template}", "."]
     done = run(command, folder)
@@ -173,7 +186,7 @@ def flawfinder_missing():
 
 def flawfinder_scan(folder):
     files = nothing_yet(folder)
-    version = run([program("flawfinder"), "--version"], folder).stdout.strip()
+    version = version_of(program("flawfinder"))
     done = run([program("flawfinder"), "--csv", "--neverignore", "--minlevel=0", "."], folder)
     for row in csv.DictReader(io.StringIO(done.stdout)):
         level = int(row["Level"])
@@ -182,9 +195,36 @@ def flawfinder_scan(folder):
     return f"flawfinder {version}", files
 
 
+# foxguard: its own rules over the folder in one run. Nothing is fetched: the look-up of dependencies is only made when asked for.
+
+def foxguard_program():
+    return os.environ.get("CODEWARD_FOXGUARD") or program("foxguard")
+
+
+def foxguard_missing():
+    return None if foxguard_program() else "foxguard is not installed; scripts/analysis-env installs it"
+
+
+def foxguard_scan(folder):
+    files = nothing_yet(folder)
+    version = f"{version_of(foxguard_program())} with its own rules"
+    done = run([foxguard_program(), "--format", "json", "."], folder)
+    levels = {"critical": "high", "high": "high", "medium": "medium", "low": "low"}
+    for found in json.loads(done.stdout)["findings"]:
+        # Its confidence is a number up to 1, and 1 where a rule says nothing else.
+        number = found.get("confidence", 1.0)
+        confidence = "high" if number >= 0.8 else "medium" if number >= 0.5 else "low"
+        files[os.path.basename(found["file"])]["flags"].append(
+            flag(classes_in(found.get("cwe") or ""), levels.get(found["severity"], "medium"), confidence))
+    for name in re.findall(r"skipping (\S+) \(parse error\)", done.stderr):
+        files[os.path.basename(name)]["is_read"] = False
+    return version, files
+
+
 def cpu_seconds():
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    # Not `os.times`, which counts hundredths of a second.
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def main():
@@ -198,6 +238,7 @@ def main():
     started, cpu = time.perf_counter(), cpu_seconds()
     version, files = globals()[f"{name}_scan"](sys.argv[3])
     times = {"seconds": time.perf_counter() - started, "cpu_seconds": cpu_seconds() - cpu}
+    times = {name: value - UNTIMED[name] for name, value in times.items()}
     json.dump({"version": version, **times, "files": files}, sys.stdout)
 
 

@@ -55,10 +55,15 @@ pub(crate) struct Peer {
 const WEB: &[Language] =
     &[Language::Python, Language::JavaScript, Language::TypeScript, Language::Java, Language::C, Language::Cpp];
 
+/// What foxguard has rules for, of what we read.
+const WEB_AND_C: &[Language] =
+    &[Language::Python, Language::JavaScript, Language::TypeScript, Language::Java, Language::Go, Language::C];
+
 /// Those that are known. What each is told is in `driver.py`.
 pub(crate) const PEERS: &[Peer] = &[
     Peer { name: "bandit", languages: &[Language::Python] },
     Peer { name: "semgrep", languages: WEB },
+    Peer { name: "foxguard", languages: WEB_AND_C },
     Peer { name: "cppcheck", languages: &[Language::C, Language::Cpp] },
     Peer { name: "flawfinder", languages: &[Language::C, Language::Cpp] },
 ];

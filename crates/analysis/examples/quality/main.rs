@@ -1,7 +1,7 @@
 //! How well the analyser tells weak code from sound code, beside other analysers, on public data sets.
 //!
 //! `cargo run --release -p codeward-analysis --example quality -- --data DIR [--set NAME] [--language NAME]
-//! [--part open|held|both] [--peers | --peer NAME] [--all-levels]`
+//! [--part open|held|both] [--peers | --peer NAME] [--all-levels] [--table]`
 //!
 //! The folder holds the data sets, each in its own folder as `records.rs` says; the product needs none of them. Records whose
 //! hashed name is a multiple of three are held out: rules are written looking at the open part only, and of the held part only
@@ -12,7 +12,8 @@
 //!
 //! Recall is the share of weak texts that are flagged, FPR that of sound ones. "Medium" counts findings of at least medium
 //! severity and at least medium confidence; "same class" those of the record's weakness class or one directly above or below
-//! it. The figures by category are shown where one set is asked for. A text that an analyser cannot read counts as not flagged, and is counted as unread. With `--peers` the others of
+//! it. The figures by category are shown where one set is asked for; `--table` prints the tables of `docs/analysis.md`, findings
+//! of every level, open / held. A text that an analyser cannot read counts as not flagged, and is counted as unread. With `--peers` the others of
 //! `peers/driver.py` read the same texts, as far as they are installed (`scripts/analysis-env`); no text is ever run.
 
 #![expect(clippy::print_stdout, reason = "a measurement prints what it measured")]
@@ -24,6 +25,7 @@ mod hold_out;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod records;
+mod table;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -48,6 +50,8 @@ struct Options {
     /// Only this one.
     peer: Option<String>,
     is_all_levels: bool,
+    /// The tables of the document instead of every figure.
+    is_table: bool,
 }
 
 impl Options {
@@ -71,6 +75,7 @@ impl Options {
                 "--peers" => options.has_peers = true,
                 "--peer" => (options.has_peers, options.peer) = (true, Some(value()?)),
                 "--all-levels" => options.is_all_levels = true,
+                "--table" => options.is_table = true,
                 _ => return Err(format!("unknown option {name}").into()),
             }
         }
@@ -296,6 +301,10 @@ fn main() -> Result<(), Failure> {
         }
     }
     lines.sort_by(|one, other| one.group.cmp(&other.group));
+    if options.is_table {
+        println!("{}", table::tables(&lines));
+        return Ok(());
+    }
     let json = to_json(&lines, &all_unread);
     lines.retain(|line| options.is_all_levels || line.view.is_medium);
     // The headings within a set only where one set is asked for.

@@ -52,24 +52,41 @@ const PASSWORD_WORDS: &[&str] = &["password", "passwd", "pwd", "passphrase", "pa
 
 /// The words of a name in snake or camel case, in lower case.
 pub(crate) fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut was_lower = false;
-    for letter in name.chars() {
-        let starts_word = letter.is_uppercase() && was_lower;
-        if !letter.is_alphanumeric() || starts_word {
-            words.push(String::new());
-        }
-        if letter.is_alphanumeric() {
-            words.last_mut().expect("never empty").extend(letter.to_lowercase());
-        }
-        was_lower = letter.is_lowercase();
-    }
-    words.retain(|word| !word.is_empty());
-    words
+    let lower = |word: &str| if word.is_ascii() { word.to_ascii_lowercase() } else { word.to_lowercase() };
+    written_words(name).map(lower).collect()
+}
+
+/// The words of a name as they are written.
+fn written_words(name: &str) -> impl Iterator<Item = &str> {
+    let parts = name.split(|letter: char| !letter.is_alphanumeric());
+    parts.flat_map(humps)
+}
+
+/// The words of a part without separators: a capital after a small letter starts one.
+fn humps(part: &str) -> impl Iterator<Item = &str> {
+    let mut rest = part;
+    std::iter::from_fn(move || {
+        let mut was_lower = false;
+        let hump = |(_, letter): &(usize, char)| {
+            let starts = was_lower && letter.is_uppercase();
+            was_lower = letter.is_lowercase();
+            starts
+        };
+        let end = rest.char_indices().find(hump).map_or(rest.len(), |(at, _)| at);
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        (!word.is_empty()).then_some(word)
+    })
 }
 
 fn has_word(name: &str, list: &[&str]) -> bool {
-    words(name).iter().any(|word| list.contains(&word.as_str()))
+    written_words(name).any(|word| {
+        if word.is_ascii() {
+            list.iter().any(|known| known.eq_ignore_ascii_case(word))
+        } else {
+            list.contains(&word.to_lowercase().as_str())
+        }
+    })
 }
 
 /// Whether a name is that of a secret: `db_password`, `API_KEY`, `authToken`, but not `token_url` or `password_field`.
@@ -324,6 +341,8 @@ mod tests {
     #[test]
     fn names_are_read_by_their_words() {
         assert_eq!(words("dbPassword_2"), ["db", "password", "2"]);
+        assert_eq!(words("__HTTPServer.größeÄhnlich_"), ["httpserver", "größe", "ähnlich"]);
+        assert!(words("._").is_empty() && has_word("x.dbPASSWORD", &["password"]) && has_word("straßeÖl", &["öl"]));
         assert!(is_secret_name("API_KEY") && is_secret_name("authToken") && is_secret_name("db_password"));
         assert!(!is_secret_name("token_url") && !is_secret_name("key") && !is_secret_name("passage"));
     }

@@ -20,7 +20,7 @@ const MAX_OPEN_BRACKETS: usize = 200;
 /// Lowers a parsed file. Where the text is not Python, what is around it is lowered all the same.
 pub(crate) fn lower(source: &str, root: Node<'_>) -> Lowered {
     let mut lowering = Lowering { source, module: Module::default(), operands: Vec::new(), error: None };
-    lowering.error = first_error(root);
+    lowering.error = first_error(source, root);
     let body = lowering.block(root, 0);
     lowering.module.body = body;
     Lowered { module: lowering.module, error: lowering.error }
@@ -30,31 +30,62 @@ fn span(node: Node<'_>) -> Span {
     Span { start: node.start_byte(), end: node.end_byte() }
 }
 
-/// Walks every token once, with a cursor instead of recursion.
-fn first_error(root: Node<'_>) -> Option<Span> {
+/// The first place that is not Python: what the parser says, and what its grammar lets pass.
+fn first_error(source: &str, root: Node<'_>) -> Option<Span> {
+    // Brackets do not nest deeper than there are any, and then only the frame of blocks is left to be looked at.
+    let num_brackets = source.bytes().filter(|byte| matches!(byte, b'(' | b'[' | b'{')).count();
+    let is_whole = !root.has_error() && num_brackets <= MAX_OPEN_BRACKETS;
     let mut cursor = root.walk();
     let mut open_brackets = 0_usize;
     loop {
         let node = cursor.node();
-        if node.is_error() || node.is_missing() || matches!(node.kind(), "print_statement" | "exec_statement") {
+        let kind = node.kind();
+        let is_wrong = match kind {
+            "print_statement" | "exec_statement" => true,
+            // The grammar takes a head without a body.
+            "block" => !has_statement(node),
+            "(" | "[" | "{" => {
+                open_brackets += 1;
+                open_brackets > MAX_OPEN_BRACKETS
+            }
+            ")" | "]" | "}" => {
+                open_brackets = open_brackets.saturating_sub(1);
+                false
+            }
+            _ => false,
+        };
+        if is_wrong || node.is_error() || node.is_missing() {
             return Some(span(node));
         }
-        // The grammar takes a head without a body.
-        if node.kind() == "block" && !has_statement(node) {
-            return Some(span(node));
-        }
-        match node.kind() {
-            "(" | "[" | "{" => open_brackets += 1,
-            ")" | "]" | "}" => open_brackets = open_brackets.saturating_sub(1),
-            _ => {}
-        }
-        if open_brackets > MAX_OPEN_BRACKETS {
-            return Some(span(node));
-        }
-        if !advance(&mut cursor) {
+        let moves = if is_whole && !has_blocks(kind) { past(&mut cursor) } else { advance(&mut cursor) };
+        if !moves {
             return None;
         }
     }
+}
+
+/// Whether there are statements below a node of this kind.
+fn has_blocks(kind: &str) -> bool {
+    matches!(
+        kind,
+        "module"
+            | "block"
+            | "if_statement"
+            | "elif_clause"
+            | "else_clause"
+            | "for_statement"
+            | "while_statement"
+            | "try_statement"
+            | "except_clause"
+            | "except_group_clause"
+            | "finally_clause"
+            | "with_statement"
+            | "function_definition"
+            | "class_definition"
+            | "decorated_definition"
+            | "match_statement"
+            | "case_clause"
+    )
 }
 
 /// Whether there is more in a block than comments.
@@ -65,9 +96,11 @@ fn has_statement(block: Node<'_>) -> bool {
 
 /// Moves to the next node in the order of the text; false at the end.
 fn advance(cursor: &mut TreeCursor<'_>) -> bool {
-    if cursor.goto_first_child() {
-        return true;
-    }
+    cursor.goto_first_child() || past(cursor)
+}
+
+/// Moves to what follows a node and all that is in it; false at the end.
+fn past(cursor: &mut TreeCursor<'_>) -> bool {
     loop {
         if cursor.goto_next_sibling() {
             return true;
