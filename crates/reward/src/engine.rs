@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use codeward_analysis::external::{Analyser, External, ExternalError, Installed, SourceFile};
 use codeward_analysis::similarity::{Prepared, ast_similarity};
-use codeward_records::{Finding, Language, ReferenceKind, Reward, SpanReward, Task, TestKind, UnscoredReason, Verdict};
+use codeward_records::{
+    Finding, Language, Reference, ReferenceKind, Reward, SpanReward, Task, TestKind, UnscoredReason, Verdict,
+};
 use codeward_sandbox::{Cancellation, Isolation, Patience, Sandbox};
 
 use crate::code::code_span;
@@ -454,16 +456,25 @@ fn distinct<'a>(items: &[(&'a Task, &'a str)]) -> (Vec<(&'a Task, &'a str)>, Vec
     (distinct, place)
 }
 
+/// Each reference of one kind with the one of the other kind that is most like it.
 fn repair_pairs(task: &Task) -> Vec<RepairPair> {
     let of = |kind: ReferenceKind| task.references.iter().filter(move |reference| reference.kind == kind);
-    of(ReferenceKind::Vulnerable)
-        .filter_map(|vulnerable| {
-            let likeness = |code: &str| likeness(task.language, &vulnerable.code, code);
-            let nearest =
-                of(ReferenceKind::Secure).max_by(|one, other| likeness(&one.code).total_cmp(&likeness(&other.code)))?;
-            Some(RepairPair { vulnerable: vulnerable.code.clone(), secure: nearest.code.clone(), cwe: Some(task.cwe) })
-        })
-        .collect()
+    let nearest = |reference: &Reference, kind: ReferenceKind| {
+        let likeness = |other: &Reference| likeness(task.language, &reference.code, &other.code);
+        of(kind).max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+    };
+    let forward = of(ReferenceKind::Vulnerable)
+        .filter_map(|vulnerable| Some((vulnerable, nearest(vulnerable, ReferenceKind::Secure)?)));
+    let backward =
+        of(ReferenceKind::Secure).filter_map(|secure| Some((nearest(secure, ReferenceKind::Vulnerable)?, secure)));
+    let mut pairs: Vec<RepairPair> = Vec::new();
+    for (vulnerable, secure) in forward.chain(backward) {
+        let pair = RepairPair { vulnerable: vulnerable.code.clone(), secure: secure.code.clone(), cwe: Some(task.cwe) };
+        if !pairs.contains(&pair) {
+            pairs.push(pair);
+        }
+    }
+    pairs
 }
 
 fn likeness(language: Language, one: &str, other: &str) -> f64 {

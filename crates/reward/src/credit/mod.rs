@@ -113,6 +113,9 @@ pub enum Specificity {
     /// no penalty and the vulnerable one no bonus. A vulnerable run that the secure program has too takes in more neighbours, up to
     /// the longest run, until it is vulnerable only.
     Match,
+    /// As `Match`, and against the other side of every pair of the set: for the few pairs of one task, which is solved in several ways, so
+    /// that what is wrong in one of them is not held against another. The work grows with the square of the set.
+    Set,
 }
 
 impl Default for CreditRules {

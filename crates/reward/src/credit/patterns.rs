@@ -87,6 +87,12 @@ impl Credit {
     }
 }
 
+/// The programs of all pairs, each side as one text.
+struct Others {
+    vulnerable: Vec<u32>,
+    secure: Vec<u32>,
+}
+
 /// One program of a pair.
 struct Side<'a> {
     texts: Vec<&'a str>,
@@ -113,8 +119,12 @@ impl RepairPatterns {
             vulnerable: Vec::new(),
             places: HashMap::new(),
         };
+        let others = (rules.specificity == Specificity::Set).then(|| Others {
+            vulnerable: patterns.joined(pairs.iter().map(|pair| pair.vulnerable.as_str())),
+            secure: patterns.joined(pairs.iter().map(|pair| pair.secure.as_str())),
+        });
         for (index, pair) in pairs.iter().enumerate() {
-            patterns.learn(index, pair, corpus)?;
+            patterns.learn(index, pair, corpus, others.as_ref())?;
         }
         for (run, vulnerable) in patterns.vulnerable.iter().enumerate() {
             for (place, ngram) in vulnerable.units.windows(rules.ngram).enumerate() {
@@ -136,8 +146,22 @@ impl RepairPatterns {
         Side { texts, units }
     }
 
-    fn learn(&mut self, index: usize, pair: &RepairPair, corpus: Option<&Corpus>) -> Result<(), CreditError> {
+    /// The units of several programs, with a unit between them that no pattern has.
+    fn joined<'a>(&mut self, programs: impl Iterator<Item = &'a str>) -> Vec<u32> {
+        programs.flat_map(|program| self.side(program).units.into_iter().chain([UNSEEN])).collect()
+    }
+
+    fn learn(
+        &mut self,
+        index: usize,
+        pair: &RepairPair,
+        corpus: Option<&Corpus>,
+        others: Option<&Others>,
+    ) -> Result<(), CreditError> {
         let (old, new) = (self.side(&pair.vulnerable), self.side(&pair.secure));
+        let all_old = others.map_or(&old.units, |others| &others.vulnerable);
+        let all_new = others.map_or(&new.units, |others| &others.secure);
+        let is_of_match = self.rules.specificity != Specificity::Run;
         let edit =
             hunks(&old.units, &new.units, MOST_EDITS).ok_or(CreditError::NoRepair { index, most_edits: MOST_EDITS })?;
         let pattern = |side: &Side<'_>, run: &Range<usize>| Pattern {
@@ -145,10 +169,10 @@ impl RepairPatterns {
             cwe: pair.cwe,
         };
         let secure = self.runs(edit.iter().map(|hunk| &hunk.new), new.units.len(), None);
-        for run in secure.into_iter().filter(|run| !occurs(&new.units[run.clone()], &old.units)) {
+        for run in secure.into_iter().filter(|run| !occurs(&new.units[run.clone()], all_old)) {
             let pattern = pattern(&new, &run);
             for ngram in new.units[run].windows(self.rules.ngram) {
-                if self.rules.specificity == Specificity::Match && occurs(ngram, &old.units) {
+                if is_of_match && occurs(ngram, all_old) {
                     continue;
                 }
                 let known = self.secure.entry(ngram.to_vec()).or_insert(pattern);
@@ -157,11 +181,11 @@ impl RepairPatterns {
                 }
             }
         }
-        let of_match = (self.rules.specificity == Specificity::Match).then_some((&old.units[..], &new.units[..]));
+        let of_match = is_of_match.then_some((&old.units[..], &all_new[..]));
         let vulnerable = self.runs(edit.iter().map(|hunk| &hunk.old), old.units.len(), of_match);
-        for run in vulnerable.into_iter().filter(|run| !occurs(&old.units[run.clone()], &new.units)) {
+        for run in vulnerable.into_iter().filter(|run| !occurs(&old.units[run.clone()], all_new)) {
             let units = old.units[run.clone()].to_vec();
-            let least = self.least_lengths(&units, &new.units);
+            let least = self.least_lengths(&units, all_new);
             if self.vulnerable.iter().all(|known| known.units != units || known.least != least) {
                 self.vulnerable.push(VulnerableRun { units, pattern: pattern(&old, &run), least });
             }
@@ -196,7 +220,7 @@ impl RepairPatterns {
         let least = self.rules.least_part(run.len());
         let specific = |place: usize| match self.rules.specificity {
             Specificity::Run => least,
-            Specificity::Match => (least..=run.len() - place)
+            Specificity::Match | Specificity::Set => (least..=run.len() - place)
                 .find(|&length| !occurs(&run[place..place + length], other))
                 .unwrap_or(usize::MAX),
         };

@@ -222,7 +222,7 @@ impl Default for UnscoredRules {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "source", rename_all = "lowercase", deny_unknown_fields)]
 pub enum CreditRecipe {
-    /// From repairs: the task's vulnerable references, each with the secure one nearest to it.
+    /// From repairs: the task's references, each with the one of the other kind that is most like it.
     Pairs {
         /// The figures.
         #[serde(default)]
