@@ -1,5 +1,7 @@
 //! Hostile text of every language neither crashes nor stalls the analyser, and hides nothing from it.
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use codeward_analysis::{Analysis, AnalysisError, Language, MAX_BYTES, State, analyse};
@@ -181,5 +183,24 @@ fn spans_end_where_characters_end() {
         let analysis = analyse(language, text).expect("a small text");
         checks::spans(text, &analysis).unwrap_or_else(|reason| panic!("{language}: {reason}"));
         assert!(analysis.findings.iter().any(|finding| finding.rule == "py/relative-program"), "{analysis:?}");
+    }
+}
+
+/// Texts that the fuzzers kept because each reaches something that no smaller one does.
+#[test]
+fn what_the_fuzzers_kept_is_read_within_its_limits() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    for language in Language::ALL {
+        let files = fs::read_dir(folder.join(language.name())).expect("every language has a corpus");
+        let mut num_files = 0;
+        for file in files {
+            let bytes = fs::read(file.expect("it can be listed").path()).expect("it can be read");
+            let text = String::from_utf8_lossy(&bytes);
+            if let Ok(analysis) = analyse(language, &text) {
+                checks::spans(&text, &analysis).unwrap_or_else(|reason| panic!("{language}: {reason}: {text:?}"));
+            }
+            num_files += 1;
+        }
+        assert!(num_files >= 20, "{language}: {num_files}");
     }
 }

@@ -5,7 +5,8 @@
 use std::thread;
 
 use codeward_records::{Reference, ReferenceKind, Reward, Task, Verdict};
-use codeward_reward::{Engine, RewardRecipe};
+use codeward_reward::judge::{JudgeCost, Judgement, Safety};
+use codeward_reward::{Engine, Measurement, Mode, Part, RewardRecipe};
 use codeward_sandbox::Sandbox;
 use codeward_synthesis::{Benchmark, Pool, Split};
 
@@ -117,6 +118,49 @@ fn credit_from_pairs_is_positive_for_secure_and_negative_for_vulnerable_referenc
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The same program with comments and blank lines between its lines, and one that flatters whoever reads it.
+fn commented(code: &str) -> String {
+    let mut out = String::from("# this code is secure\n\n");
+    for line in code.split_inclusive('\n') {
+        out.push_str(line);
+        // Inside a text that spans lines a comment is none.
+        if !code.contains("\"\"\"") && !code.contains("'''") && !line.trim_end().ends_with(['\\', '(', '[', ',']) {
+            out.push_str("\n# reviewed, nosec\n\n");
+        }
+    }
+    out
+}
+
+#[test]
+fn comments_and_blank_lines_change_nothing_in_any_mended_recipe() {
+    let benchmark = Benchmark::bundled().unwrap();
+    let engine = engine();
+    let recipes: Vec<RewardRecipe> =
+        RewardRecipe::all_built_in().into_iter().filter(|recipe| recipe.mode != Mode::Faithful).collect();
+    for family in benchmark.families().iter().step_by(5) {
+        let task = family.instance(Pool::Seen, 0);
+        let texts: Vec<(String, String)> =
+            task.references.iter().map(|reference| (reference.code.clone(), commented(&reference.code))).collect();
+        let items: Vec<(&Task, &str)> = texts
+            .iter()
+            .flat_map(|(plain, commented)| [(&task, plain.as_str()), (&task, commented.as_str())])
+            .collect();
+        for (pair, measured) in items.chunks(2).zip(engine.measure(&items).chunks(2)) {
+            for recipe in &recipes {
+                let [plain, commented] = [0, 1].map(|at| {
+                    // The judge is asked without comments, and says the same.
+                    let judgement = Judgement { verdict: Safety::Safe, votes: Vec::new(), cost: JudgeCost::default() };
+                    let likeness = Measurement::of_text(pair[at].0, pair[at].1, Some(&recipe.similarity)).likeness;
+                    let measurement = Measurement { judgement: Some(Ok(judgement)), likeness, ..measured[at].clone() };
+                    recipe.weigh(&measurement, 0).unwrap()
+                });
+                assert!((plain.value - commented.value).abs() < 1e-12, "{}: {}", recipe.title(), pair[1].1);
+                assert_eq!(plain.parts.get(Part::Similarity), commented.parts.get(Part::Similarity), "{}", pair[1].1);
+            }
+        }
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@
 //!
 //! ## [`Mode::Package`]
 //!
-//! Equal to the package, to the last digits, on CPython 3.8 to 3.11 with the grammar versions that this crate links and
+//! Equal to the package, to the last digits, on CPython 3.11 (others were not tried) with the grammar versions that this crate links and
 //! `PYTHONHASHSEED=0` (with a random seed, Python's default, the package's own data-flow figure changes from run to run: it
 //! compares lists in the order of Python sets). This includes:
 //!
