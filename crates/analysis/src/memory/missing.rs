@@ -75,13 +75,13 @@ impl Reader<'_, '_, '_> {
                     || variable.kind.contains("char *"))
                 && variable.kind.matches('*').count() == 1
         });
-        let has_length = self.variables.iter().any(|(name, variable)| {
+        let is_length = |(name, variable): (&Rc<str>, &super::Variable)| {
             types::is_integer(&variable.kind)
                 && crate::rules::evidence::words(name)
                     .iter()
                     .any(|word| super::numbers::LENGTH_WORDS.contains(&word.as_str()))
-        });
-        if is_bytes && has_length {
+        };
+        if is_bytes && self.variables.iter().any(is_length) {
             let span = self.span(id);
             self.report.add(
                 &HEADER,
@@ -114,10 +114,9 @@ impl Reader<'_, '_, '_> {
             .variables
             .get(&counter)
             .is_some_and(|variable| !variable.is_parameter && types::is_integer(&variable.kind));
-        let has_length = self.length_parameter();
         let is_handed = self.variable(base).is_some_and(|variable| variable.is_parameter && !variable.is_array);
         let is_asked = self.survey.is_asked(&counter);
-        if is_local && is_handed && has_length && !is_asked && self.module_moves(&counter) {
+        if is_local && is_handed && !is_asked && self.is_moved(&counter) && self.length_parameter() {
             let span = self.span(index);
             self.report.add(
                 &OFFSET,
@@ -139,7 +138,8 @@ impl Reader<'_, '_, '_> {
         })
     }
 
-    fn module_moves(&self, key: &Rc<str>) -> bool {
+    /// Whether a place is counted or something is added to it.
+    fn is_moved(&self, key: &Rc<str>) -> bool {
         self.counters.contains(key) || self.state.places.get(key).is_some_and(|place| place.was_moved)
     }
 
@@ -154,7 +154,7 @@ impl Reader<'_, '_, '_> {
             .variables
             .get(&key)
             .is_some_and(|variable| !variable.is_parameter && types::is_integer(&variable.kind));
-        if is_handed && is_local && self.length_parameter() && !self.survey.is_asked(&key) && self.module_moves(&key) {
+        if is_handed && is_local && self.length_parameter() && !self.survey.is_asked(&key) && self.is_moved(&key) {
             let span = self.span(*offset);
             self.report.add(
                 &OFFSET,
@@ -298,7 +298,7 @@ impl Reader<'_, '_, '_> {
         );
         if is_optional && key.matches('.').count() > 1 && self.survey.null_asked(&key) == 0 {
             let span = self.span(callee);
-            self.report.add(&CALLBACK, span, "x", None);
+            self.report.add(&CALLBACK, span, "not everything has this operation; compare it with null first", None);
         }
     }
 

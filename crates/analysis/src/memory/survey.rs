@@ -11,6 +11,9 @@ use crate::syntax::{BinaryOperator, Comparison, Constant, ExpressionId, Expressi
 /// Conditions with more parts than this are not taken apart.
 const MAX_PARTS: usize = 200;
 
+/// Which place is compared with which is not noted where a side has more parts than this.
+const MAX_SIDE: ExpressionId = 24;
+
 /// What stands in the conditions of a function.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
@@ -97,10 +100,19 @@ impl<'m> Reader<'m, '_, '_> {
     /// Conditions within an expression.
     fn survey_parts(&mut self, whole: ExpressionId) {
         let first = self.module.expression(whole).first;
-        for at in first..=whole {
+        // Everything from here on stands in a condition that was taken apart already.
+        let mut done = ExpressionId::MAX;
+        for at in (first..=whole).rev() {
+            let is_condition = matches!(
+                self.kind(at),
+                ExpressionKind::Compare { .. } | ExpressionKind::Boolean { .. } | ExpressionKind::Not(_)
+            );
+            if is_condition && at < done {
+                self.survey_asked(at);
+                done = self.module.expression(at).first;
+            }
             match self.kind(at) {
                 ExpressionKind::Compare { left, links } => {
-                    self.survey_asked(at);
                     let mut left = *left;
                     for (operator, right) in links {
                         self.survey_link(left, *operator, *right);
@@ -110,11 +122,9 @@ impl<'m> Reader<'m, '_, '_> {
                 ExpressionKind::Boolean { left, right, .. } => {
                     self.survey_set(*left);
                     self.survey_set(*right);
-                    self.survey_asked(at);
                 }
                 ExpressionKind::Not(inner) => {
                     self.survey_set(*inner);
-                    self.survey_asked(*inner);
                 }
                 ExpressionKind::Conditional { test, .. } => {
                     self.survey_set(*test);
@@ -169,34 +179,40 @@ impl<'m> Reader<'m, '_, '_> {
         }
     }
 
-    /// Whatever an expression mentions is asked about.
+    /// Whatever an expression mentions is asked about, but for what only says where to look.
     fn survey_asked(&mut self, id: ExpressionId) {
-        let first = self.module.expression(id).first;
-        // What only says where to look is not what is asked about.
+        let first_of = |id: ExpressionId| self.module.expression(id).first;
+        // From the last part to the first, so that the whole comes before its parts.
         let mut aside: Vec<(ExpressionId, ExpressionId)> = Vec::new();
-        for at in (first..=id).take(MAX_PARTS) {
-            match self.kind(at) {
-                ExpressionKind::Subscript { index: part, .. } => {
-                    aside.push((self.module.expression(*part).first, *part));
-                }
+        let mut asked = Vec::new();
+        let mut has_size = false;
+        for at in (first_of(id)..=id).rev() {
+            while aside.last().is_some_and(|(first, _)| *first > at) {
+                aside.pop();
+            }
+            let is_aside = aside.last().is_some_and(|(_, last)| *last >= at);
+            let part = match self.kind(at) {
+                ExpressionKind::Subscript { index, .. } => Some(*index),
                 ExpressionKind::Binary { operator: BinaryOperator::Other, left, right }
                     if self.is_shift(*left, *right) =>
                 {
-                    aside.push((self.module.expression(*right).first, *right));
+                    Some(*right)
                 }
-                _ => {}
+                ExpressionKind::Call { callee, .. } => {
+                    has_size |= self.callee(*callee).as_ref() == "sizeof";
+                    None
+                }
+                _ => None,
+            };
+            if let Some(part) = part.filter(|_| !is_aside) {
+                aside.push((first_of(part), part));
+            }
+            if !is_aside {
+                asked.extend(self.key(at));
             }
         }
-        for at in (first..=id).take(MAX_PARTS) {
-            let is_aside = aside.iter().any(|(from, to)| (*from..=*to).contains(&at));
-            if !is_aside && let Some(key) = self.key(at) {
-                self.survey.asked.insert(key);
-            }
-        }
-        let sizes = (first..=id).take(MAX_PARTS).any(|at| {
-            matches!(self.kind(at), ExpressionKind::Call { callee, .. } if self.callee(*callee).as_ref() == "sizeof")
-        });
-        self.survey.compares_size |= sizes;
+        self.survey.asked.extend(asked);
+        self.survey.compares_size |= has_size;
     }
 
     fn survey_link(&mut self, left: ExpressionId, operator: Comparison, right: ExpressionId) {
@@ -210,8 +226,9 @@ impl<'m> Reader<'m, '_, '_> {
                 self.note_null_asked(one);
             }
         }
-        let (left, right) = (self.mentioned(left), self.mentioned(right));
-        if left.len() * right.len() < 64 {
+        let is_short = |id: ExpressionId| id - self.module.expression(id).first < MAX_SIDE;
+        if is_short(left) && is_short(right) {
+            let (left, right) = (self.mentioned(left), self.mentioned(right));
             for one in &left {
                 for other in &right {
                     self.survey.compared.insert((Rc::clone(one), Rc::clone(other)));

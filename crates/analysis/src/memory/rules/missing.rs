@@ -152,7 +152,7 @@ use codeward_records::{Cwe, Level};
 use crate::rules::{Example, RuleInfo};
 
 pub(in crate::memory) static RESULT_TRUSTED: RuleInfo = RuleInfo {
-    code: "CW-C-476-6",
+    code: "CW-C-476-9",
     name: "c/result-trusted",
     cwe: &[Cwe(476), Cwe(690)],
     severity: Level::Medium,
@@ -258,7 +258,7 @@ pub(in crate::memory) static ESCAPE: RuleInfo = RuleInfo {
     summary: "A backslash makes a loop skip the next letter, which may be the end of the text",
     fix: "compare the next letter with the end before it is skipped",
     examples: &[Example {
-        weak: "int f(const char *text) {\n    int length = 0;\n    while (*text && *text != '\"') {\n        if (*text++ == '\\\\')\n            «text++;»\n        length++;\n    }\n    return length;\n}\n",
+        weak: "int f(const char *text) {\n    int length = 0;\n    while (*text && *text != '\"') {\n        if (*text++ == '\\\\')\n            «text++»;\n        length++;\n    }\n    return length;\n}\n",
         sound: "int f(const char *text) {\n    int length = 0;\n    while (*text && *text != '\"') {\n        if (*text++ == '\\\\') {\n            if (*text == 0)\n                return -1;\n            text++;\n        }\n        length++;\n    }\n    return length;\n}\n",
     }],
 };
