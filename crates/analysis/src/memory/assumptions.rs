@@ -123,6 +123,8 @@ impl Reader<'_, '_, '_> {
             Comparison::Equal => {
                 self.assume_left(left, None);
                 self.assume_left(right, None);
+                self.weigh(left);
+                self.weigh(right);
                 self.mark(left, true, true);
                 self.mark(right, true, true);
             }
@@ -135,6 +137,19 @@ impl Reader<'_, '_, '_> {
 
     /// `small` is no more than `great`.
     fn bound(&mut self, small: ExpressionId, great: ExpressionId, is_strict: bool) {
+        let are_weighed = self.number(small).is_none() && self.number(great).is_none();
+        if are_weighed {
+            self.weigh(small);
+            self.weigh(great);
+        }
+        if let (Some(least), Some(key)) = (self.number(small), self.key(self.bare(great))) {
+            let least = least.saturating_add(i64::from(is_strict));
+            let place = self.state.place(&key);
+            place.min = Some(place.min.map_or(least, |known| known.max(least)));
+        }
+        if let Some(key) = self.key(self.bare(small)) {
+            self.state.place(&key).is_grown = false;
+        }
         self.mark(small, true, false);
         self.assume_left(great, self.number(small).map(|number| number + i64::from(is_strict)));
         let is_sign = self.number(small).is_some_and(|number| number <= 1);
@@ -182,7 +197,15 @@ impl Reader<'_, '_, '_> {
         }
     }
 
+    /// The places in an expression were compared with what is no plain number.
+    fn weigh(&mut self, id: ExpressionId) {
+        for key in self.mentioned(id) {
+            self.state.place(&key).is_weighed = true;
+        }
+    }
+
     pub(super) fn touch_numbers(&mut self, id: ExpressionId) {
+        self.weigh(id);
         self.mark(id, true, true);
     }
 

@@ -98,11 +98,19 @@ const CONVERTING: &[&str] = &[
 ];
 
 /// Whether a function's name says that it takes a number from data: `ReadShort`, `GET_32`, `decode_uint16`.
-fn is_converting(name: &str) -> bool {
+pub(super) fn is_converting(name: &str) -> bool {
     if CONVERTING.contains(&name) {
         return true;
     }
     let lower = name.to_ascii_lowercase();
+    let last = lower.rsplit('_').next().unwrap_or_default();
+    let width = last.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
+    if last != lower
+        && matches!(width, "16" | "24" | "32" | "64")
+        && matches!(&last[..last.len() - width.len()], "d" | "u" | "r" | "be" | "le" | "rb" | "rl" | "rd")
+    {
+        return true;
+    }
     let takes = ["read", "get", "peek", "decode", "swap"].iter().any(|verb| lower.contains(verb));
     let plain =
         lower.trim_end_matches("_be").trim_end_matches("_le").trim_end_matches(|letter: char| letter.is_ascii_digit());
@@ -237,6 +245,9 @@ impl Reader<'_, '_, '_> {
                 );
             }
             self.visit(*argument);
+            if is_macro || is_converting(&name) {
+                self.check_offset_read(*argument);
+            }
         }
         if is_release {
             self.release(self.released(&name, arguments), &name);
@@ -280,6 +291,9 @@ impl Reader<'_, '_, '_> {
             if at < follows {
                 self.follow(*argument);
             }
+            if at < 2 && is_text_comparison(&name) {
+                self.follow(*argument);
+            }
             if matches!(name.as_ref(), "fgets" | "fread" | "fputs" | "fwrite") && at + 1 == arguments.len() {
                 self.follow(*argument);
             }
@@ -288,8 +302,20 @@ impl Reader<'_, '_, '_> {
             }
             if !BORROWING.contains(&name.as_ref()) && !name.starts_with("print") {
                 self.lend(*argument);
+                if let ExpressionKind::Address(inner) = self.kind(self.bare(*argument))
+                    && fills_number(&name)
+                    && let Some(key) = self.key(*inner)
+                    && self.variables.get(&key).is_some_and(|variable| types::is_integer(&variable.kind))
+                {
+                    self.state.place(&key).number = Number::Input;
+                }
             }
         }
+        if is_macro || is_converting(&name) {
+            self.check_macro_offset(arguments);
+        }
+        self.check_callback(callee);
+        self.note_given_up(&name, arguments);
         let _ = whole;
     }
 
@@ -458,6 +484,9 @@ impl Reader<'_, '_, '_> {
             }
             _ => {}
         }
+        self.check_container(name, arguments);
+        self.check_narrowed(name, arguments);
+        self.check_grown(name, arguments);
         self.copy_sized(name, arguments);
     }
 
@@ -527,6 +556,13 @@ impl Reader<'_, '_, '_> {
             other if is_converting(other) => place.number = Number::Input,
             _ => {}
         }
+        if place.null == Nullness::Unknown
+            && (is_pointer || kind.is_empty())
+            && place.allocator.is_none()
+            && may_find_nothing(&name)
+        {
+            place.null = Nullness::Unchecked(Origin::Call);
+        }
     }
 
     fn is_method(&self, call: ExpressionId) -> bool {
@@ -555,4 +591,28 @@ impl Reader<'_, '_, '_> {
             );
         }
     }
+}
+
+/// Whether a function's name says that it takes numbers from data and stores them where it is told.
+fn fills_number(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    ["read", "get", "parse", "decode", "unpack", "recv", "scan", "fetch"].iter().any(|verb| lower.contains(verb))
+}
+
+/// Whether a function's name says that it compares texts.
+fn is_text_comparison(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    ["streq", "strcasecmp", "strncasecmp", "strnicmp", "stricmp"].iter().any(|word| lower.contains(word))
+}
+
+/// Words in the name of a function that returns null where there is nothing of the kind, or where it fails.
+const DOUBTFUL: &[&str] = &[
+    "by", "start", "load", "parse", "decode", "resolve", "make", "build", "from", "query", "value", "text", "name",
+    "string", "copy", "init", "register", "next", "first", "last", "add", "insert", "append", "push", "put", "receive",
+    "read", "fetch", "accept", "connect", "request",
+];
+
+fn may_find_nothing(name: &str) -> bool {
+    name.chars().any(char::is_lowercase)
+        && crate::rules::evidence::words(name).iter().any(|word| DOUBTFUL.contains(&word.as_str()))
 }

@@ -7,11 +7,13 @@
 mod assumptions;
 mod buffers;
 mod calls;
+mod missing;
 mod numbers;
 mod pointers;
 mod rules;
 mod state;
 mod streams;
+mod survey;
 mod types;
 mod walk;
 
@@ -80,8 +82,12 @@ struct Reader<'m, 'r, 's> {
     /// Arrays that get a terminator somewhere.
     terminated: Vec<Rc<str>>,
     num_loops: usize,
+    /// The conditions of the loops that are open.
+    open_loops: Vec<ExpressionId>,
     /// Parameters that say how long another parameter is: the pointer and the length.
     lengths: Vec<(Rc<str>, Rc<str>)>,
+    /// What the function looks at anywhere.
+    survey: survey::Survey,
 }
 
 impl<'m, 'r, 's> Reader<'m, 'r, 's> {
@@ -98,7 +104,9 @@ impl<'m, 'r, 's> Reader<'m, 'r, 's> {
             called: Vec::new(),
             terminated: Vec::new(),
             num_loops: 0,
+            open_loops: Vec::new(),
             lengths: Vec::new(),
+            survey: survey::Survey::default(),
         }
     }
 
@@ -113,6 +121,7 @@ impl<'m, 'r, 's> Reader<'m, 'r, 's> {
         }
         self.pair_lengths(function);
         self.survey(&function.body);
+        self.survey_conditions(&function.body);
         self.block(&function.body);
         if !self.state.is_dead {
             self.leave(None, Span::default());

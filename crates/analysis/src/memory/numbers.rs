@@ -14,7 +14,7 @@ use crate::syntax::{
 };
 
 /// Words in the name of a parameter that says how long another is.
-const LENGTH_WORDS: &[&str] = &[
+pub(super) const LENGTH_WORDS: &[&str] = &[
     "len",
     "length",
     "size",
@@ -62,13 +62,17 @@ impl<'m> Reader<'m, '_, '_> {
     /// An element at a fixed place is read, and nobody asked whether there are so many.
     pub(super) fn check_length_read(&mut self, pointer: ExpressionId, index: Option<i64>, span: Span) {
         let Some(key) = self.key(self.bare(pointer)) else { return };
-        let Some(at) = self.lengths.iter().position(|(name, _)| *name == key) else { return };
+        let origin = self.state.places.get(&key).and_then(|place| place.alias.clone());
+        let is_one = |name: &Rc<str>| *name == key || origin.as_ref() == Some(name);
+        let Some(at) = self.lengths.iter().position(|(name, _)| is_one(name)) else { return };
+        let length = Rc::clone(&self.lengths[at].1);
+        let place = self.state.place(&length).clone();
+        let is_short = place.min.zip(index).is_some_and(|(least, index)| (1..=index).contains(&least));
         if index.is_some_and(|index| index < 1) {
             return;
         }
-        let length = Rc::clone(&self.lengths[at].1);
-        let place = self.state.place(&length).clone();
-        if !place.has_upper && !place.has_lower && !place.was_compared {
+        let was_looked_at = place.has_upper || place.has_lower || place.was_compared;
+        if !was_looked_at || is_short && !place.is_weighed {
             self.report.add(
                 &LENGTH_IGNORED,
                 span,
@@ -76,6 +80,70 @@ impl<'m> Reader<'m, '_, '_> {
                 None,
             );
             self.lengths.remove(at);
+        }
+    }
+
+    /// A number is added to a place: what is known of it does not hold any more.
+    pub(super) fn advance(&mut self, target: ExpressionId, operator: BinaryOperator, value: ExpressionId) {
+        let Some(key) = self.key(target) else { return };
+        self.check_moved(&key, operator, value);
+        let is_outside = operator == BinaryOperator::Add
+            && self.mentioned(value).iter().any(|part| {
+                self.state.places.get(part).is_some_and(|known| {
+                    !known.has_upper
+                        && matches!(known.number, Number::Input | Number::Stored)
+                        && self.variables.get(part).is_some_and(|variable| !variable.is_parameter)
+                })
+            });
+        let is_integer = self.variables.get(&key).is_some_and(|variable| types::is_integer(&variable.kind));
+        let is_measured = self.as_call(value).is_some();
+        let can_grow = is_integer
+            && self.num_loops > 0
+            && operator == BinaryOperator::Add
+            && self.number(value).is_none()
+            && !is_measured
+            && self.mentioned(value).iter().any(|part| part.contains('.'));
+        let place = self.state.place(&key);
+        let was_weighed = std::mem::replace(&mut place.is_weighed, true);
+        place.min = None;
+        place.was_moved = true;
+        place.is_grown |= can_grow && !was_weighed;
+        if is_outside && is_integer {
+            place.number = Number::Input;
+            place.has_upper = false;
+        }
+    }
+
+    /// A pointer that comes with its length is moved on, and nobody asked whether there is so much.
+    fn check_moved(&mut self, key: &Rc<str>, operator: BinaryOperator, value: ExpressionId) {
+        self.state.place(key).alias = None;
+        let Some(at) = self.lengths.iter().position(|(name, _)| name == key) else { return };
+        let length = Rc::clone(&self.lengths[at].1);
+        let is_unasked = self
+            .state
+            .places
+            .get(&length)
+            .is_none_or(|place| !place.has_upper && !place.has_lower && !place.was_compared);
+        if is_unasked && operator == BinaryOperator::Add && self.number(value).is_some_and(|number| number > 1) {
+            let span = self.span(value);
+            self.report.add(&LENGTH_IGNORED, span, format!("{length} may be less than this; compare it first"), None);
+        }
+        self.lengths.remove(at);
+    }
+
+    /// `READ16(data + 4)`: a macro or a conversion reads behind a fixed offset.
+    pub(super) fn check_offset_read(&mut self, argument: ExpressionId) {
+        let (pointer, offset) = match self.kind(self.bare(argument)) {
+            ExpressionKind::Binary { operator: BinaryOperator::Add, left, right } => (*left, *right),
+            ExpressionKind::Address(inner) => match self.kind(*inner) {
+                ExpressionKind::Subscript { base, index } => (*base, *index),
+                _ => return,
+            },
+            _ => return,
+        };
+        if let Some(offset) = self.number(offset) {
+            let span = self.span(argument);
+            self.check_length_read(pointer, Some(offset.saturating_add(1)), span);
         }
     }
 
@@ -106,6 +174,7 @@ impl<'m> Reader<'m, '_, '_> {
 
     pub(super) fn check_index(&mut self, base: ExpressionId, index: ExpressionId, is_write: bool) {
         let span = self.span(index);
+        self.check_counted(base, index);
         if let Some(number) = self.number(index).filter(|_| !is_write) {
             self.check_length_read(base, Some(number), span);
         }
@@ -336,6 +405,10 @@ impl<'m> Reader<'m, '_, '_> {
         whole: ExpressionId,
     ) {
         let span = self.span(whole);
+        self.check_wrapped(left, operator, right);
+        for side in [left, right] {
+            self.check_difference(side);
+        }
         let is_text =
             |id: ExpressionId| matches!(self.kind(self.bare(id)), ExpressionKind::Constant(Constant::Text(_)));
         if matches!(operator, Comparison::Equal | Comparison::NotEqual)

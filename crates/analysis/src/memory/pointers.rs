@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::rules::{
-    DANGLING, DOUBLE_FREE, END_FOLLOWED, ERASED, FREED_NOT_HEAP, MISMATCHED, NULL_FOLLOWED, REALLOCATED,
-    UNCHECKED_ALLOCATION, UNCHECKED_CALL, UNCHECKED_OPEN, UNCHECKED_SEARCH, USED_AFTER_FREE,
+    DANGLING, DOUBLE_FREE, END_FOLLOWED, ERASED, FREED_NOT_HEAP, MISMATCHED, NULL_FOLLOWED, REALLOCATED, RELEASED,
+    RESULT_TRUSTED, UNCHECKED_ALLOCATION, UNCHECKED_CALL, UNCHECKED_OPEN, UNCHECKED_SEARCH, USED_AFTER_FREE,
 };
 use super::state::{Allocator, Nullness, Origin, reaches_through};
 use super::{Reader, types};
@@ -47,6 +47,15 @@ impl<'m> Reader<'m, '_, '_> {
             return;
         }
         let place = self.state.place(&key);
+        if place.given_up.take().is_some() {
+            self.report.add(
+                &RELEASED,
+                span,
+                format!("the reference to {key} was given up before; do that after the last use"),
+                None,
+            );
+        }
+        let place = self.state.place(&key);
         let null = place.null;
         if null != Nullness::Unknown {
             place.null = Nullness::NotNull;
@@ -58,6 +67,7 @@ impl<'m> Reader<'m, '_, '_> {
                     Origin::Opening => (&UNCHECKED_OPEN, "when the file cannot be opened this is null"),
                     Origin::Search => (&UNCHECKED_SEARCH, "when nothing is found this is null"),
                     Origin::Named => (&UNCHECKED_CALL, "the function may return null"),
+                    Origin::Call => (&RESULT_TRUSTED, "the function may return null"),
                     Origin::Container => (&END_FOLLOWED, "when nothing is found this is the end"),
                 };
                 let with = if origin == Origin::Container { "the end" } else { "null" };

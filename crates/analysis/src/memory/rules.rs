@@ -1,9 +1,11 @@
 //! The rules about memory.
 
 mod buffers;
+mod missing;
 mod pointers;
 
 pub(super) use buffers::*;
+pub(super) use missing::*;
 pub(super) use pointers::*;
 
 use crate::rules::RuleInfo;
@@ -69,4 +71,20 @@ pub(crate) static RULES: &[RuleInfo] = &[
     INDEX_STORED,
     STREAM_UNCHECKED,
     COMPARE_LENGTH,
+    RESULT_TRUSTED,
+    DIFFERENCE,
+    HEADER,
+    POINTER_SUM,
+    CONTAINER_READ,
+    COMPARED_AFTER,
+    SHIFT,
+    GROWN,
+    NARROW,
+    WALKED,
+    RELEASED,
+    LENGTH_NARROW,
+    OFFSET,
+    END_IGNORED,
+    ESCAPE,
+    CALLBACK,
 ];

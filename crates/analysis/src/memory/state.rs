@@ -14,6 +14,8 @@ pub(super) enum Origin {
     Search,
     /// A function of another file whose name says that it finds or makes something.
     Named,
+    /// Another function, whose name says that it may find nothing.
+    Call,
     /// A search in a container, which returns its end if it finds nothing.
     Container,
 }
@@ -66,6 +68,16 @@ pub(super) struct Place {
     pub(super) has_lower: bool,
     /// It is no more than this.
     pub(super) max: Option<i64>,
+    /// It is at least this.
+    pub(super) min: Option<i64>,
+    /// Its holder gave up the reference here.
+    pub(super) given_up: Option<Span>,
+    /// Something was added to it.
+    pub(super) was_moved: bool,
+    /// It grew in a loop, and nobody asked how far.
+    pub(super) is_grown: bool,
+    /// It was compared with something that is no plain number.
+    pub(super) is_weighed: bool,
     pub(super) is_unset: bool,
     pub(super) allocator: Option<Allocator>,
     /// This function has to give it back.
@@ -118,6 +130,7 @@ impl State {
                 place.is_unset = false;
                 place.is_owned = false;
                 place.max = None;
+                place.min = None;
                 if matches!(place.null, Nullness::Null | Nullness::NotNull) {
                     place.null = Nullness::Unknown;
                 }
@@ -131,7 +144,9 @@ impl State {
                     Nullness::Null | Nullness::NotNull => Nullness::Unknown,
                     null => null,
                 };
-                joined.places.insert(key, Place { is_unset: false, is_owned: false, max: None, null, ..right });
+                joined
+                    .places
+                    .insert(key, Place { is_unset: false, is_owned: false, max: None, min: None, null, ..right });
             }
         }
         joined
@@ -170,6 +185,11 @@ impl Place {
         self.has_upper |= other.has_upper;
         self.has_lower |= other.has_lower;
         self.max = self.max.zip(other.max).map(|(one, two)| one.max(two));
+        self.min = self.min.zip(other.min).map(|(one, two)| one.min(two));
+        self.is_weighed |= other.is_weighed;
+        self.given_up = self.given_up.or(other.given_up);
+        self.is_grown |= other.is_grown;
+        self.was_moved |= other.was_moved;
         self.is_unset &= other.is_unset;
         self.is_owned &= other.is_owned;
         if self.allocator != other.allocator {

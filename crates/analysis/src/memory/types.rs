@@ -23,9 +23,28 @@ pub(super) fn size(kind: &str) -> Option<i64> {
         "short" | "unsigned short" | "uint16_t" | "int16_t" | "u16" | "short int" | "unsigned short int" => 2,
         "int" | "unsigned" | "unsigned int" | "uint32_t" | "int32_t" | "u32" | "float" | "signed int" | "UINT32" => 4,
         "long" | "unsigned long" | "long long" | "unsigned long long" | "size_t" | "ssize_t" | "uint64_t"
-        | "int64_t" | "u64" | "double" | "off_t" | "uintptr_t" | "intptr_t" | "ptrdiff_t" | "time_t" => 8,
-        _ => return None,
+        | "int64_t" | "u64" | "Py_ssize_t" | "double" | "off_t" | "uintptr_t" | "intptr_t" | "ptrdiff_t" | "time_t" => {
+            8
+        }
+        other => return numbered_size(other),
     })
+}
+
+/// The bytes of a type that says how many bits it has: `u_int32_t`, `UINT16`, `ut8`, `__le32`.
+fn numbered_size(plain: &str) -> Option<i64> {
+    let lower = plain.to_ascii_lowercase();
+    let name = lower.strip_suffix("_t").unwrap_or(&lower);
+    let letters = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let last = letters.rsplit('_').next().unwrap_or_default();
+    let is_number =
+        matches!(last, "u" | "s" | "i" | "ut" | "st" | "uint" | "int" | "guint" | "gint" | "le" | "be" | "ui" | "si");
+    match (is_number, &name[letters.len()..]) {
+        (true, "8") => Some(1),
+        (true, "16") => Some(2),
+        (true, "32") => Some(4),
+        (true, "64") => Some(8),
+        _ => None,
+    }
 }
 
 /// The bytes of what an array or a pointer of this type leads to.

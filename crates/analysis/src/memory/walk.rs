@@ -112,6 +112,7 @@ impl<'m> Reader<'m, '_, '_> {
                     }
                     place.is_unset = false;
                 }
+                self.advance(*target, *operator, *value);
                 if *operator == BinaryOperator::Divide || *operator == BinaryOperator::Modulo {
                     self.check_divisor(*value);
                 }
@@ -211,6 +212,7 @@ impl<'m> Reader<'m, '_, '_> {
     fn if_statement(&mut self, branches: &'m [(ExpressionId, Vec<Statement>)], otherwise: &'m [Statement]) {
         let mut after = State { is_dead: true, ..State::default() };
         for (test, body) in branches {
+            self.check_escape(*test, body);
             self.check_condition(*test);
             self.visit(*test);
             let mut not_taken = self.state.clone();
@@ -242,12 +244,17 @@ impl<'m> Reader<'m, '_, '_> {
         self.breaks.push(Vec::new());
         self.num_loops += 1;
         self.check_countdown(test, body);
+        self.check_counter(test);
+        self.check_walked(test, body);
+        self.check_inner_loop(test, body);
+        self.open_loops.push(test);
         self.visit(test);
         let is_endless = matches!(self.kind(test), ExpressionKind::Constant(constant) if constant.is_truthy());
         let mut before = self.state.clone();
         self.assume(test, true);
         self.block(body);
         self.num_loops -= 1;
+        self.open_loops.pop();
         if is_endless {
             before.is_dead = true;
         } else {
@@ -303,6 +310,9 @@ impl<'m> Reader<'m, '_, '_> {
         self.variables
             .insert(Rc::clone(name), Variable { kind: kind.into(), count, count_name, is_array, is_parameter: false });
         if let Some(value) = value {
+            if types::is_unsigned(kind) {
+                self.check_difference(value);
+            }
             self.assign_key(name, value, kind);
         } else {
             let is_unset = types::starts_unset(kind);
@@ -450,6 +460,7 @@ impl<'m> Reader<'m, '_, '_> {
                         }
                         self.visit(*right);
                         self.check_operation(*operator, *left, *right);
+                        self.advance(*target, *operator, *right);
                     }
                     _ => {
                         self.visit_target(*target);
@@ -458,7 +469,10 @@ impl<'m> Reader<'m, '_, '_> {
                 }
                 self.assign(*target, *value);
             }
-            ExpressionKind::Cast { value, .. } => self.visit(*value),
+            ExpressionKind::Cast { value, .. } => {
+                self.visit(*value);
+                self.check_header(id);
+            }
             ExpressionKind::Not(inner)
             | ExpressionKind::Negate(inner)
             | ExpressionKind::Invert(inner)
@@ -488,8 +502,11 @@ impl<'m> Reader<'m, '_, '_> {
         if matches!(operator, BinaryOperator::Divide | BinaryOperator::Modulo) {
             self.check_divisor(right);
         }
-        if operator == BinaryOperator::Add {
-            self.check_scaled(left, right);
+        match operator {
+            BinaryOperator::Add => self.check_scaled(left, right),
+            BinaryOperator::Multiply => self.check_shifted_factor(left, right),
+            BinaryOperator::Other => self.check_shift(left, right),
+            _ => {}
         }
     }
 
@@ -631,7 +648,9 @@ impl<'m> Reader<'m, '_, '_> {
                 {
                     place.null = known.null;
                 }
-                if *operator == BinaryOperator::Multiply && self.may_wrap(bare) {
+                if *operator == BinaryOperator::Multiply && self.may_wrap(bare)
+                    || *operator == BinaryOperator::Add && self.adds_converted(bare)
+                {
                     place.number = Number::Product;
                 }
             }

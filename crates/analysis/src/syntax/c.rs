@@ -38,6 +38,12 @@ fn read(source: &str, root: Node<'_>, grammar: &tree_sitter::Language) -> Lowere
     if !root.has_error() {
         return read_shifted(source, root, 0);
     }
+    if let Some(whole) = macros::without_torn_comment(source)
+        && let Ok(tree) = parse(grammar, &whole)
+    {
+        // The end of a comment is not torn twice: this ends.
+        return read(&whole, tree.root_node(), grammar);
+    }
     let shift = if errors::lacks_type(source) { TYPE.len() } else { 0 };
     let typed = format!("{}{source}", &TYPE[..shift]);
     let mut best = if shift > 0 { parse(grammar, &typed).ok().map(|tree| (&typed, tree)) } else { None };

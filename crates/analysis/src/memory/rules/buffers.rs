@@ -584,7 +584,7 @@ pub(in crate::memory) static LENGTH_SHORT: RuleInfo = RuleInfo {
 pub(in crate::memory) static PRODUCT: RuleInfo = RuleInfo {
     code: "CW-C-190-1",
     name: "c/allocation-product",
-    cwe: &[Cwe(190), Cwe(680), Cwe(131)],
+    cwe: &[Cwe(190), Cwe(680), Cwe(131), Cwe(787)],
     severity: Level::High,
     confidence: Level::Medium,
     summary: "The size of an allocation is a product that may wrap around",
@@ -598,7 +598,7 @@ pub(in crate::memory) static PRODUCT: RuleInfo = RuleInfo {
 pub(in crate::memory) static SUM: RuleInfo = RuleInfo {
     code: "CW-C-190-2",
     name: "c/allocation-sum",
-    cwe: &[Cwe(190), Cwe(680), Cwe(131)],
+    cwe: &[Cwe(190), Cwe(680), Cwe(131), Cwe(787)],
     severity: Level::Medium,
     confidence: Level::Low,
     summary: "The size of an allocation is a sum that may wrap around",

@@ -7,8 +7,11 @@ use super::{Span, span};
 /// A macro that the parser stumbles over is shorter than this.
 const MAX_MACRO: usize = 160;
 
-/// So many of them are put up with.
+/// So many of them are put up with in any text.
 const MAX_MACROS: usize = 6;
+
+/// In a long text, one for so many bytes.
+const BYTES_A_MACRO: usize = 800;
 
 /// The compiler refuses more open brackets than this.
 const MAX_OPEN_BRACKETS: usize = 256;
@@ -49,7 +52,9 @@ pub(super) fn first_error(source: &str, root: Node<'_>) -> Option<Span> {
         }
     }
     let has_function = root.named_child_count() > 0;
-    let is_little = num_macros <= MAX_MACROS && num_bytes * 8 <= source.len() + 64 && has_function;
+    let is_little = num_macros <= MAX_MACROS.max(source.len() / BYTES_A_MACRO)
+        && num_bytes * 8 <= source.len() + 64
+        && has_function;
     if is_little { None } else { first }
 }
 

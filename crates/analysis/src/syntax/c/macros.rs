@@ -12,9 +12,21 @@ pub(super) fn without_macros(source: &str) -> Option<String> {
     take_branches(source, &mut bytes);
     drop_lone_macros(source, &mut bytes);
     drop_trailing_macros(source, &mut bytes);
+    drop_pointer_macros(source, &mut bytes);
     if bytes == source.as_bytes() {
         return None;
     }
+    String::from_utf8(bytes).ok()
+}
+
+/// The text without the end of a comment whose start was cut off with what stood before.
+pub(super) fn without_torn_comment(source: &str) -> Option<String> {
+    let end = source.find("*/")? + 2;
+    if source[..end].contains("/*") || source[..end].contains(['{', '}', ';', '"', '(']) {
+        return None;
+    }
+    let mut bytes = source.as_bytes().to_vec();
+    blank(&mut bytes[..end]);
     String::from_utf8(bytes).ok()
 }
 
@@ -38,9 +50,16 @@ fn take_branches(source: &str, bytes: &mut [u8]) {
     // For each open condition: whether this branch is read, and whether one was.
     let mut open: Vec<(bool, bool)> = Vec::new();
     let mut is_continued = false;
+    let mut is_comment = false;
     for (start, line) in lines(source) {
         let text = line.trim();
         let range = start..start + line.len();
+        if is_comment {
+            is_comment = !text.contains("*/");
+            let end = line.find("*/").map_or(line.len(), |at| at + 2);
+            blank(&mut bytes[start..start + end]);
+            continue;
+        }
         let directive = text.strip_prefix('#').map(str::trim_start).filter(|_| !is_continued);
         is_continued = text.ends_with('\\') && (is_continued || directive.is_some());
         let Some(directive) = directive else {
@@ -67,6 +86,7 @@ fn take_branches(source: &str, bytes: &mut [u8]) {
             _ if open.iter().any(|(is_read, _)| !is_read) => {}
             _ => continue,
         }
+        is_comment = text.rsplit_once("/*").is_some_and(|(_, comment)| !comment.contains("*/"));
         blank(&mut bytes[range]);
     }
 }
@@ -92,7 +112,11 @@ fn drop_lone_macros(source: &str, bytes: &mut [u8]) {
             let length = word.bytes().take_while(|byte| is_word(*byte)).count();
             let (name, rest) = (&word[..length], word[length..].trim());
             let is_call = rest.starts_with('(') && rest.ends_with(')') && is_balanced(rest);
-            if is_capitals(name) && (rest.is_empty() || rest == "{") {
+            let is_assigned =
+                ends_in_macro(word) && source[start + line.len()..].trim_start().starts_with(starts_statement);
+            if is_assigned && line.len() > text.len() {
+                bytes[start + text.len()] = b';';
+            } else if is_capitals(name) && (rest.is_empty() || rest == "{") {
                 let from = start + text.len() - word.len();
                 blank(&mut bytes[from..from + length]);
             } else if is_call
@@ -107,6 +131,19 @@ fn drop_lone_macros(source: &str, bytes: &mut [u8]) {
             before = if word.ends_with("*/") { before } else { last };
         }
     }
+}
+
+/// `name = MACRO(..)`, whose semicolon the macro brings along.
+fn ends_in_macro(line: &str) -> bool {
+    let Some((target, value)) = line.split_once(" = ") else { return false };
+    let value = value.trim();
+    let length = value.bytes().take_while(|byte| is_word(*byte)).count();
+    let rest = value[length..].trim_start();
+    !target.contains(['(', '"', '{']) && is_capitals(&value[..length]) && rest.starts_with('(') && is_balanced(rest)
+}
+
+fn starts_statement(letter: char) -> bool {
+    letter.is_ascii_alphabetic() || letter == '_' || letter == '}'
 }
 
 fn before_is_end(before: char) -> bool {
@@ -148,9 +185,31 @@ fn drop_trailing_macros(source: &str, bytes: &mut [u8]) {
     }
 }
 
+/// Other spellings of `restrict`: `char *my_restrict name`.
+fn drop_pointer_macros(source: &str, bytes: &mut [u8]) {
+    for (at, _) in source.match_indices("restrict") {
+        let before = source[..at].trim_end_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
+        let after = source[at..].trim_start_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
+        let (start, end) = (before.len(), source.len() - after.len());
+        let is_qualifier = before.trim_end().ends_with('*') && after.starts_with(char::is_whitespace);
+        let has_name = after.trim_start().starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
+        if is_qualifier && has_name && end - start > "restrict".len() {
+            blank(&mut bytes[start..end]);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::without_macros;
+    use super::{without_macros, without_torn_comment};
+
+    #[test]
+    fn the_end_of_a_comment_is_taken_for_one_only_before_all_code() {
+        assert_eq!(without_torn_comment(" of it */\nint a;\n").as_deref(), Some("         \nint a;\n"));
+        for source in ["/* a */ int a;\n", "int a; */\n", "int a;\n", "f(a) */ b\n"] {
+            assert_eq!(without_torn_comment(source), None, "{source}");
+        }
+    }
 
     #[test]
     fn macros_become_blanks_and_spans_stay() {
@@ -160,11 +219,21 @@ mod tests {
             ("f();\nBEGIN_BLOCK\ng();\n", "f();\n           \ng();\n"),
             ("f();\nCheck(1)\ng();\n", "f();\nCheck(1);g();\n"),
             ("f(a CONTEXT_CC);\n", "f(a           );\n"),
+            ("#ifdef A\na;\n#endif /* A or\n B */\nb;\n", "        \na;\n              \n     \nb;\n"),
+            ("char *my_restrict a;\n", "char *            a;\n"),
+            ("f();\na = TAKE (b)\nc = d;\n", "f();\na = TAKE (b);c = d;\n"),
         ];
         for (source, expected) in cases {
             assert_eq!(without_macros(source).as_deref(), Some(expected));
         }
-        for source in ["f(a, BYTES);\n", "x = (const BYTE) y;\n", "f(a);\n", "#define A 1\nint a;\n"] {
+        for source in [
+            "char *restrict a;\n",
+            "f();\na = TAKE(b)\n    + c;\n",
+            "f(a, BYTES);\n",
+            "x = (const BYTE) y;\n",
+            "f(a);\n",
+            "#define A 1\nint a;\n",
+        ] {
             assert_eq!(without_macros(source), None, "{source}");
         }
     }
