@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use codeward_analysis::similarity::{
-    CodeBleu, LANGUAGES, Mode, Prepared, SimilarityError, Weights, ast_similarity, codebleu,
+    CodeBleu, LANGUAGES, Mode, Prepared, SimilarityError, Weights, ast_similarity, codebleu, without_comments,
 };
 use codeward_analysis::{AnalysisError, Language, MAX_BYTES};
 use proptest::prelude::*;
@@ -75,8 +75,10 @@ fn fixtures_reach_every_part() {
 #[test]
 fn strict_parts_are_never_above_the_package_s() {
     for pair in pairs() {
-        let [package, strict] =
-            [Mode::Package, Mode::Strict].map(|mode| compare(pair.language, &pair.reference, &pair.candidate, mode));
+        let strict = compare(pair.language, &pair.reference, &pair.candidate, Mode::Strict);
+        let [reference, candidate] =
+            [&pair.reference, &pair.candidate].map(|text| without_comments(pair.language, text.trim()));
+        let package = compare(pair.language, &reference, &candidate, Mode::Package);
         assert_eq!(strict.ngram, package.ngram);
         assert!(strict.weighted_ngram <= package.weighted_ngram + 1e-15, "{strict:?} {package:?}");
         assert!(strict.syntax <= package.syntax, "{strict:?} {package:?}");
@@ -130,6 +132,16 @@ fn short_answers_are_punished_in_strict_mode() {
     let [package, strict] =
         [Mode::Package, Mode::Strict].map(|mode| compare(Language::C, reference, "int b = a + 1 ;", mode));
     assert!(strict.weighted_ngram < package.weighted_ngram / 2.0, "{strict:?} {package:?}");
+}
+
+#[test]
+fn comments_and_blank_lines_change_nothing_in_strict_mode() {
+    let reference =
+        "import os\n\ndef read(root, name):\n    path = os.path.join(root, name)\n    return open(path).read()\n";
+    let commented = "# secure\nimport os\n\n\ndef read(root, name):\n    # why\n\n    path = os.path.join(root, name)  # nosec\n    return open(path).read()\n";
+    let of = |candidate: &str, mode: Mode| compare(Language::Python, reference, candidate, mode);
+    assert_eq!(of(commented, Mode::Strict), of(reference, Mode::Strict));
+    assert!(of(commented, Mode::Package).score < of(reference, Mode::Package).score);
 }
 
 #[test]
@@ -228,7 +240,8 @@ proptest! {
 
     #[test]
     fn parts_are_shares_and_strict_is_not_above(language in any_language(), reference in any_code(), candidate in any_code()) {
-        let package = compare(language, &reference, &candidate, Mode::Package);
+        let bare = |text: &str| without_comments(language, text.trim());
+        let package = compare(language, &bare(&reference), &bare(&candidate), Mode::Package);
         let strict = compare(language, &reference, &candidate, Mode::Strict);
         for found in [package, strict] {
             for part in [found.score, found.ngram, found.weighted_ngram, found.syntax, found.data_flow.unwrap_or(0.0)] {
@@ -250,7 +263,8 @@ proptest! {
             prop_assert_eq!(itself.syntax, 1.0);
             prop_assert!(itself.data_flow.is_none_or(|share| share == 1.0));
             // Four tokens have one 4-gram; fewer have none to match, and are smoothed. One keyword more than makes up for 0.2.
-            if text.split_whitespace().count() >= 4 {
+            let counted = if mode == Mode::Strict { without_comments(language, text.trim()) } else { text.clone() };
+            if counted.split_whitespace().count() >= 4 {
                 prop_assert!((itself.ngram - 1.0).abs() < 1e-12, "{:?}", itself);
             }
         }

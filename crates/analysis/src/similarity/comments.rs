@@ -7,8 +7,9 @@ use crate::language::Language;
 
 use super::tokens::is_space;
 
-/// The text without its comments, or as it is where a Python text cannot be read to its end.
-pub(super) fn without_comments(language: Language, source: &str) -> String {
+/// The text without its comments (in Python without docstrings too) and blank lines, or as it is where a Python text cannot be read to
+/// its end. As the package does it before it parses.
+pub fn without_comments(language: Language, source: &str) -> String {
     let kept = match language {
         Language::Python => python::without_comments(source),
         _ => Some(braces::without_comments(source)),

@@ -48,13 +48,14 @@
 //! - a candidate that matches no edge gets 0 for the data flow; where the reference has no edges the part is missing, and its weight is
 //!   shared among the other three in proportion to theirs: `score = (α·ngram + β·weighted_ngram + γ·syntax)·(α+β+γ+δ)/(α+β+γ)`, or 0 where
 //!   they have none;
+//! - comments (in Python docstrings too) and blank lines are no tokens, while the package takes them out for syntax and data flow only;
 //! - `weighted_ngram` is penalised for brevity by the reference's own length;
 //! - each sub-tree of the candidate matches one of the reference;
 //! - sources of an edge are in the order of their first appearance, so that a consistent change of names changes nothing;
 //! - names are read where they stand, while the package reads them shifted behind a character beyond ASCII;
 //! - where the package gives up a file's data flow, an incomplete statement is read as an ordinary node and `a.b = 'c'` as one assignment.
 //!
-//! Its first three parts are never above the package's, and neither is its score where a data flow is empty. Extra code is still
+//! On texts without comments its first three parts are never above the package's, and neither is its score where a data flow is empty. Extra code is still
 //! free: that is what [`ast_similarity`] is for.
 //!
 //! # Structure
@@ -78,6 +79,7 @@ use serde::{Deserialize, Serialize};
 use crate::analyse::AnalysisError;
 use crate::language::Language;
 
+pub use comments::without_comments;
 pub use prepared::Prepared;
 
 /// The languages that can be compared: those of the package that this crate reads.
@@ -188,8 +190,8 @@ pub fn codebleu(
 ) -> Result<CodeBleu, SimilarityError> {
     same_language(reference, candidate)?;
     let is_strict = mode == Mode::Strict;
-    let ngram = tokens::ngram_match(&reference.tokens, &candidate.tokens);
-    let weighted_ngram = tokens::weighted_match(&reference.tokens, &candidate.tokens, is_strict);
+    let ngram = tokens::ngram_match(reference.tokens(mode), candidate.tokens(mode));
+    let weighted_ngram = tokens::weighted_match(reference.tokens(mode), candidate.tokens(mode), is_strict);
     let shared = if is_strict { hash::common } else { hash::present };
     let syntax = shared(&reference.sub_trees, &candidate.sub_trees) as f64 / reference.sub_trees.len() as f64;
     let (wanted, given) = if is_strict {

@@ -26,7 +26,9 @@ thread_local! {
 #[derive(Debug, Clone)]
 pub struct Prepared {
     pub(super) language: Language,
-    pub(super) tokens: Tokens,
+    tokens: Tokens,
+    /// Tokens without comments, where there are comments.
+    bare: Option<Tokens>,
     /// Sorted, and never empty: the whole tree is one.
     pub(super) sub_trees: Vec<u64>,
     pub(super) data_flow: DataFlow,
@@ -64,7 +66,16 @@ impl Prepared {
             flow.package = data_flow(&Outline::of(&tree, &code, true))?.package;
         }
         let tokens = Tokens::of(language, source);
-        Ok(Self { language, tokens, sub_trees: sub_trees(&outline), data_flow: flow })
+        let bare = (code != source).then(|| Tokens::of(language, &code));
+        Ok(Self { language, tokens, bare, sub_trees: sub_trees(&outline), data_flow: flow })
+    }
+
+    /// The tokens that count in a mode.
+    pub(super) fn tokens(&self, mode: Mode) -> &Tokens {
+        match (mode, &self.bare) {
+            (Mode::Strict, Some(bare)) => bare,
+            _ => &self.tokens,
+        }
     }
 
     /// The language it was read in.
