@@ -32,8 +32,9 @@ const KILL_DEADLINE: Duration = Duration::from_secs(15);
 const REPORT_DEADLINE: Duration = Duration::from_secs(5);
 /// How often a host that owes an answer is looked at: one that is stopped, twice in a row, will not give it.
 const STOPPED_LOOK: Duration = Duration::from_millis(400);
-/// The kernel's own limit on processor time, which a program may lower, kills nothing that has used less.
-const LEAST_CPU_LIMIT: Duration = Duration::from_millis(900);
+/// The kernel's own limit on processor time, which a program may lower to a second, kills nothing that has used less. The kernel holds
+/// it against ticks of its clock, of which a program on a busy host may catch more than its share: hence half a second.
+const LEAST_CPU_LIMIT: Duration = Duration::from_millis(500);
 const FIRST_LOOK: Duration = Duration::from_millis(20);
 const NEXT_LOOK: Duration = Duration::from_millis(40);
 
