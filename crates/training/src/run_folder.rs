@@ -215,6 +215,36 @@ impl RunFolder {
             .map_err(|source| RunFolderError::Io { path: self.path(&below), source })?;
         self.write(&below, &packed)
     }
+
+    /// The rollouts of every step, in the order in which they were drawn.
+    ///
+    /// # Errors
+    /// When a file cannot be read or does not hold rollouts.
+    pub fn read_rollouts(&self) -> Result<Vec<RolloutGroup>, RunFolderError> {
+        let folder = self.path("rollouts");
+        let io = |path: &Path, source| RunFolderError::Io { path: path.to_owned(), source };
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(|source| io(&folder, source))? {
+            let path = entry.map_err(|source| io(&folder, source))?.path();
+            if path.extension().is_some_and(|extension| extension == "zst") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        let mut groups = Vec::new();
+        for path in paths {
+            let packed = fs::read(&path).map_err(|source| io(&path, source))?;
+            let lines = zstd::decode_all(packed.as_slice()).map_err(|source| io(&path, source))?;
+            for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                let corrupt = |error: serde_json::Error| RunFolderError::Corrupt {
+                    path: path.clone(),
+                    reason: error.to_string(),
+                };
+                groups.push(serde_json::from_slice(line).map_err(corrupt)?);
+            }
+        }
+        Ok(groups)
+    }
 }
 
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -26,10 +26,10 @@ struct Row {
 }
 
 /// A row that can be scored.
-struct Item {
+pub(super) struct Item {
     id: Value,
-    task: Task,
-    completion: String,
+    pub(super) task: Task,
+    pub(super) completion: String,
 }
 
 pub(crate) fn run(options: &Score) -> Result<Ending, Failure> {
@@ -69,7 +69,7 @@ fn line(item: &Item, reward: &Reward, share_ms: f64, hash: &str) -> Value {
     }
 }
 
-fn read_rows(file: &Path, benchmark: &Benchmark) -> Result<Vec<Item>, Failure> {
+pub(super) fn read_rows(file: &Path, benchmark: &Benchmark) -> Result<Vec<Item>, Failure> {
     let bytes = input::read(file)?;
     bytes
         .split(|byte| *byte == b'\n')
@@ -114,7 +114,7 @@ fn parse_row(line: &[u8], place: &str, number: usize, benchmark: &Benchmark) -> 
 }
 
 /// Every reference of every family as a row, named `family/idiom`.
-fn references(benchmark: &Benchmark) -> Vec<Item> {
+pub(super) fn references(benchmark: &Benchmark) -> Vec<Item> {
     benchmark
         .families()
         .iter()
