@@ -47,7 +47,8 @@ fn additive(results: &[TestResult]) -> f64 {
     let num_answered = results.iter().filter(|result| result.answered).count();
     let exits = results.iter().any(|result| result.ran);
     let prints = results.iter().any(|result| result.spoke);
-    0.2 + step(exits) + step(prints) + 0.4 * num_answered as f64 / results.len() as f64
+    // Three of three tests make a little more than 1 of it by rounding.
+    (0.2 + step(exits) + step(prints) + 0.4 * num_answered as f64 / results.len() as f64).min(1.0)
 }
 
 /// How far a completion got.
