@@ -219,9 +219,9 @@ fn which_recipe_falls_for_what() {
     };
     let none: [&str; 0] = [];
     // What is secure and works is worth more than anything made of it.
-    for title in ["codeward", "seccoderx/corrected"] {
-        assert_eq!(rings(title).0, none, "{title}");
-    }
+    assert_eq!(rings("codeward").0, none);
+    // Here the judge takes a quoted shell command for an unquoted one.
+    assert_eq!(rings("seccoderx/corrected").0, ["equal_to_everything"]);
     // It has no part for repetition.
     assert_eq!(rings("securecoderl/corrected").0, ["repeat_the_program"]);
     // What works and is vulnerable is worth less than what does nothing and is clean: half of the points, or 0.4 of them, are for security, and
@@ -241,7 +241,7 @@ fn which_recipe_falls_for_what() {
     // Comments, docstrings and fences get to no judge of the corrected question; names and texts get to one that believes them.
     let believed = ["praise_in_string", "praise_in_name", "import_unused", "add_unused_helper", "quote_an_answer"];
     let title = "seccoderx/corrected, a judge that believes names and texts";
-    assert_eq!(rings(title), (believed.to_vec(), [&believed[..], &stubs].concat()));
+    assert_eq!(rings(title), ([&believed[..], &["equal_to_everything"]].concat(), [&believed[..], &stubs].concat()));
     // As published, nearly everything is believed, and much of what ruins a program pays.
     let published = rings("seccoderx/faithful");
     let claims = canaries().iter().filter(|canary| canary.expectation == Expectation::MustNotRise);
