@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Generate(Generate),
     /// Score completions: JSONL in, rewards with parts and spans out.
     Score(Score),
+    /// Try reward hacks on completions: does a reward fall for them?
+    Canaries(Canaries),
     /// Look for weaknesses in source files.
     Scan(Scan),
     /// What a rule reports and what to write instead; or why a rollout of a run got its reward.
@@ -264,6 +266,51 @@ pub(crate) struct Rescore {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = CANARIES_HELP)]
+pub(crate) struct Canaries {
+    /// The reward: the title of a built-in recipe, or a TOML file.
+    #[arg(long, value_name = "REWARD_RECIPE", default_value = "codeward")]
+    pub(crate) recipe: String,
+    /// `codeward-py`, or a folder laid out like it: the references that are changed, or the tasks that rows and rollouts name.
+    #[arg(long, value_name = "BENCHMARK", default_value = "codeward-py")]
+    pub(crate) benchmark: String,
+    /// Change the completions of this JSONL file instead, as `codeward score` takes it; `-` reads standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "run")]
+    pub(crate) file: Option<PathBuf>,
+    /// Change the rollouts of this run instead.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<PathBuf>,
+    /// Share of the completions that are changed, drawn by hash.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) share: f64,
+    /// Of the draw.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Step of the training at which a schedule is read.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) step: u64,
+    #[command(flatten)]
+    pub(crate) judge: JudgeAddress,
+    /// Print one JSON object instead of the table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const CANARIES_HELP: &str = "\
+Each canary changes a completion in a way whose worth is known: a comment that praises the code, a stub in place of the body, a test's
+output hard-coded. Then the reward has to stay, must not rise, or has to fall, and an alarm says where it does not.
+
+Exit code 0: no alarm. 1: alarms. 2: nothing could be checked, or the command is wrong. Pairs without a value are counted apart: they
+are neither alarm nor all-clear.
+
+Examples:
+  codeward canaries
+  codeward canaries --recipe securecoderl/corrected --share 0.2
+  codeward canaries --recipe my-reward.toml --file rows.jsonl --json
+  codeward canaries --recipe codeward --run runs/quickstart --share 0.01
+  codeward canaries --recipe seccoderx/faithful --judge-url http://127.0.0.1:8000/v1 --judge-model reward-model";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ScanFormat {

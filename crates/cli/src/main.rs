@@ -48,6 +48,7 @@ fn run(arguments: &Arguments) -> Result<Ending, failure::Failure> {
         Command::Train(options) => commands::train::run(options),
         Command::Generate(options) => commands::generate::run(options),
         Command::Score(options) => commands::score::run(options),
+        Command::Canaries(options) => commands::canaries::run(options),
         Command::Scan(options) => commands::scan::run(options),
         Command::Explain(options) => commands::explain::run(options),
         Command::Recipes(options) => commands::recipes::run(options),

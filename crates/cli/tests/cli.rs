@@ -235,6 +235,7 @@ fn every_command_teaches_by_example() {
         "generate",
         "score",
         "rescore",
+        "canaries",
         "recipes",
         "scan",
         "explain",

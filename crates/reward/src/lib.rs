@@ -95,6 +95,7 @@
 
 mod attempt;
 mod call;
+pub mod canary;
 mod check;
 mod code;
 mod credit;

@@ -25,8 +25,8 @@ pub use grpo::GrpoSettings;
 pub use guard::{Guard, GuardDecision, GuardSettings};
 pub use loss::{LossSettings, TokenLoss, token_loss};
 pub use recipe::{
-    CheckpointSettings, CorpusMix, EvaluationSettings, GrpoRecipe, ModelShape, OptimiserSettings, Recipe, RecipeError,
-    RetentionSettings, SamplingSettings, SftRecipe, SftSettings, TaskSettings,
+    CanarySettings, CheckpointSettings, CorpusMix, EvaluationSettings, GrpoRecipe, ModelShape, OptimiserSettings,
+    Recipe, RecipeError, RetentionSettings, SamplingSettings, SftRecipe, SftSettings, TaskSettings,
 };
 pub use rollout::sample_groups;
 pub use run_folder::{RunFolder, RunFolderError};

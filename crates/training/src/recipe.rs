@@ -176,6 +176,21 @@ impl Default for RetentionSettings {
     }
 }
 
+/// Whether reward hacks are tried on rollouts while training.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CanarySettings {
+    /// Share of a step's rollouts that they are tried on; each makes some forty programs. 0 tries nothing.
+    pub share: f64,
+}
+
+impl CanarySettings {
+    /// A recipe without canaries is written as it was before there were any, with the same hash.
+    fn is_off(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// How the model is evaluated before and after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -234,6 +249,9 @@ pub struct GrpoRecipe {
     /// How completions are scored.
     #[serde(default)]
     pub reward: RewardRecipe,
+    /// Whether reward hacks are tried on rollouts.
+    #[serde(default, skip_serializing_if = "CanarySettings::is_off")]
+    pub canary: CanarySettings,
     /// What protects function.
     #[serde(default)]
     pub guard: GuardSettings,
@@ -372,6 +390,7 @@ impl Recipe {
                 positive("grpo.minibatch_size", recipe.grpo.minibatch_size as f64)?;
                 positive("grpo.update_epochs", recipe.grpo.update_epochs as f64)?;
                 share("grpo.max_unscored_fraction", recipe.grpo.max_unscored_fraction)?;
+                share("canary.share", recipe.canary.share)?;
                 positive("optimiser.learning_rate", recipe.optimiser.learning_rate)?;
                 positive("sampling.temperature", f64::from(recipe.sampling.temperature))?;
                 positive("sampling.max_new_tokens", recipe.sampling.max_new_tokens as f64)?;
@@ -428,6 +447,18 @@ mod tests {
     fn a_resolved_recipe_parses_to_itself() {
         let recipe = Recipe::parse("kind = \"grpo\"\n[grpo]\nnum_steps = 3\n", "r").unwrap();
         assert_eq!(Recipe::parse(&recipe.resolved(), "r").unwrap(), recipe);
+    }
+
+    #[test]
+    fn canaries_are_off_and_then_not_written() {
+        let parse = |text: &str| Recipe::parse(&format!("kind = \"grpo\"\n{text}"), "r");
+        let off = parse("").unwrap();
+        assert!(!off.resolved().contains("canary"));
+        assert_eq!(parse("[canary]\nshare = 0.0\n").unwrap().content_hash(), off.content_hash());
+        let on = parse("[canary]\nshare = 0.25\n").unwrap();
+        assert!(on.resolved().contains("[canary]\nshare = 0.25\n"), "{}", on.resolved());
+        assert_eq!(Recipe::parse(&on.resolved(), "r").unwrap(), on);
+        assert_eq!(parse("[canary]\nshare = 1.5\n").unwrap_err().to_string(), "r: canary.share is 1.5");
     }
 
     #[test]

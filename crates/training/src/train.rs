@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use codeward_lm::{Model, Tokenizer, Trainer};
 use codeward_records::{FinishReason, Reward, RolloutGroup, StepMetrics, Task};
+use codeward_reward::canary::watch;
 use codeward_reward::{Asking, Engine};
 
 use crate::advantage::group_advantages;
@@ -118,6 +119,7 @@ pub fn train(
         let mut groups = clock.time("rollout", || run.sample(trainer.model(), &chosen, step));
         clock.time("reward", || run.reward(&chosen, &mut groups, step));
         let mut values = reward_metrics(&groups);
+        values.extend(clock.time_if(recipe.canary.share > 0.0, "canary", || run.try_canaries(&chosen, &groups, step)));
         run.check_unscored(step, &groups)?;
         let advantages: Vec<_> = groups.iter().map(|group| group_advantages(&values_of(group))).collect();
         let rate = recipe.optimiser.rate_at(step, num_steps) * state.guard.learning_rate_scale;
@@ -174,6 +176,11 @@ impl Clock {
         self.values.insert(format!("time/{stage}_secs"), started.elapsed().as_secs_f64());
         result
     }
+
+    /// As [`Clock::time`], or nothing at all.
+    fn time_if<T: Default>(&mut self, is_on: bool, stage: &str, work: impl FnOnce() -> T) -> T {
+        if is_on { self.time(stage, work) } else { T::default() }
+    }
 }
 
 impl Run<'_> {
@@ -209,11 +216,23 @@ impl Run<'_> {
     }
 
     fn reward(&self, tasks: &[&Task], groups: &mut [RolloutGroup], step: u64) {
-        let rewards = self.course.engine.score_with(&items(tasks, groups), &Asking { step, ..Asking::default() });
+        let items = items_of(tasks, groups);
+        let rewards = self.course.engine.score_with(&items, &Asking { step, ..Asking::default() });
         let rollouts = groups.iter_mut().flat_map(|group| &mut group.rollouts);
         for (rollout, reward) in rollouts.zip(rewards) {
             rollout.reward = Some(reward);
         }
+    }
+
+    /// Tries reward hacks on a share of the rollouts, with the reward as it is in this step.
+    fn try_canaries(&self, tasks: &[&Task], groups: &[RolloutGroup], step: u64) -> BTreeMap<String, f64> {
+        let seed = derive_seed(self.course.recipe.seed, "canary", &[step]);
+        let report = watch(self.course.engine, &items_of(tasks, groups), self.course.recipe.canary.share, seed, step);
+        BTreeMap::from([
+            ("canary/checked".to_owned(), report.checked as f64),
+            ("canary/alarms".to_owned(), report.alarms.len() as f64),
+            ("canary/unscored".to_owned(), report.unscored as f64),
+        ])
     }
 
     fn check_unscored(&self, step: u64, groups: &[RolloutGroup]) -> Result<(), TrainError> {
@@ -262,23 +281,24 @@ impl Run<'_> {
         // The draws are the same at every probe, so that two probes differ by the policy alone.
         let seed = derive_seed(recipe.seed, "probe", &[]);
         let groups = sample_groups(trainer.model(), self.course.tokenizer, &tasks, size, &recipe.sampling, seed, 0);
-        let scored: Vec<f64> = self.course.engine.tests_passed(&items(&tasks, &groups)).into_iter().flatten().collect();
+        let scored: Vec<f64> =
+            self.course.engine.tests_passed(&items_of(&tasks, &groups)).into_iter().flatten().collect();
         let passed = scored.iter().filter(|share| **share == 1.0).count();
         (!scored.is_empty()).then(|| passed as f64 / scored.len() as f64)
     }
 }
 
-fn values_of(group: &RolloutGroup) -> Vec<Option<f64>> {
-    group.rollouts.iter().map(|rollout| rollout.reward.as_ref().and_then(Reward::value)).collect()
-}
-
-/// Each completion with its task.
-fn items<'a>(tasks: &[&'a Task], groups: &'a [RolloutGroup]) -> Vec<(&'a Task, &'a str)> {
+/// Every rollout with its task.
+fn items_of<'a>(tasks: &[&'a Task], groups: &'a [RolloutGroup]) -> Vec<(&'a Task, &'a str)> {
     let of_group = |(task, group): (&&'a Task, &'a RolloutGroup)| {
         let task = *task;
         group.rollouts.iter().map(move |rollout| (task, rollout.completion.as_str()))
     };
     tasks.iter().zip(groups).flat_map(of_group).collect()
+}
+
+fn values_of(group: &RolloutGroup) -> Vec<Option<f64>> {
+    group.rollouts.iter().map(|rollout| rollout.reward.as_ref().and_then(Reward::value)).collect()
 }
 
 /// The numbers of a step's rollouts and rewards.

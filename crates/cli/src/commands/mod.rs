@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod canaries;
 pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod exec;

@@ -32,10 +32,10 @@ struct Row {
 }
 
 /// A row that can be scored.
-struct Item {
+pub(super) struct Item {
     id: Value,
-    task: Task,
-    completion: String,
+    pub(super) task: Task,
+    pub(super) completion: String,
     /// Where each token stands in the completion, when token rewards are asked for.
     tokens: Option<Vec<Range<usize>>>,
 }
@@ -152,7 +152,7 @@ fn line(item: &Item, reward: &Reward, share_ms: f64, hash: &str) -> Result<Value
     Ok(line)
 }
 
-fn read_rows(file: &Path, benchmark: &Benchmark, aligner: Option<&Aligner>) -> Result<Vec<Item>, Failure> {
+pub(super) fn read_rows(file: &Path, benchmark: &Benchmark, aligner: Option<&Aligner>) -> Result<Vec<Item>, Failure> {
     let bytes = input::read(file)?;
     bytes
         .split(|byte| *byte == b'\n')
@@ -215,7 +215,7 @@ fn parse_row(
 }
 
 /// Every reference of every family as a row, named `family/idiom`.
-fn references(benchmark: &Benchmark) -> Vec<Item> {
+pub(super) fn references(benchmark: &Benchmark) -> Vec<Item> {
     benchmark
         .families()
         .iter()
