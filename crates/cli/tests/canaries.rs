@@ -77,7 +77,7 @@ fn what_cannot_be_checked_is_an_error() {
         assert!(stderr.contains(error) && stderr.contains(hint), "{stderr}");
     };
     complains(&["canaries", "--recipe", "seccoderx/faithful"], "", "asks a vulnerability judge", "--judge-url");
-    complains(&["canaries", "--recipe", "nobody"], "", "\"nobody\"", "TOML");
+    complains(&["canaries", "--recipe", "nobody"], "", "\"nobody\"", "recipes list");
     complains(&["canaries", "--share", "2"], "", "--share", "1.0");
     complains(&["canaries", "--file", "-"], "{\"completion\": 1}", "-:1", "task_id");
     complains(&["canaries", "--file", "-"], "", "nothing could be checked: 0 completions", "--share");
