@@ -229,7 +229,9 @@ fn doctor_says_what_is_in_force() {
 
 #[test]
 fn every_command_teaches_by_example() {
-    for command in ["quickstart", "train", "generate", "score", "canaries", "scan", "explain", "exec", "eval", "report", "doctor"] {
+    for command in
+        ["quickstart", "train", "generate", "score", "canaries", "scan", "explain", "exec", "eval", "report", "doctor"]
+    {
         let help = text(&codeward(&[command, "--help"]).stdout);
         assert!(help.contains("Example") && help.contains(&format!("codeward {command}")), "{help}");
     }
