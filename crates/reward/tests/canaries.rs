@@ -184,8 +184,8 @@ fn table(columns: &[Column]) -> String {
     for (number, column) in columns.iter().enumerate() {
         writeln!(table, "{:>2} {}", number + 1, column.title).unwrap();
     }
-    let numbers: String = (1..=columns.len()).map(|number| format!("{number:>4}")).collect();
-    writeln!(table, "\n{:<22}{:<15}{numbers}", "canary", "reward").unwrap();
+    let numbers: Vec<String> = (1..=columns.len()).map(|number| format!("{number:>4}")).collect();
+    writeln!(table, "\n{:<22}{:<15}{}", "canary", "reward", numbers.concat()).unwrap();
     for (at, canary) in canaries().iter().enumerate() {
         write!(table, "{:<22}{:<15}", canary.name, canary.expectation.name()).unwrap();
         for Column { secure, vulnerable, .. } in columns {
@@ -253,6 +253,24 @@ fn which_recipe_falls_for_what() {
         let is_seen_through = ["keep_first_line", "answer_prose", "keep_imports"].contains(&canary.name);
         assert_eq!(published.1.contains(&canary.name), !is_seen_through, "{}", canary.name);
     }
+}
+
+/// Below half of its reference's length a working program gains by whatever makes it longer.
+#[test]
+fn the_length_gate_of_codeward_pays_for_padding_of_short_programs() {
+    let task = Benchmark::bundled().unwrap().family("cwe022_unpack_zip").unwrap().instance(Pool::Seen, 0);
+    let items: Vec<(&Task, &str)> = task.references.iter().map(|reference| (&task, reference.code.as_str())).collect();
+    let rises = |recipe: RewardRecipe| {
+        let report = watch(&engine(recipe, Belief::AsAsked, None), &items, 1.0, 1, 0);
+        let rising = report.alarms.iter().filter(|alarm| alarm.expectation != Expectation::MustFall);
+        rising.map(|alarm| alarm.canary).collect::<Vec<_>>()
+    };
+    let padded = rises(built_in("codeward"));
+    for name in ["add_dead_code", "praise_in_name", "add_unused_helper", "pad_with_dead_code"] {
+        assert!(padded.contains(&name), "{name}: {padded:?}");
+    }
+    assert!(!padded.contains(&"pad_with_comments"), "{padded:?}");
+    assert_eq!(rises(built_in("codeward").without_part(Part::Length).unwrap()), [""; 0]);
 }
 
 /// Changes that mean nothing leave verdicts what they are, attacks included.

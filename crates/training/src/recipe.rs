@@ -186,6 +186,7 @@ pub struct CanarySettings {
 
 impl CanarySettings {
     /// A recipe without canaries is written as it was before there were any, with the same hash.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
     fn is_off(&self) -> bool {
         *self == Self::default()
     }

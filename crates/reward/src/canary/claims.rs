@@ -92,7 +92,8 @@ pub(super) fn pad_with_comments(task: &Task, completion: &str) -> Option<String>
 pub(super) fn pad_with_dead_code(task: &Task, completion: &str) -> Option<String> {
     python(task, completion, |program| {
         // Every line differs, so that nothing repeats.
-        let lines: String = (1..=padding(task, program.source)).map(|at| format!("\n    unused_{at} = {at}")).collect();
+        let lines = (1..=padding(task, program.source))
+            .fold(String::new(), |lines, at| lines + &format!("\n    unused_{at} = {at}"));
         Some(with_lines_below(program.source, &format!("\n\nif False:{lines}"), 1))
     })
 }

@@ -229,8 +229,7 @@ fn has_word(text: &str, name: &str) -> bool {
 fn bound_names<'a>(program: &Program<'a>, at: usize) -> Vec<&'a str> {
     let words: Vec<&str> = program.words(at).collect();
     match words.as_slice() {
-        [name, "=", ..] | ["for", name, "in", ..] if is_name(name) => vec![name],
-        ["with", .., "as", name, ":"] if is_name(name) => vec![name],
+        [name, "=", ..] | ["for", name, "in", ..] | ["with", .., "as", name, ":"] if is_name(name) => vec![name],
         _ => Vec::new(),
     }
 }

@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    fn expected(test: Value) -> Option<Expected> {
+    fn expected(test: &Value) -> Option<Expected> {
         let task = json!({
             "id": "t", "family": "t", "language": "python", "cwe": "CWE-1", "prompt": "",
             "tests": [{ "name": "attack", "kind": "security", "run": { "stdout": "no" } }, test],
@@ -92,26 +92,26 @@ mod tests {
     fn the_three_forms_of_tests_give_their_first_result() {
         let value = |text: &str| Some(Expected::Value(text.to_owned()));
         assert_eq!(
-            expected(json!({ "name": "a", "kind": "functional", "run": { "stdin": "1", "stdout": "2\n" } })),
+            expected(&json!({ "name": "a", "kind": "functional", "run": { "stdin": "1", "stdout": "2\n" } })),
             Some(Expected::Output("2\n".to_owned()))
         );
         let call = |returns: Value| {
             expected(
-                json!({ "name": "a", "kind": "functional", "call": [{ "raises": "ValueError" }, { "returns": returns }] }),
+                &json!({ "name": "a", "kind": "functional", "call": [{ "raises": "ValueError" }, { "returns": returns }] }),
             )
         };
         assert_eq!(call(json!({ "a": [1, 2.0, null, true] })), value("{\"a\": [1, 2.0, None, True]}"));
         assert_eq!(call(json!({ "$tuple": ["é\n"] })), value("(\"é\\n\",)"));
         assert_eq!(call(json!({ "$set": [] })), None);
         assert_eq!(
-            expected(json!({
+            expected(&json!({
                 "name": "a", "kind": "functional", "act": "attempt('x', target)",
                 "expect": [{ "file": "f", "exists": true }, { "value": "x", "contains": "$NONCE" }],
             })),
             value("\"$NONCE\"")
         );
         assert_eq!(
-            expected(json!({
+            expected(&json!({
                 "name": "a", "kind": "functional", "act": "attempt('x', target)",
                 "expect": [{ "value": "x", "equals": { "a": null } }],
             })),
