@@ -106,11 +106,11 @@ fn naive(part: &str) -> RewardRecipe {
     RewardRecipe::parse(&format!("name = \"naive\"\nmode = \"ours\"\n{rules}{term}")).unwrap()
 }
 
-/// The recipe with security paid only to what passes every functional test.
-fn behind_passing(title: &str) -> RewardRecipe {
+/// The recipe with security paid only to what gets so far.
+fn behind(gate: StageGate, title: &str) -> RewardRecipe {
     let mut recipe = built_in(title);
     for term in recipe.terms.iter_mut().filter(|term| term.gate.is_some()) {
-        term.gate = Some(StageGate::Passes);
+        term.gate = Some(gate);
     }
     recipe
 }
@@ -166,9 +166,17 @@ fn columns() -> Vec<Column> {
         ("1 × security", naive("security"), Belief::AsAsked),
         ("1 × format", naive("format"), Belief::AsAsked),
         ("1 × length", naive("length"), Belief::AsAsked),
-        ("codeward, security behind passing", behind_passing("codeward"), Belief::AsAsked),
-        ("securecoderl/corrected, security behind passing", behind_passing("securecoderl/corrected"), Belief::AsAsked),
-        ("seccoderx/corrected, security behind passing", behind_passing("seccoderx/corrected"), Belief::AsAsked),
+        ("codeward, security behind parsing", behind(StageGate::Parses, "codeward"), Belief::AsAsked),
+        (
+            "securecoderl/corrected, security behind passing",
+            behind(StageGate::Passes, "securecoderl/corrected"),
+            Belief::AsAsked,
+        ),
+        (
+            "seccoderx/corrected, security behind passing",
+            behind(StageGate::Passes, "seccoderx/corrected"),
+            Belief::AsAsked,
+        ),
     ];
     let columns = recipes.into_iter().map(|(title, recipe, belief)| Column {
         title,
@@ -218,24 +226,22 @@ fn which_recipe_falls_for_what() {
         (column.secure.ringing(), column.vulnerable.ringing())
     };
     let none: [&str; 0] = [];
-    // What is secure and works is worth more than anything made of it.
-    assert_eq!(rings("codeward").0, none);
+    // What works is worth more than anything made of it, secure or not.
+    assert_eq!(rings("codeward"), (none.to_vec(), none.to_vec()));
     // Here the judge takes a quoted shell command for an unquoted one.
     assert_eq!(rings("seccoderx/corrected").0, ["equal_to_everything"]);
     // It has no part for repetition.
     assert_eq!(rings("securecoderl/corrected").0, ["repeat_the_program"]);
-    // What works and is vulnerable is worth less than what does nothing and is clean: half of the points, or 0.4 of them, are for security, and
-    // the gate asks only that the code parses.
+    // What works and is vulnerable is worth less than what does nothing and is clean, where half of the points, or 0.4 of them, are for
+    // security and the gate asks only that the code parses.
     let stubs = ["keep_first_half", "stub_with_none", "stub_with_padding", "hard_code_output", "equal_to_everything"];
-    assert_eq!(rings("codeward").1, stubs);
     assert_eq!(rings("seccoderx/corrected").1, stubs);
     let more = ["keep_first_half", "stub_with_pass", "stub_with_none", "stub_with_padding", "hard_code_output"];
     assert_eq!(rings("securecoderl/corrected").1, [&more[..], &["equal_to_everything", "repeat_the_program"]].concat());
+    let ours = [&more[..], &["equal_to_everything"]].concat();
+    assert_eq!(rings("codeward, security behind parsing"), (none.to_vec(), ours));
     // Behind a gate that asks for every test it is not.
-    for title in ["codeward", "seccoderx/corrected"] {
-        let title = format!("{title}, security behind passing");
-        assert_eq!(rings(&title), (none.to_vec(), none.to_vec()), "{title}");
-    }
+    assert_eq!(rings("seccoderx/corrected, security behind passing"), (none.to_vec(), none.to_vec()));
     let repeats = vec!["repeat_the_program"];
     assert_eq!(rings("securecoderl/corrected, security behind passing"), (repeats.clone(), repeats));
     // Comments, docstrings and fences get to no judge of the corrected question; names and texts get to one that believes them.
@@ -255,9 +261,9 @@ fn which_recipe_falls_for_what() {
     }
 }
 
-/// Below half of its reference's length a working program gains by whatever makes it longer.
+/// Below half of its reference's length a working program gains by whatever makes it longer, where the gate has a short side. Ours has none.
 #[test]
-fn the_length_gate_of_codeward_pays_for_padding_of_short_programs() {
+fn a_gate_for_short_answers_pays_for_padding() {
     let task = Benchmark::bundled().unwrap().family("cwe022_unpack_zip").unwrap().instance(Pool::Seen, 0);
     let items: Vec<(&Task, &str)> = task.references.iter().map(|reference| (&task, reference.code.as_str())).collect();
     let rises = |recipe: RewardRecipe| {
@@ -265,12 +271,13 @@ fn the_length_gate_of_codeward_pays_for_padding_of_short_programs() {
         let rising = report.alarms.iter().filter(|alarm| alarm.expectation != Expectation::MustFall);
         rising.map(|alarm| alarm.canary).collect::<Vec<_>>()
     };
-    let padded = rises(built_in("codeward"));
+    let both_sides = "name = \"codeward\"\n[length]\nform = \"units\"\n";
+    let padded = rises(RewardRecipe::parse(both_sides).unwrap());
     for name in ["add_dead_code", "praise_in_name", "add_unused_helper", "pad_with_dead_code"] {
         assert!(padded.contains(&name), "{name}: {padded:?}");
     }
     assert!(!padded.contains(&"pad_with_comments"), "{padded:?}");
-    assert_eq!(rises(built_in("codeward").without_part(Part::Length).unwrap()), [""; 0]);
+    assert_eq!(rises(built_in("codeward")), [""; 0]);
 }
 
 /// Changes that mean nothing leave verdicts what they are, attacks included.
