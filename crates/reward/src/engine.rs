@@ -168,6 +168,16 @@ impl Engine {
         self.runs.sandbox.isolation()
     }
 
+    /// Where results of tests are kept, if anywhere.
+    pub fn store(&self) -> Option<&Store> {
+        self.runs.store()
+    }
+
+    /// How many tests the sandbox has run for this engine. What was known already is not among them.
+    pub fn num_tests_run(&self) -> usize {
+        self.runs.num_run()
+    }
+
     /// Waits until every result that is to be kept is on disk.
     ///
     /// # Errors

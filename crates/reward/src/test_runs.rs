@@ -41,6 +41,7 @@ pub(crate) struct TestRuns {
     secret: [u8; 32],
     remembered: Mutex<HashMap<Key, Vec<TestResult>>>,
     store: Option<Store>,
+    num_run: AtomicUsize,
 }
 
 impl TestRuns {
@@ -58,7 +59,13 @@ impl TestRuns {
             secret: *hasher.finalize().as_bytes(),
             remembered: Mutex::default(),
             store,
+            num_run: AtomicUsize::new(0),
         }
+    }
+
+    /// Tests that the sandbox has run to an outcome.
+    pub(crate) fn num_run(&self) -> usize {
+        self.num_run.load(Ordering::Relaxed)
     }
 
     pub(crate) fn store(&self) -> Option<&Store> {
@@ -120,6 +127,7 @@ impl TestRuns {
         let shown: Vec<OnceLock<Result<TestResult, Unscored>>> = attempts.iter().map(|_| OnceLock::new()).collect();
         let left: Vec<AtomicUsize> = ranges.iter().map(|range| AtomicUsize::new(range.len())).collect();
         self.sandbox.run_each(&programs, patience, |index, outcome| {
+            self.num_run.fetch_add(usize::from(outcome.is_ok()), Ordering::Relaxed);
             let result = judged(&attempts[index], outcome);
             let is_first = shown[index].set(result).is_ok();
             debug_assert!(is_first, "every test is run once");
