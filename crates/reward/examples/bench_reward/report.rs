@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::peer::Scored;
+use crate::peer::{Sample, Scored};
 use crate::pieces::{Pieces, Rescoring};
 use crate::sides::{Round, Side};
 
@@ -89,7 +89,7 @@ pub(crate) fn peer(side: &Side, rounds: &[Scored], figures: &mut Map<String, Val
     let ratio = median(ratios);
     let rate = median(rounds.iter().map(Scored::per_second).collect());
     let samples: Vec<_> = rounds.iter().flat_map(|round| round.samples.iter().copied()).collect();
-    let mean = |of: &dyn Fn(&crate::peer::Sample) -> f64| samples.iter().map(of).sum::<f64>() / samples.len() as f64;
+    let mean = |of: &dyn Fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / samples.len() as f64;
     let (tests_ms, bandit_ms) = (mean(&|one| one.test_seconds * 1e3), mean(&|one| one.bandit_seconds * 1e3));
     println!(
         "\nSecureCodeRL's path: {rate:.2} rollouts/s over {} samples, of which {tests_ms:.0} ms in tests and {bandit_ms:.0} ms in Bandit;\n\
