@@ -311,6 +311,7 @@ fn in_sandbox(language: Language) -> codeward_sandbox::Language {
 }
 
 /// What the form of a test has to say before its list of expectations is looked at.
+#[expect(clippy::struct_excessive_bools, reason = "independent observations of one run")]
 struct Shown {
     failure: Option<Failure>,
     parsed: bool,

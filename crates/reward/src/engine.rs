@@ -431,9 +431,9 @@ impl Engine {
         let key = task.content_hash();
         let known = self.patterns.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         known.unwrap_or_else(|| {
-            let rules = match &self.recipe.credit {
-                Some(CreditRecipe::Pairs { rules } | CreditRecipe::Both { pairs: rules, .. }) => rules,
-                _ => return Arc::new(None),
+            let Some(CreditRecipe::Pairs { rules } | CreditRecipe::Both { pairs: rules, .. }) = &self.recipe.credit
+            else {
+                return Arc::new(None);
             };
             let pairs = repair_pairs(task);
             let patterns = RepairPatterns::new(task.language, &pairs, rules, None).ok();

@@ -155,6 +155,9 @@ impl Measurement {
     }
 
     /// How far the code got: by its tests where they were run, else by reading it.
+    ///
+    /// # Errors
+    /// Why what it is told by is not known.
     pub fn stage(&self) -> Result<Stage, &Unscored> {
         match &self.functional {
             Some(results) => results.as_ref().map(|results| Stage::of(results)),
@@ -169,6 +172,9 @@ impl Measurement {
     }
 
     /// It compiles, the analyser reads it to its end, and there is something in it.
+    ///
+    /// # Errors
+    /// Why reading it or its tests showed nothing.
     pub fn parses(&self) -> Result<bool, &Unscored> {
         let reading = self.reading.as_ref()?;
         let is_read = !reading.has_syntax_error && reading.content != Content::Nothing;

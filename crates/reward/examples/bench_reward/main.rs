@@ -1,10 +1,12 @@
 //! How many completions a second the engine scores, beside SecureCodeRL's own path over completions of the same kind.
 //!
-//! `cargo run --release -p codeward-reward --example bench_reward -- [--workers 2] [--rounds 5] [--batches 3] [--batch 128] [--samples 16]`
+//! `cargo run --release -p codeward-reward --example bench_reward -- [--workers 2] [--rounds 4] [--batches 3] [--batch 128] [--samples 16]`
 //!
 //! Completions are references of the bundled tasks, secure and vulnerable, each with a constant of its own so that none is known
 //! from before, every fourth in a fenced block, every eighth broken in one of five ways. The judge is off. The sides take turns
-//! in each round, and another begins each time; figures are medians over rounds, and ratios medians of the ratios within a round.
+//! in each round, and another begins each time; figures are medians over rounds. The ratio is of
+//! all completions by all seconds of both, since the samples of the slow side are of other families in each round; by default they
+//! are of every family once in four rounds.
 //!
 //! | side | what it asks |
 //! |---|---|
@@ -46,7 +48,7 @@ struct Options {
 
 impl Options {
     fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
-        let mut options = Self { workers: 2, rounds: 5, batches: 3, batch: 128, samples: 16 };
+        let mut options = Self { workers: 2, rounds: 4, batches: 3, batch: 128, samples: 16 };
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
             let count = value.parse::<usize>()?;
@@ -119,7 +121,7 @@ fn main() -> Result<(), Failure> {
                 let measured = sides[at].run(&mut workload, options.batches, options.batch)?;
                 sides[at].rounds.push(measured);
             } else if let Some(peer) = &peer {
-                let rollouts = workload.take(options.samples);
+                let rollouts = workload.spread(options.samples, round);
                 let (scored, same) = agreement(peer, &sides[0], &workload, &rollouts)?;
                 peer_rounds.push(scored);
                 num_same += same;

@@ -81,13 +81,15 @@ pub(crate) fn rescoring(rescoring: &Rescoring, figures: &mut Map<String, Value>)
     figures.insert("weighed_per_s".to_owned(), json!(rescoring.weighed));
 }
 
-/// The published path in the same rounds: the median of the ratios within a round.
+/// The published path in the same rounds: all completions by all seconds, ours and theirs, with the range over rounds.
 pub(crate) fn peer(side: &Side, rounds: &[Scored], figures: &mut Map<String, Value>) -> f64 {
     let ratios = side.rounds.iter().zip(rounds).map(|(ours, theirs)| ours.per_second() / theirs.per_second());
     let ratios: Vec<f64> = ratios.collect();
     let (low, high) = (quantile(ratios.clone(), 0.0), quantile(ratios.clone(), 1.0));
-    let ratio = median(ratios);
-    let rate = median(rounds.iter().map(Scored::per_second).collect());
+    let num_samples = rounds.iter().map(|round| round.samples.len()).sum::<usize>();
+    let rate = num_samples as f64 / rounds.iter().map(|round| round.seconds).sum::<f64>();
+    let num_ours = side.rounds.iter().map(|round| round.num_rollouts).sum::<usize>();
+    let ratio = num_ours as f64 / side.rounds.iter().map(|round| round.seconds).sum::<f64>() / rate;
     let samples: Vec<_> = rounds.iter().flat_map(|round| round.samples.iter().copied()).collect();
     let mean = |of: &dyn Fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / samples.len() as f64;
     let (tests_ms, bandit_ms) = (mean(&|one| one.test_seconds * 1e3), mean(&|one| one.bandit_seconds * 1e3));

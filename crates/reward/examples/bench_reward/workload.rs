@@ -40,6 +40,13 @@ impl Workload {
         (0..count).map(|_| self.one()).collect()
     }
 
+    /// Some of the next completions, spread over the families, others in each round: families differ a hundredfold in what they take.
+    pub(crate) fn spread(&mut self, count: usize, round: usize) -> Vec<Rollout> {
+        let num_families = self.tasks.len() / NUM_INSTANCES;
+        let step = (num_families / count.max(1)).max(1);
+        self.take(step * count).into_iter().skip(round % step).step_by(step).collect()
+    }
+
     fn one(&mut self) -> Rollout {
         let number = self.next;
         self.next += 1;
