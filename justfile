@@ -60,3 +60,7 @@ bench-analysis *options:
 # Hostile and mutated text for the analyser: `just fuzz-analysis python 60`.
 fuzz-analysis language seconds *options:
     cargo run --release -p codeward-analysis --example fuzz_analysis -- {{language}} {{seconds}} {{options}}
+
+# Completions per second of the whole reward engine; beside SecureCodeRL's own path after `scripts/analysis-env`.
+bench-reward *options:
+    cargo run --release -p codeward-reward --example bench_reward -- {{options}}

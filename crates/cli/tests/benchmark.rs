@@ -6,7 +6,7 @@ use std::thread;
 
 use codeward_records::{Reference, ReferenceKind, Reward, Task, Verdict};
 use codeward_reward::judge::{JudgeCost, Judgement, Safety};
-use codeward_reward::{Engine, Measurement, Mode, Part, RewardRecipe};
+use codeward_reward::{Engine, Measurement, Mode, Part, References, RewardRecipe};
 use codeward_sandbox::Sandbox;
 use codeward_synthesis::{Benchmark, Pool, Split};
 
@@ -152,7 +152,9 @@ fn comments_and_blank_lines_change_nothing_in_any_mended_recipe() {
                 let [plain, commented] = [0, 1].map(|at| {
                     // The judge is asked without comments, and says the same.
                     let judgement = Judgement { verdict: Safety::Safe, votes: Vec::new(), cost: JudgeCost::default() };
-                    let likeness = Measurement::of_text(pair[at].0, pair[at].1, Some(&recipe.similarity)).likeness;
+                    let likeness =
+                        Measurement::of_text(pair[at].1, &References::of(pair[at].0, Some(&recipe.similarity)))
+                            .likeness;
                     let measurement = Measurement { judgement: Some(Ok(judgement)), likeness, ..measured[at].clone() };
                     recipe.weigh(&measurement, 0).unwrap()
                 });

@@ -170,7 +170,7 @@ fn a_run_is_rescored_and_its_rollouts_explained() {
     assert!(text.contains("2 rollouts in 1 groups, scored by binary/ours"), "{text}");
     let again: Value =
         serde_json::from_str(&stdout(&["rescore", path(&run), "--recipe", "codeward", "--json"], 0)).unwrap();
-    assert_eq!(again["programs_run"], 0, "the tests were run by the rescoring before: {again}");
+    assert_eq!(again["tests_run"], 0, "the tests were run by the rescoring before: {again}");
     assert_eq!(again["comparison"]["num_rollouts"], 2);
     let row: Value = serde_json::from_str(fs::read_to_string(&rows).unwrap().lines().next().unwrap()).unwrap();
     assert_eq!((row["rollout"].as_str(), row["before"].as_f64()), (Some("1.1.1"), Some(0.25)));

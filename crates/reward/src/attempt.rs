@@ -7,7 +7,7 @@ use std::time::Duration;
 use codeward_records::{
     Call, Expectation, Language, ObservedSubject, Predicate, ProgramRun, Subject, Task, TestCase, TestForm,
 };
-use codeward_sandbox::{End, Limits, Network, Outcome, Program, Sandbox};
+use codeward_sandbox::{End, Limits, Network, Outcome, Patience, Program, Sandbox};
 use serde_json::{Value, json};
 
 use crate::call::{self, CHANNEL_BYTES, CHANNEL_LOST, CallOutcome, CallReport};
@@ -27,6 +27,8 @@ const JAVASCRIPT_FILE: &str = "main.js";
 /// What every attempt is prepared with.
 pub(crate) struct Runner<'a> {
     pub(crate) sandbox: &'a Sandbox,
+    /// How long the caller waits.
+    pub(crate) patience: Patience<'a>,
     /// The harness of tests that act.
     pub(crate) act: &'a Harness,
     /// The harness of tests that call functions.
@@ -68,12 +70,12 @@ impl<'a> Attempt<'a> {
             TestForm::Act(act) => {
                 let payload =
                     json!({"candidate": code, "adapter": adapter, "act": act, "nonce": nonce, "token": token});
-                runner.act.load(runner.sandbox, payload.to_string().as_bytes())
+                runner.act.load(runner.sandbox, runner.patience, payload.to_string().as_bytes())
             }
             TestForm::Run(run) => Loaded { source: code.into(), stdin: fill(&run.stdin).into_bytes() },
             TestForm::Calls(_) => {
                 limits.output_bytes = CHANNEL_BYTES;
-                runner.calls.load(runner.sandbox, &call::payload(test, adapter, code, &token, &fill))
+                runner.calls.load(runner.sandbox, runner.patience, &call::payload(test, adapter, code, &token, &fill))
             }
         };
         let looks_at = |subject| test.expect.iter().any(|raw| raw.observed == Some(subject));

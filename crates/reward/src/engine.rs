@@ -1,6 +1,7 @@
 //! Completions in, rewards and verdicts out: measure everything that the recipe asks for in one pass, then weigh.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,12 +15,12 @@ use codeward_sandbox::{Cancellation, Isolation, Patience, Sandbox};
 use crate::code::code_span;
 use crate::credit::{Gate, RepairPair, RepairPatterns, bounded_spans, finding_credit};
 use crate::judge::{Judgement, Question, VulnerabilityJudge};
-use crate::measurement::{Measurement, Unscored, moved};
+use crate::measurement::{Measurement, References, Unscored, moved, read};
 use crate::parts::Part;
 use crate::recipe::{Analysers, CreditRecipe, RewardRecipe, StageGate, UnscoredPolicy, Weighed};
 use crate::result::TestResult;
 use crate::store::{Store, StoreError};
-use crate::test_runs::{Asked, Results, TestRuns};
+use crate::test_runs::{Asked, Results, TestRuns, given_up};
 
 /// What a recipe may need beside a sandbox.
 #[derive(Default)]
@@ -79,6 +80,31 @@ pub struct Engine {
     bandit: Option<External>,
     /// What the references of tasks teach, by the task's hash.
     patterns: Mutex<HashMap<String, Arc<Option<RepairPatterns>>>>,
+    /// The references of tasks, by the task's hash.
+    references: Mutex<HashMap<Arc<str>, Arc<References>>>,
+}
+
+/// Tasks whose references are kept read. Beyond, all are forgotten and read anew.
+const MOST_REFERENCES: usize = 4096;
+
+/// A completion of a task.
+struct Item<'a> {
+    task: &'a Task,
+    /// Of the task's content.
+    hash: Arc<str>,
+    completion: &'a str,
+}
+
+impl Item<'_> {
+    fn code(&self) -> &str {
+        &self.completion[code_span(self.completion)]
+    }
+}
+
+impl<'a> Asking<'a> {
+    fn patience(&self) -> Patience<'a> {
+        Patience { deadline: self.deadline, cancellation: self.cancellation }
+    }
 }
 
 /// A verdict with the analyser's findings beside it.
@@ -157,17 +183,13 @@ impl Engine {
             judge: equipment.judge,
             bandit,
             patterns: Mutex::default(),
+            references: Mutex::default(),
         })
     }
 
     /// Keeps results of tests in a store from now on.
     pub fn keep_results(&mut self, store: Store) {
         self.runs.keep_in(store);
-    }
-
-    /// How many programs the sandbox has run for this engine.
-    pub fn num_programs(&self) -> u64 {
-        self.runs.num_programs()
     }
 
     /// The recipe.
@@ -178,6 +200,16 @@ impl Engine {
     /// The isolation that every program runs under.
     pub fn isolation(&self) -> Isolation {
         self.runs.sandbox.isolation()
+    }
+
+    /// Where results of tests are kept, if anywhere.
+    pub fn store(&self) -> Option<&Store> {
+        self.runs.store()
+    }
+
+    /// How many tests the sandbox has run for this engine. What was known already is not among them.
+    pub fn num_tests_run(&self) -> usize {
+        self.runs.num_run()
     }
 
     /// Waits until every result that is to be kept is on disk.
@@ -231,13 +263,11 @@ impl Engine {
     pub fn measure_with(&self, items: &[(&Task, &str)], asking: &Asking<'_>) -> Vec<Measurement> {
         let (distinct, place) = distinct(items);
         let needs = Needs::of(&self.recipe);
-        let similarity = needs.similarity.then_some(&self.recipe.similarity);
         let (mut measured, tests, judgements, findings) = std::thread::scope(|scope| {
             let tests = scope.spawn(|| self.test_results(&distinct, needs, asking));
             let judgements = scope.spawn(|| self.judgements(&distinct, needs, asking));
             let findings = scope.spawn(|| self.bandit_findings(&distinct));
-            let measured: Vec<Measurement> =
-                distinct.iter().map(|(task, completion)| Measurement::of_text(task, completion, similarity)).collect();
+            let measured = self.texts(&distinct, needs, asking);
             let wait = "measuring does not panic";
             (measured, tests.join().expect(wait), judgements.join().expect(wait), findings.join().expect(wait))
         });
@@ -252,13 +282,41 @@ impl Engine {
                 _ => {}
             }
         }
+        if place.len() == measured.len() {
+            return measured;
+        }
         place.into_iter().map(|at| measured[at].clone()).collect()
+    }
+
+    /// What the texts show, read on all processors.
+    fn texts(&self, items: &[Item<'_>], needs: Needs, asking: &Asking<'_>) -> Vec<Measurement> {
+        in_parallel(items.len(), |at| {
+            let Item { completion, .. } = items[at];
+            match given_up(asking.patience()) {
+                Some(unscored) => Measurement::not_taken(completion, &unscored),
+                None => Measurement::of_text(completion, &self.references_of(&items[at], needs)),
+            }
+        })
+    }
+
+    /// A task's references, read when they are first needed.
+    fn references_of(&self, item: &Item<'_>, needs: Needs) -> Arc<References> {
+        let lock = || self.references.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&item.hash) {
+            return Arc::clone(known);
+        }
+        let read = Arc::new(References::of(item.task, needs.similarity.then_some(&self.recipe.similarity)));
+        let mut all = lock();
+        if all.len() >= MOST_REFERENCES {
+            all.clear();
+        }
+        Arc::clone(all.entry(Arc::clone(&item.hash)).or_insert(read))
     }
 
     /// Functional and attack tests in one pass. What failed for reasons that may pass is tried again.
     fn test_results(
         &self,
-        items: &[(&Task, &str)],
+        items: &[Item<'_>],
         needs: Needs,
         asking: &Asking<'_>,
     ) -> Vec<(Option<Results>, Option<Results>)> {
@@ -267,12 +325,12 @@ impl Engine {
             wanted.into_iter().filter(|(_, is_wanted)| *is_wanted).map(|(kind, _)| kind).collect();
         let asked: Vec<Asked<'_>> = items
             .iter()
-            .flat_map(|(task, completion)| {
-                let code = &completion[code_span(completion)];
-                kinds.iter().map(move |kind| Asked { task, code, kind: *kind })
+            .flat_map(|item| {
+                let code = item.code();
+                kinds.iter().map(move |kind| Asked { task: item.task, hash: &item.hash, code, kind: *kind })
             })
             .collect();
-        let patience = Patience { deadline: asking.deadline, cancellation: asking.cancellation };
+        let patience = asking.patience();
         let mut results = self.runs.run(&asked, patience);
         for _ in 0..self.recipe.unscored.retries {
             let again: Vec<usize> = (0..results.len())
@@ -295,17 +353,13 @@ impl Engine {
         items.iter().map(|_| (next(needs.functional), next(needs.attacks))).collect()
     }
 
-    fn judgements(&self, items: &[(&Task, &str)], needs: Needs, asking: &Asking<'_>) -> Vec<Option<Judgement>> {
+    fn judgements(&self, items: &[Item<'_>], needs: Needs, asking: &Asking<'_>) -> Vec<Option<Judgement>> {
         let Some(judge) = self.judge.as_ref().filter(|_| needs.judge) else { return vec![None; items.len()] };
-        let weaknesses: Vec<_> = items.iter().map(|(task, _)| [task.cwe]).collect();
+        let weaknesses: Vec<_> = items.iter().map(|item| [item.task.cwe]).collect();
         let questions: Vec<Question<'_>> = items
             .iter()
             .zip(&weaknesses)
-            .map(|((task, completion), weaknesses)| Question {
-                code: &completion[code_span(completion)],
-                language: task.language,
-                weaknesses,
-            })
+            .map(|(item, weaknesses)| Question { code: item.code(), language: item.task.language, weaknesses })
             .collect();
         let own = Instant::now() + Duration::from_secs_f64(self.recipe.judge.deadline_s);
         let until = asking.deadline.map_or(own, |deadline| deadline.min(own));
@@ -313,16 +367,11 @@ impl Engine {
     }
 
     /// What Bandit says, all in as few runs as fit, where the recipe asks Bandit.
-    fn bandit_findings(&self, items: &[(&Task, &str)]) -> Vec<Option<Result<Vec<Finding>, Unscored>>> {
+    fn bandit_findings(&self, items: &[Item<'_>]) -> Vec<Option<Result<Vec<Finding>, Unscored>>> {
         let Some(bandit) = &self.bandit else { return vec![None; items.len()] };
         let failed = |detail: String, retryable| Unscored { reason: UnscoredReason::AnalysisFailed, detail, retryable };
-        let files: Vec<SourceFile<'_>> = items
-            .iter()
-            .map(|(task, completion)| SourceFile {
-                language: task.language.into(),
-                source: &completion[code_span(completion)],
-            })
-            .collect();
+        let files: Vec<SourceFile<'_>> =
+            items.iter().map(|item| SourceFile { language: item.task.language.into(), source: item.code() }).collect();
         let batch = match bandit.analyse(&self.runs.sandbox, &files) {
             Ok(batch) => batch,
             Err(error) => return vec![Some(Err(failed(error.to_string(), error.retryable()))); items.len()],
@@ -331,7 +380,7 @@ impl Engine {
             .files
             .into_iter()
             .zip(items)
-            .map(|(findings, (_, completion))| {
+            .map(|(findings, Item { completion, .. })| {
                 let code = code_span(completion);
                 let lines = completion[..code.start].matches('\n').count();
                 let moved = |finding| moved(finding, code.start, lines);
@@ -423,15 +472,16 @@ impl Engine {
             .test_results(&distinct, needs, &Asking::default())
             .into_iter()
             .zip(&distinct)
-            .map(|((functional, attacks), (task, completion))| {
+            .map(|((functional, attacks), Item { task, completion, .. })| {
                 let asked = "both kinds were asked for";
                 let (functional, attacks) = (functional.expect(asked), attacks.expect(asked));
                 let (verdict, tests) = match functional.and_then(|functional| Ok((functional, attacks?))) {
                     Ok((functional, attacks)) => in_order(task, functional, attacks),
                     Err(Unscored { reason, detail, .. }) => (Verdict::Unscored { reason, detail }, Vec::new()),
                 };
-                let findings = Measurement::of_text(task, completion, None).reading.map(|reading| reading.findings);
-                JudgedParts { verdict, tests, findings: findings.unwrap_or_default() }
+                let reading = read(task.language, completion, &code_span(completion));
+                let findings = reading.map(|reading| reading.findings).unwrap_or_default();
+                JudgedParts { verdict, tests, findings }
             })
             .collect();
         place.into_iter().map(|at| judged[at].clone()).collect()
@@ -439,21 +489,50 @@ impl Engine {
 }
 
 /// Distinct items in the order of their first appearance, and where each item's is.
-fn distinct<'a>(items: &[(&'a Task, &'a str)]) -> (Vec<(&'a Task, &'a str)>, Vec<usize>) {
-    let mut hashes: HashMap<*const Task, String> = HashMap::new();
-    let mut first: HashMap<(String, &str), usize> = HashMap::new();
+fn distinct<'a>(items: &[(&'a Task, &'a str)]) -> (Vec<Item<'a>>, Vec<usize>) {
+    let mut hashes: HashMap<*const Task, Arc<str>> = HashMap::new();
+    let mut first: HashMap<(Arc<str>, &str, &str), usize> = HashMap::new();
     let mut distinct = Vec::new();
     let place = items
         .iter()
         .map(|(task, completion)| {
-            let hash = hashes.entry(std::ptr::from_ref(*task)).or_insert_with(|| task.content_hash() + &task.id);
-            *first.entry((hash.clone(), completion)).or_insert_with(|| {
-                distinct.push((*task, *completion));
+            let hash = hashes.entry(std::ptr::from_ref(*task)).or_insert_with(|| task.content_hash().into());
+            *first.entry((Arc::clone(hash), task.id.as_str(), completion)).or_insert_with(|| {
+                distinct.push(Item { task, hash: Arc::clone(hash), completion });
                 distinct.len() - 1
             })
         })
         .collect();
     (distinct, place)
+}
+
+/// Below so many things to do for each, another thread is not worth its start.
+const FEW: usize = 16;
+
+/// What `work` gives for every number below `count`, in order, worked out on all processors.
+fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let num_threads = std::thread::available_parallelism().map_or(1, usize::from).min(count / FEW).max(1);
+    if num_threads == 1 {
+        return (0..count).map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let share = || {
+        let mut own = Vec::new();
+        while let Some(at) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < count) {
+            own.push((at, work(at)));
+        }
+        own
+    };
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..num_threads).map(|_| scope.spawn(share)).collect();
+        let mut done = share();
+        for other in others {
+            done.extend(other.join().expect("measuring does not panic"));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Each reference of one kind with the one of the other kind that is most like it.

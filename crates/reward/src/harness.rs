@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use codeward_sandbox::{End, Program, Sandbox};
+use codeward_sandbox::{End, Patience, Program, Sandbox, SandboxError};
 
 /// Reads source from standard input and writes what the interpreter makes of it, in the form only it can read back.
 const COMPILE: &str = "import marshal, sys\n\
@@ -12,7 +12,7 @@ const COMPILE: &str = "import marshal, sys\n\
 /// A harness in Python that reads what it is to do from standard input.
 pub(crate) struct Harness {
     source: &'static str,
-    /// None when the sandbox could not compile it: then the source is sent every time.
+    /// None when it does not compile: then the source is sent every time.
     compiled: OnceLock<Option<Vec<u8>>>,
 }
 
@@ -27,23 +27,29 @@ impl Harness {
         Self { source, compiled: OnceLock::new() }
     }
 
-    /// The harness with what it is to do. The first time, the sandbox compiles it, in a run of its own that no completion is in.
-    pub(crate) fn load(&self, sandbox: &Sandbox, payload: &[u8]) -> Loaded {
-        match self.compiled.get_or_init(|| compile(self.source, sandbox)) {
-            Some(code) => Loaded {
+    /// The harness with what it is to do. The first time, the sandbox compiles it, in a run of its own that no completion is in. When
+    /// that run fails, the source is sent, and the next time it is tried again.
+    pub(crate) fn load(&self, sandbox: &Sandbox, patience: Patience<'_>, payload: &[u8]) -> Loaded {
+        if self.compiled.get().is_none()
+            && let Ok(compiled) = compile(self.source, sandbox, patience)
+        {
+            self.compiled.get_or_init(|| compiled);
+        }
+        match self.compiled.get() {
+            Some(Some(code)) => Loaded {
                 source: format!("import marshal, sys\nexec(marshal.loads(sys.stdin.buffer.read({})))\n", code.len())
                     .into(),
                 stdin: [code.as_slice(), payload].concat(),
             },
-            None => Loaded { source: self.source.into(), stdin: payload.to_vec() },
+            _ => Loaded { source: self.source.into(), stdin: payload.to_vec() },
         }
     }
 }
 
-fn compile(source: &str, sandbox: &Sandbox) -> Option<Vec<u8>> {
+fn compile(source: &str, sandbox: &Sandbox, patience: Patience<'_>) -> Result<Option<Vec<u8>>, SandboxError> {
     let program = Program { source: COMPILE.into(), stdin: source.into(), ..Program::default() };
-    let outcome = sandbox.run(&program).ok()?;
-    (outcome.end == End::Exited { code: 0 } && !outcome.stdout.is_empty()).then_some(outcome.stdout)
+    let outcome = sandbox.run_with(&program, patience)?;
+    Ok((outcome.end == End::Exited { code: 0 } && !outcome.stdout.is_empty()).then_some(outcome.stdout))
 }
 
 #[cfg(test)]
@@ -61,11 +67,11 @@ mod tests {
         let source = "import sys\nprint(__name__, sys.stdin.read())\n";
         let harness = Harness::new(source);
         for payload in ["one", "two"] {
-            let loaded = harness.load(&sandbox, payload.as_bytes());
+            let loaded = harness.load(&sandbox, Patience::default(), payload.as_bytes());
             assert_ne!(loaded.source, source.as_bytes());
             assert_eq!(output(loaded), (End::Exited { code: 0 }, format!("__main__ {payload}\n")));
         }
-        let broken = Harness::new("(").load(&sandbox, b"x");
+        let broken = Harness::new("(").load(&sandbox, Patience::default(), b"x");
         assert_eq!((broken.source.as_slice(), broken.stdin.as_slice()), (&b"("[..], &b"x"[..]));
     }
 }

@@ -124,7 +124,7 @@ pub use credit::{
     with_scalar_at_end,
 };
 pub use engine::{Asking, Engine, Equipment, EquipmentError, JudgedParts};
-pub use measurement::{Likeness, Measurement, Reading, Seen, Size, Unscored};
+pub use measurement::{Likeness, Measurement, Reading, References, Seen, Size, Unscored};
 pub use partial_credit::{PartialCredit, Stage};
 pub use parts::{Cost, Part, Parts};
 pub use recipe::{Mode, RecipeError, RewardRecipe, StageGate, Weighed};

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
-use codeward_records::{Task, TestKind, UnscoredReason};
-use codeward_sandbox::{Outcome, Patience, Sandbox, SandboxError};
+use codeward_records::{Task, TestCase, TestForm, TestKind, UnscoredReason};
+use codeward_sandbox::{Cancellation, Patience, Sandbox, SandboxError};
 
 use crate::attempt::{Attempt, Runner};
 use crate::call::CALL_HARNESS;
@@ -27,6 +28,8 @@ pub(crate) type Results = Result<Vec<TestResult>, Unscored>;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) task: &'a Task,
+    /// Of the task's content.
+    pub(crate) hash: &'a str,
     /// The program alone, without the talk around it.
     pub(crate) code: &'a str,
     pub(crate) kind: TestKind,
@@ -41,7 +44,9 @@ pub(crate) struct TestRuns {
     secret: [u8; 32],
     remembered: Mutex<HashMap<Key, Vec<TestResult>>>,
     store: Option<Store>,
-    num_programs: AtomicU64,
+    /// Of what runs the tests: how every key begins.
+    begun_key: blake3::Hasher,
+    num_run: AtomicUsize,
 }
 
 impl TestRuns {
@@ -52,14 +57,18 @@ impl TestRuns {
         for word in 0..4u64 {
             hasher.update(&entropy.hash_one(word).to_le_bytes());
         }
+        let mut begun_key = blake3::Hasher::new();
+        let (_, version) = sandbox.python();
+        add(&mut begun_key, &[ACT_HARNESS, CALL_HARNESS, version, sandbox.isolation().name()]);
         Self {
+            begun_key,
             sandbox,
             act_harness: Harness::new(ACT_HARNESS),
             call_harness: Harness::new(CALL_HARNESS),
             secret: *hasher.finalize().as_bytes(),
             remembered: Mutex::default(),
             store,
-            num_programs: AtomicU64::new(0),
+            num_run: AtomicUsize::new(0),
         }
     }
 
@@ -67,8 +76,9 @@ impl TestRuns {
         self.store = Some(store);
     }
 
-    pub(crate) fn num_programs(&self) -> u64 {
-        self.num_programs.load(Ordering::Relaxed)
+    /// Tests that the sandbox has run to an outcome.
+    pub(crate) fn num_run(&self) -> usize {
+        self.num_run.load(Ordering::Relaxed)
     }
 
     pub(crate) fn store(&self) -> Option<&Store> {
@@ -79,19 +89,21 @@ impl TestRuns {
     pub(crate) fn run(&self, asked: &[Asked<'_>], patience: Patience<'_>) -> Vec<Results> {
         let keys: Vec<Key> = asked.iter().map(|asked| self.key(asked)).collect();
         let mut known: HashMap<Key, Results> = HashMap::new();
+        let mut checked: HashMap<&str, Result<(), Unscored>> = HashMap::new();
         let mut fresh: Vec<usize> = Vec::new();
         for ((at, key), found) in keys.iter().enumerate().zip(self.recall(&keys)) {
-            match found {
-                Some(results) => drop(known.insert(*key, Ok(results))),
-                None if known.contains_key(key) => {}
-                None => match asked[at].task.check() {
+            if let Some(results) = found {
+                known.insert(*key, Ok(results));
+            } else if !known.contains_key(key) {
+                let Asked { task, hash, .. } = asked[at];
+                match checked.entry(hash).or_insert_with(|| task.check().map_err(|error| no_tests(error.to_string()))) {
                     // A place is held, so that the same is not run twice.
                     Ok(()) => {
                         known.insert(*key, Ok(Vec::new()));
                         fresh.push(at);
                     }
-                    Err(error) => drop(known.insert(*key, Err(no_tests(error.to_string())))),
-                },
+                    Err(unscored) => drop(known.insert(*key, Err(unscored.clone()))),
+                }
             }
         }
         let picked: Vec<(Asked<'_>, Key)> = fresh.iter().map(|at| (asked[*at], keys[*at])).collect();
@@ -121,81 +133,112 @@ impl TestRuns {
         remembered.insert(key, results.to_vec());
     }
 
-    /// Runs everything in one pass of the sandbox, and keeps the results of each as soon as its last test has ended.
+    /// Runs everything in one pass of the sandbox, and keeps the results of each as soon as its last test has ended. A program is
+    /// made ready on the thread that then waits for it, so that there are never more of them than workers.
     fn run_fresh(&self, picked: &[(Asked<'_>, Key)], patience: Patience<'_>) -> Vec<Results> {
-        let (attempts, ranges) = self.attempts(picked);
-        let owners: Vec<usize> =
-            ranges.iter().enumerate().flat_map(|(owner, range)| range.clone().map(move |_| owner)).collect();
-        self.num_programs.fetch_add(attempts.len() as u64, Ordering::Relaxed);
-        let programs: Vec<_> = attempts.iter().map(Attempt::program).cloned().collect();
-        let shown: Vec<OnceLock<Result<TestResult, Unscored>>> = attempts.iter().map(|_| OnceLock::new()).collect();
+        let (tests, ranges) = tests_of(picked);
+        let shown: Vec<OnceLock<Result<TestResult, Unscored>>> = tests.iter().map(|_| OnceLock::new()).collect();
         let left: Vec<AtomicUsize> = ranges.iter().map(|range| AtomicUsize::new(range.len())).collect();
-        self.sandbox.run_each(&programs, patience, |index, outcome| {
-            let result = judged(&attempts[index], outcome);
-            let is_first = shown[index].set(result).is_ok();
-            debug_assert!(is_first, "every test is run once");
-            let owner = owners[index];
-            if left[owner].fetch_sub(1, Ordering::AcqRel) == 1
-                && let Ok(results) = collect(&shown[ranges[owner].clone()])
-            {
-                self.remember(picked[owner].1, &results);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(index) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < tests.len()) {
+                let (owner, test, form) = tests[index];
+                let (asked, key) = &picked[owner];
+                let is_first = shown[index].set(self.run_one(asked, test, form, patience)).is_ok();
+                debug_assert!(is_first, "every test is run once");
+                if left[owner].fetch_sub(1, Ordering::AcqRel) == 1
+                    && let Ok(results) = collect(&shown[ranges[owner].clone()])
+                {
+                    self.remember(*key, &results);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..self.sandbox.workers().min(tests.len()) {
+                scope.spawn(work);
             }
         });
         ranges.iter().map(|range| collect(&shown[range.clone()])).collect()
     }
 
-    fn attempts<'a>(&'a self, picked: &[(Asked<'a>, Key)]) -> (Vec<Attempt<'a>>, Vec<Range<usize>>) {
-        let runner =
-            Runner { sandbox: &self.sandbox, act: &self.act_harness, calls: &self.call_harness, secret: &self.secret };
-        let mut attempts: Vec<Attempt<'_>> = Vec::new();
-        let mut ranges = Vec::with_capacity(picked.len());
-        for (Asked { task, code, kind }, _) in picked {
-            let start = attempts.len();
-            let tests = task.tests_of(*kind).filter_map(|test| Some((test, test.form().ok()?)));
-            attempts.extend(tests.map(|(test, form)| Attempt::new(test, form, task, code, &runner)));
-            ranges.push(start..attempts.len());
+    fn run_one(
+        &self,
+        asked: &Asked<'_>,
+        test: &TestCase,
+        form: TestForm<'_>,
+        patience: Patience<'_>,
+    ) -> Result<TestResult, Unscored> {
+        if let Some(unscored) = given_up(patience) {
+            return Err(unscored);
         }
-        (attempts, ranges)
+        let runner = Runner {
+            sandbox: &self.sandbox,
+            patience,
+            act: &self.act_harness,
+            calls: &self.call_harness,
+            secret: &self.secret,
+        };
+        let attempt = Attempt::new(test, form, asked.task, asked.code, &runner);
+        let outcome = self.sandbox.run_with(attempt.program(), patience).map_err(|error| not_run(&error))?;
+        self.num_run.fetch_add(1, Ordering::Relaxed);
+        attempt.judge(&outcome).map_err(|error| Unscored {
+            reason: UnscoredReason::SandboxFailed,
+            detail: error.to_string(),
+            retryable: false,
+        })
     }
 
     /// Content hash of the tests with the program, and of what runs them.
     fn key(&self, asked: &Asked<'_>) -> Key {
-        let mut hasher = blake3::Hasher::new();
-        let (_, version) = self.sandbox.python();
         let kind = match asked.kind {
             TestKind::Functional => "functional",
             TestKind::Security => "security",
         };
-        let parts: [&str; 8] = [
-            ACT_HARNESS,
-            CALL_HARNESS,
-            version,
-            self.sandbox.isolation().name(),
-            &asked.task.content_hash(),
-            &asked.task.id,
-            kind,
-            asked.code,
-        ];
-        for part in parts {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
-        }
+        let mut hasher = self.begun_key.clone();
+        add(&mut hasher, &[asked.hash, &asked.task.id, kind, asked.code]);
         *hasher.finalize().as_bytes()
     }
 }
 
-fn judged(attempt: &Attempt<'_>, outcome: Result<Outcome, SandboxError>) -> Result<TestResult, Unscored> {
-    let failed = |detail, retryable| Unscored { reason: UnscoredReason::SandboxFailed, detail, retryable };
-    let outcome = outcome.map_err(|error| match error {
-        SandboxError::Cancelled => {
-            Unscored { reason: UnscoredReason::Cancelled, detail: error.to_string(), retryable: true }
-        }
-        SandboxError::DeadlinePassed => {
-            Unscored { reason: UnscoredReason::DeadlinePassed, detail: error.to_string(), retryable: true }
-        }
-        error => failed(error.to_string(), error.retryable()),
-    })?;
-    attempt.judge(&outcome).map_err(|error| failed(error.to_string(), false))
+/// Texts with their lengths, so that none runs into the next.
+fn add(hasher: &mut blake3::Hasher, parts: &[&str]) {
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+}
+
+/// A test with the number of what it was picked for.
+type Owned<'a> = (usize, &'a TestCase, TestForm<'a>);
+
+/// The tests of everything that was picked, and which of them are whose.
+fn tests_of<'a>(picked: &[(Asked<'a>, Key)]) -> (Vec<Owned<'a>>, Vec<Range<usize>>) {
+    let mut tests = Vec::new();
+    let mut ranges = Vec::with_capacity(picked.len());
+    for (owner, (Asked { task, kind, .. }, _)) in picked.iter().enumerate() {
+        let start = tests.len();
+        tests.extend(task.tests_of(*kind).filter_map(|test| Some((owner, test, test.form().ok()?))));
+        ranges.push(start..tests.len());
+    }
+    (tests, ranges)
+}
+
+/// Why nobody waits any more, if so.
+pub(crate) fn given_up(patience: Patience<'_>) -> Option<Unscored> {
+    if patience.cancellation.is_some_and(Cancellation::is_cancelled) {
+        return Some(not_run(&SandboxError::Cancelled));
+    }
+    let is_over = patience.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    is_over.then(|| not_run(&SandboxError::DeadlinePassed))
+}
+
+fn not_run(error: &SandboxError) -> Unscored {
+    let (reason, retryable) = match error {
+        SandboxError::Cancelled => (UnscoredReason::Cancelled, true),
+        SandboxError::DeadlinePassed => (UnscoredReason::DeadlinePassed, true),
+        error => (UnscoredReason::SandboxFailed, error.retryable()),
+    };
+    Unscored { reason, detail: error.to_string(), retryable }
 }
 
 fn collect(shown: &[OnceLock<Result<TestResult, Unscored>>]) -> Results {

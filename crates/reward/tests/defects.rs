@@ -8,7 +8,7 @@ use std::path::Path;
 use codeward_endpoint::Finish;
 use codeward_records::Task;
 use codeward_reward::judge::{JudgeCost, Judgement, ModelText, Safety, Vote, faithful_verdict, robust_verdict};
-use codeward_reward::{Engine, Measurement, RewardRecipe};
+use codeward_reward::{Engine, Measurement, References, RewardRecipe};
 use codeward_sandbox::Sandbox;
 use serde_json::json;
 
@@ -61,7 +61,7 @@ impl Bench {
     /// What the completion shows, with the judge's word for it.
     fn measure(&self, recipe: &RewardRecipe, task: &Task, completion: &str, verdict: Safety) -> Measurement {
         let vote = Vote { verdict, doubt: None, log_odds: None, response: String::new() };
-        let likeness = Measurement::of_text(task, completion, Some(&recipe.similarity)).likeness;
+        let likeness = Measurement::of_text(completion, &References::of(task, Some(&recipe.similarity))).likeness;
         Measurement {
             likeness,
             judgement: Some(Ok(Judgement { verdict, votes: vec![vote], cost: JudgeCost::default() })),

@@ -216,21 +216,21 @@ impl Found {
         json!({
             "recipe": engine.recipe().title(), "hash": engine.recipe().content_hash(), "comparison": self.comparison,
             "forecast": forecast, "variants": variants, "most_changed": changed, "seconds": self.seconds,
-            "rollouts_per_s": self.comparison.num_rollouts as f64 / self.seconds, "programs_run": engine.num_programs(),
+            "rollouts_per_s": self.comparison.num_rollouts as f64 / self.seconds, "tests_run": engine.num_tests_run(),
         })
     }
 
     fn text(&self, engine: &Engine, options: &Rescore) -> String {
         let found = &self.comparison;
         let mut out = format!(
-            "{} rollouts in {} groups, scored by {} ({})\n{:.1} s, {:.0} rollouts/s, {} programs run\n\n",
+            "{} rollouts in {} groups, scored by {} ({})\n{:.1} s, {:.0} rollouts/s, {} tests run\n\n",
             found.num_rollouts,
             found.num_groups,
             engine.recipe().title(),
             engine.recipe().content_hash(),
             self.seconds,
             found.num_rollouts as f64 / self.seconds,
-            engine.num_programs(),
+            engine.num_tests_run(),
         );
         let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
         let percent = |share: f64| format!("{:.1} %", share * 100.0);
