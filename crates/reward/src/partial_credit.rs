@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(additive(&[printed_then_crashed]), additive(&[reached(2)]));
         // The right answer and a failing exit status pass.
         let failing = TestResult { ran: false, passed: false, ..reached(4) };
-        assert_eq!(additive(&[failing.clone()]), 0.2 + 0.2 + 0.4);
+        assert_eq!(additive(std::slice::from_ref(&failing)), 0.2 + 0.2 + 0.4);
         assert_eq!(value(&[failing], PartialCredit::Staged), 0.2);
     }
 }

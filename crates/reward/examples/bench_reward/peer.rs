@@ -163,6 +163,7 @@ impl Peer {
 
 /// What one test showed.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent observations of one run")]
 struct Seen {
     parses: bool,
     ends_well: bool,

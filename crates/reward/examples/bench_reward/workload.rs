@@ -72,7 +72,7 @@ fn broken(code: &str, way: usize) -> String {
     match way % 5 {
         // It ends in the middle.
         0 => {
-            let end = (code.len() * 3 / 5..).find(|end| code.is_char_boundary(*end)).unwrap_or(code.len());
+            let end = (code.len() * 3 / 5..code.len()).find(|end| code.is_char_boundary(*end)).unwrap_or(code.len());
             format!("{}\n# {}\n", &code[..end], way)
         }
         1 => format!("import module_{way}\n\n{code}"),
