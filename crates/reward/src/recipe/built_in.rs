@@ -93,8 +93,8 @@ mod tests {
         let error = |text: &str| RewardRecipe::parse(text).unwrap_err().to_string();
         assert!(error("name = \"nobody\"").contains("codeward/ours"), "{}", error("name = \"nobody\""));
         assert!(error("name = \"binary\"\nmode = \"faithful\"").contains("in mode \"faithful\""));
-        assert!(error("name = \"binary\"\nwieght = 1.0").contains("wieght"));
-        assert!(error("name = \"binary\"\n[security]\nhihg = 1.0").contains("hihg"));
+        assert!(error("name = \"binary\"\nweights = 1.0").contains("weights"));
+        assert!(error("name = \"binary\"\n[security]\nhighest = 1.0").contains("highest"));
         assert!(error("name = \"x\"\nmode = \"ours\"\nterms = []").contains("terms"));
         assert!(
             error("name = \"x\"\nmode = \"ours\"\n[[terms]]\nweight = 1.0\nproduct = [\"fun\"]").contains("\"fun\"")
