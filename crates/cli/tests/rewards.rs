@@ -176,6 +176,12 @@ fn a_run_is_rescored_and_its_rollouts_explained() {
     assert_eq!((row["rollout"].as_str(), row["before"].as_f64()), (Some("1.1.1"), Some(0.25)));
 
     let text = stdout(&["explain", path(&run), "1.1.1", "--recipe", "codeward"], 0);
+    for said in
+        ["the run has 0.250 for it", "what would change it", "if every functional test passed", "CWE-89, -1.000"]
+    {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    let text = stdout(&["explain", path(&run), "1.1.1"], 0);
     for said in ["the run has 0.250 for it", "[CW-PY-089-", "completion:3:", "what would change it", "were mended"] {
         assert!(text.contains(said), "{said}: {text}");
     }

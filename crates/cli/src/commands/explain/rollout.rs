@@ -141,7 +141,8 @@ impl Explained<'_> {
         let mut shown = Vec::new();
         for finding in findings {
             let is_of = |span: &&SpanReward| span.rule == finding.rule;
-            let points: f64 = self.spans().iter().filter(is_of).map(|span| span.value).sum();
+            // Not the sum of none, which is a negative zero.
+            let points = self.spans().iter().filter(is_of).fold(0.0, |sum, span| sum + span.value);
             shown.push(finding.rule.as_str());
             let cwe = finding.cwe.first().map(ToString::to_string).unwrap_or_default();
             let _ = writeln!(
