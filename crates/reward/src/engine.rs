@@ -243,14 +243,17 @@ impl Engine {
                 parts: weighed.parts.to_map(),
                 spans: self.spans(task, completion, measurement, &weighed, step),
             },
-            (Err(_), UnscoredPolicy::Value) => Reward::Scored {
-                value: self.recipe.unscored.value,
-                parts: self.recipe.measure(measurement, step).to_map(),
-                spans: Vec::new(),
-            },
-            (Err(Unscored { reason, detail, retryable }), UnscoredPolicy::LeaveOut) => {
-                Reward::Unscored { reason, detail, retryable }
+            // Published scripts give a value to what failed, not to what nobody waited for.
+            (Err(unscored), UnscoredPolicy::Value)
+                if !matches!(unscored.reason, UnscoredReason::Cancelled | UnscoredReason::DeadlinePassed) =>
+            {
+                Reward::Scored {
+                    value: self.recipe.unscored.value,
+                    parts: self.recipe.measure(measurement, step).to_map(),
+                    spans: Vec::new(),
+                }
             }
+            (Err(Unscored { reason, detail, retryable }), _) => Reward::Unscored { reason, detail, retryable },
         }
     }
 
@@ -433,7 +436,7 @@ impl Engine {
         patterns.credit(completion, if is_open { Gate::Open } else { Gate::Closed }).spans
     }
 
-    /// What the task's own references teach: each vulnerable one with the secure one most like it.
+    /// What the task's own references teach: each with the one of the other kind that is most like it.
     fn patterns_of(&self, task: &Task) -> Arc<Option<RepairPatterns>> {
         let key = task.content_hash();
         let known = self.patterns.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();

@@ -1,8 +1,10 @@
 //! The engine on a real sandbox: the published reference values in corrected mode, and completions that try to be paid without working.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+use std::time::Instant;
+
 use codeward_records::{Reward, Task, UnscoredReason, Verdict};
-use codeward_reward::{Engine, RewardRecipe};
+use codeward_reward::{Asking, Engine, RewardRecipe};
 use codeward_sandbox::Sandbox;
 use serde_json::json;
 
@@ -146,6 +148,19 @@ fn an_empty_set_of_tests_is_unscored_and_not_zero() {
         );
         assert_eq!(reward.value(), None);
     }
+}
+
+#[test]
+fn what_came_too_late_has_no_reward_even_where_failures_have_a_value() {
+    let recipe = "name = \"securecoderl\"\nmode = \"faithful\"\n[security]\nanalyser = \"codeward\"\n";
+    let engine = Engine::new(Sandbox::start(1).unwrap(), RewardRecipe::parse(recipe).unwrap());
+    let asking = Asking { deadline: Some(Instant::now()), ..Asking::default() };
+    let late = engine.score_with(&[(&task(), "def add(a, b):\n    return a + b\n")], &asking).remove(0);
+    assert!(matches!(late, Reward::Unscored { reason: UnscoredReason::DeadlinePassed, .. }), "{late:?}");
+    // A failure of another kind has the published value.
+    let mut untested = task();
+    untested.tests.clear();
+    assert_eq!(engine.score(&[(&untested, "def add(a, b):\n    return a + b\n")])[0].value(), Some(0.0));
 }
 
 #[test]

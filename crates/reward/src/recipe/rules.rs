@@ -196,7 +196,7 @@ impl SimilarityRules {
 pub enum UnscoredPolicy {
     /// It has no reward, and training leaves it out of baseline and loss.
     LeaveOut,
-    /// It gets a reward all the same: what published scripts do. The value is `value`.
+    /// It gets a reward all the same: what published scripts do. The value is `value`. What was cancelled or came too late still has none.
     Value,
 }
 
