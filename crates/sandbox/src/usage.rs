@@ -82,6 +82,9 @@ fn children(pid: i32) -> Vec<i32> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     #[test]
@@ -92,14 +95,30 @@ mod tests {
 
     #[test]
     fn memory_that_is_touched_shows_in_both_readings() {
-        // The kernel counts resident pages per processor and adds up only now and then, so that the quick reading may be some
+        // A process of its own is read: this one's other tests run beside this one, and start and end processes below it. The
+        // kernel counts resident pages per processor and adds up only now and then, so that the quick reading may be some
         // megabytes off either way and the two need not agree; see `proc_pid_statm(5)`.
         const TOUCHED: u64 = 256 << 20;
-        let own = std::process::id() as i32;
-        let (quick, slow) = (of_tree(own).resident_bytes, shared_once(own).unwrap());
-        let block = std::hint::black_box(vec![1u8; TOUCHED as usize]);
-        let (quick_after, slow_after) = (of_tree(own).resident_bytes, shared_once(own).unwrap());
-        drop(block);
+        let program = format!(
+            "import sys\nprint(flush=True)\nsys.stdin.readline()\nblock = b'1' * {TOUCHED}\nprint(flush=True)\nsys.stdin.readline()"
+        );
+        let mut child = Command::new("python3")
+            .args(["-c", &program])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 starts");
+        let mut answers = BufReader::new(child.stdout.take().unwrap());
+        let mut read = || {
+            answers.read_line(&mut String::new()).unwrap();
+            let pid = child.id() as i32;
+            (of_tree(pid).resident_bytes, shared_once(pid).unwrap())
+        };
+        let (quick, slow) = read();
+        child.stdin.as_ref().unwrap().write_all(b"\n").unwrap();
+        let (quick_after, slow_after) = read();
+        drop(child.stdin.take());
+        child.wait().unwrap();
         let enough = TOUCHED / 4 * 3;
         assert!(quick_after >= quick + enough, "{quick} bytes, then {quick_after}");
         assert!(slow_after >= slow + enough, "{slow} bytes, then {slow_after}");
