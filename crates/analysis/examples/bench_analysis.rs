@@ -1,6 +1,7 @@
 //! How long an analysis takes, data flow included, beside other analysers over the same files.
 //!
-//! `cargo run --release -p codeward-analysis --example bench_analysis -- [--data DIR] [--rounds 21] [--peers]`
+//! `cargo run --release -p codeward-analysis --example bench_analysis -- [--data DIR] [--rounds 21] [--peers]
+//! [--language python]`
 //!
 //! The files are those of `corpus/`, of the size of one CWEval answer; with `--data` also CWEval's own, weak and sound, where
 //! `DIR/cweval/cweval.jsonl` is there. One thread, language by language. A file's time is the median over rounds, each of which
@@ -22,13 +23,17 @@ mod corpus;
 mod peers;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use codeward_analysis::{Language, analyse};
 use peers::{Failure, PEERS, Peer, Scan, Snippet};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long a peer took for a file, if it says so.
 #[derive(Deserialize)]
@@ -40,16 +45,18 @@ struct Options {
     data: Option<PathBuf>,
     rounds: usize,
     has_peers: bool,
+    language: Option<Language>,
 }
 
 impl Options {
     fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
-        let mut options = Self { data: None, rounds: 21, has_peers: false };
+        let mut options = Self { data: None, rounds: 21, has_peers: false, language: None };
         while let Some(name) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value"));
             match name.as_str() {
                 "--data" => options.data = Some(PathBuf::from(value()?)),
                 "--rounds" => options.rounds = value()?.parse::<usize>()?.max(3),
+                "--language" => options.language = Some(value()?.parse()?),
                 "--peers" => options.has_peers = true,
                 _ => return Err(format!("unknown option {name}").into()),
             }
@@ -65,7 +72,16 @@ fn files(options: &Options) -> Result<Vec<Snippet>, Failure> {
         let texts = corpus::corpus(language).iter();
         files.extend(texts.map(|text| Snippet { language, text: (*text).to_owned() }));
     }
-    let Some(folder) = &options.data else { return Ok(files) };
+    if let Some(folder) = &options.data {
+        files.extend(cweval(folder)?);
+    }
+    files.retain(|file| options.language.is_none_or(|language| file.language == language));
+    Ok(files)
+}
+
+/// The answers of CWEval, weak and sound.
+fn cweval(folder: &Path) -> Result<Vec<Snippet>, Failure> {
+    let mut files = Vec::new();
     let path = folder.join("cweval/cweval.jsonl");
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     for line in text.lines() {
@@ -214,6 +230,9 @@ fn main() -> Result<(), Failure> {
     for language in Language::ALL {
         let own: Vec<(&Snippet, &Vec<f64>)> =
             files.iter().zip(&times).filter(|(file, _)| file.language == language).collect();
+        if own.is_empty() {
+            continue;
+        }
         let bytes = own.iter().map(|(file, _)| file.text.len()).sum::<usize>() / own.len();
         let medians: Vec<f64> = own.iter().map(|(_, times)| median((*times).clone())).collect();
         let mean = medians.iter().sum::<f64>() / medians.len() as f64;

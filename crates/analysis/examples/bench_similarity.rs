@@ -21,6 +21,10 @@ use codeward_analysis::similarity::{LANGUAGES, Mode, Prepared, Weights, ast_simi
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Failure = Box<dyn std::error::Error>;
 
 /// What the child does: read the pairs, score each once per round, and print each one's median seconds.

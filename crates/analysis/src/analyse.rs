@@ -1,24 +1,20 @@
 //! The entry point: one parse, one walk, everything that is known of one text.
 
-use std::cell::RefCell;
-use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use codeward_records::Finding;
 use serde::{Deserialize, Serialize};
-use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
+use tree_sitter::Node;
 
 use crate::flow::{C, Dialect, GO, Interpreter, JAVA, JAVASCRIPT, PYTHON};
 use crate::language::Language;
 use crate::memory;
+use crate::parse::parse;
 use crate::report::{Report, line_starts, place_back, position};
 use crate::syntax::{Lowered, Module, Span, StatementKind, c, go, java, javascript, python};
 
 /// Larger files are refused.
 pub const MAX_BYTES: usize = 64 * 1024;
-
-/// The parser is stopped after this long.
-const PARSE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The interpreter gives up after this many evaluations.
 const EVALUATION_BUDGET: usize = 400_000;
@@ -238,36 +234,6 @@ fn judge(front_end: &FrontEnd, source: &str, module: &Module) -> Result<Vec<Find
             .ok_or(AnalysisError::TooComplex { limit: EVALUATION_BUDGET })?;
     }
     Ok(report.finish())
-}
-
-thread_local! {
-    /// A parser keeps the memory of its stack and of nodes that it gave back for the next text.
-    static PARSER: RefCell<Parser> = RefCell::new(Parser::new());
-}
-
-/// Parses a text, for as long as the deadline allows.
-pub(crate) fn parse(grammar: &tree_sitter::Language, source: &str) -> Result<Tree, AnalysisError> {
-    PARSER.with_borrow_mut(|parser| parse_with(parser, grammar, source))
-}
-
-/// Parses with a parser that may have parsed before.
-pub(crate) fn parse_with(
-    parser: &mut Parser,
-    grammar: &tree_sitter::Language,
-    source: &str,
-) -> Result<Tree, AnalysisError> {
-    // What is left of a text whose deadline came.
-    parser.reset();
-    parser.set_language(grammar).expect("the grammar was generated for a version that this parser reads");
-    let started = Instant::now();
-    let mut progress = |_: &ParseState| {
-        if started.elapsed() > PARSE_DEADLINE { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let bytes = source.as_bytes();
-    let options = ParseOptions::new().progress_callback(&mut progress);
-    parser
-        .parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options))
-        .ok_or(AnalysisError::ParseDeadline { limit: PARSE_DEADLINE })
 }
 
 fn content(module: &Module) -> Content {

@@ -12,6 +12,9 @@
 //! assert_eq!(&source[finding.start_byte..finding.end_byte], "'wc -l ' + path");
 //! ```
 //!
+//! The first analysis tells the tree-sitter library, for the whole process, to take its memory from mimalloc. A program that uses that
+//! library on its own does so after it.
+//!
 //! Comments that ask other tools to look away are ignored: the code may have been written to please the analyser.
 
 mod analyse;
@@ -20,6 +23,7 @@ mod file_state;
 mod flow;
 mod language;
 mod memory;
+mod parse;
 mod regular;
 mod report;
 mod rules;

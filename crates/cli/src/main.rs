@@ -17,6 +17,10 @@ use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 
+/// The analyser and the engine of rewards make and drop small things by the million.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How a command ended when nothing went wrong on our side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {

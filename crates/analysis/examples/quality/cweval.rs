@@ -1,5 +1,6 @@
 //! CWEval keeps the weak variants of its Python tasks in their test files: this takes them out by reading the file.
 
+use codeward_analysis::{Language, analyse};
 use tree_sitter::{Node, Parser};
 
 /// One top-level statement of the test file.
@@ -35,6 +36,8 @@ fn plain_name(name: &str) -> Option<&str> {
 }
 
 fn parts(test_code: &str) -> Vec<Part<'_>> {
+    // The analyser tells the parser's library where to take memory: before there is a parser that took it elsewhere.
+    analyse(Language::Python, "").expect("nothing is soon read");
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser");
     let tree = parser.parse(test_code, None).expect("a parser with a language and without a limit answers");

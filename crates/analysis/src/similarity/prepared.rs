@@ -1,11 +1,8 @@
 //! One text, read once.
 
-use std::cell::RefCell;
-
-use tree_sitter::Parser;
-
-use crate::analyse::{AnalysisError, MAX_BYTES, parse_with};
+use crate::analyse::{AnalysisError, MAX_BYTES};
 use crate::language::Language;
+use crate::parse::parse;
 
 use super::comments::without_comments;
 use super::flow::{DataFlow, TooComplex};
@@ -16,11 +13,6 @@ use super::{Mode, SimilarityError};
 
 /// How many steps drawing the data flow may take; a text of the allowed size without nested loops needs a tenth.
 const FLOW_BUDGET: usize = 4_000_000;
-
-thread_local! {
-    /// Each thread keeps its parser, whose memory is then there already.
-    static PARSER: RefCell<Parser> = RefCell::new(Parser::new());
-}
 
 /// A text with all that comparisons need, as reference or as candidate.
 #[derive(Debug, Clone)]
@@ -55,7 +47,7 @@ impl Prepared {
         }
         let source = source.trim_matches(is_space);
         let code = without_comments(language, source);
-        let tree = PARSER.with_borrow_mut(|parser| parse_with(parser, &grammar, &code))?;
+        let tree = parse(&grammar, &code)?;
         let outline = Outline::of(&tree, &code, false);
         let data_flow = |outline: &Outline| {
             let found = DataFlow::of(language, outline, FLOW_BUDGET);

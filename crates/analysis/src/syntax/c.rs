@@ -16,7 +16,8 @@ use super::tree::{
     Constant, Expression, ExpressionId, ExpressionKind, Function, FunctionId, Lowered, Module, Span, Statement,
     StatementKind,
 };
-use crate::analyse::parse;
+use crate::parse::parse;
+use crate::syntax::Part;
 
 /// Blocks and expressions nested deeper than this are not read.
 const MAX_DEPTH: usize = 100;
@@ -204,12 +205,12 @@ impl<'t> Lowering<'_, 't> {
             }
             "enum_specifier" => self.remember_enumerators(node),
             "type_definition" => {
-                if let Some(kind) = node.child_by_field_name("type") {
+                if let Some(kind) = node.part("type") {
                     self.item(kind, depth + 1, out);
                 }
             }
             "declaration" => {
-                if let Some(kind) = node.child_by_field_name("type")
+                if let Some(kind) = node.part("type")
                     && kind.kind().ends_with("_specifier")
                     && !kind.kind().starts_with("sized")
                 {

@@ -14,6 +14,7 @@ use super::tree::{
     Argument, ArgumentKind, BinaryOperator, Comparison, Constant, Expression, ExpressionId, ExpressionKind, Function,
     FunctionId, Lowered, Module, SequenceKind, Span,
 };
+use crate::syntax::Part;
 
 /// Deeper blocks are reported as an error.
 const MAX_BLOCK_DEPTH: usize = 120;
@@ -195,7 +196,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
         match node.kind() {
             "func_literal" => self.visit_closure(node),
             "selector_expression" => {
-                let name = node.child_by_field_name("field").map_or_else(|| "".into(), |child| self.name(child));
+                let name = node.part("field").map_or_else(|| "".into(), |child| self.name(child));
                 then(work, Build::Attribute(name), vec![field(node, "operand")]);
             }
             "index_expression" => then(work, Build::Subscript, vec![field(node, "operand"), field(node, "index")]),
@@ -204,19 +205,19 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
             "composite_literal" => self.visit_composite(node, work, first),
             "literal_value" => Self::visit_literal_value(node, work, first),
             "type_conversion_expression" => {
-                let kind = self.type_text(node.child_by_field_name("type"));
+                let kind = self.type_text(node.part("type"));
                 // What is converted is what matters, so its place stands for the whole.
                 let inside = field(node, "operand");
                 work.push(Work::Build { build: Build::Cast(kind), first, span: span(inside) });
                 work.push(Work::Visit(inside));
             }
             "type_assertion_expression" => {
-                let kind = self.type_text(node.child_by_field_name("type"));
+                let kind = self.type_text(node.part("type"));
                 then(work, Build::Cast(kind), vec![field(node, "operand")]);
             }
             "binary_expression" => self.visit_binary(node, work, first),
             "unary_expression" => {
-                let build = match node.child_by_field_name("operator").map_or("", |child| child.kind()) {
+                let build = match node.part("operator").map_or("", |child| child.kind()) {
                     "-" => Build::Negate,
                     "^" => Build::Invert,
                     "!" => Build::Not,
@@ -287,7 +288,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
     }
 
     fn visit_slice(node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        let (lower, upper) = (node.child_by_field_name("start"), node.child_by_field_name("end"));
+        let (lower, upper) = (node.part("start"), node.part("end"));
         let place = span(node);
         work.push(Work::Build { build: Build::Subscript, first, span: place });
         let build = Build::Slice { has_lower: lower.is_some(), has_upper: upper.is_some() };
@@ -298,7 +299,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
     }
 
     fn visit_call(&self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        let arguments = node.child_by_field_name("arguments").map_or_else(Vec::new, named_children);
+        let arguments = node.part("arguments").map_or_else(Vec::new, named_children);
         let callee = field(node, "function");
         // `string(b)` and the like read as calls. Conversions to whole numbers stay calls: rules look at them.
         if let ([only], "identifier") = (arguments.as_slice(), callee.kind())
@@ -334,7 +335,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
             _ => {
                 let mut kinds = Vec::new();
                 for element in &elements {
-                    kinds.push(match element.child_by_field_name("key") {
+                    kinds.push(match element.part("key") {
                         Some(key) => ArgumentKind::Keyword(self.name(key)),
                         None => ArgumentKind::Positional,
                     });
@@ -360,16 +361,14 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
     }
 
     fn push_entries(elements: &[Node<'tree>], place: Span, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        let pairs: Vec<_> = elements
-            .iter()
-            .filter_map(|element| Some([element.child_by_field_name("key")?, element.child_by_field_name("value")?]))
-            .collect();
+        let pairs: Vec<_> =
+            elements.iter().filter_map(|element| Some([element.part("key")?, element.part("value")?])).collect();
         work.push(Work::Build { build: Build::Dictionary(pairs.len()), first, span: place });
         work.extend(pairs.into_iter().flatten().rev().map(Work::Visit));
     }
 
     fn visit_binary(&self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        let operator = node.child_by_field_name("operator").map_or("", |child| child.kind());
+        let operator = node.part("operator").map_or("", |child| child.kind());
         let (left, right) = (field(node, "left"), field(node, "right"));
         let place = span(node);
         if matches!(operator, "&&" | "||") {
@@ -462,7 +461,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
 
 /// The value of an element of a composite literal.
 fn value_of(element: Node<'_>) -> Option<Node<'_>> {
-    if element.kind() == "keyed_element" { element.child_by_field_name("value") } else { Some(element) }
+    if element.kind() == "keyed_element" { element.part("value") } else { Some(element) }
 }
 
 fn is_name(kind: &str) -> bool {
@@ -527,6 +526,6 @@ fn named_children(node: Node<'_>) -> Vec<Node<'_>> {
 }
 
 /// The child in this field; the node's first child stands in where a broken text has none.
-fn field<'tree>(node: Node<'tree>, name: &str) -> Node<'tree> {
-    node.child_by_field_name(name).or_else(|| node.child(0)).unwrap_or(node)
+fn field<'tree>(node: Node<'tree>, name: &'static str) -> Node<'tree> {
+    node.part(name).or_else(|| node.child(0)).unwrap_or(node)
 }

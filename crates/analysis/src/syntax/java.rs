@@ -12,6 +12,7 @@ use super::tree::{
     Argument, ArgumentKind, BinaryOperator, Comparison, Constant, Expression, ExpressionId, ExpressionKind, Function,
     FunctionId, Handler, Lowered, MatchCase, Module, Parameter, SequenceKind, Span, Statement, StatementKind,
 };
+use crate::syntax::Part;
 
 /// Blocks nested deeper than this are reported as an error.
 const MAX_BLOCK_DEPTH: usize = 100;
@@ -160,8 +161,8 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
     }
 
     /// The text of the node in a field.
-    fn field_name(&self, node: Node<'_>, field: &str) -> Rc<str> {
-        node.child_by_field_name(field).map_or_else(|| "".into(), |child| self.name(child))
+    fn field_name(&self, node: Node<'_>, field: &'static str) -> Rc<str> {
+        node.part(field).map_or_else(|| "".into(), |child| self.name(child))
     }
 
     /// A type without its arguments and annotations.
@@ -280,7 +281,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
             "class_literal" => then(work, Build::Attribute("class".into()), vec![first_part(node)]),
             "field_access" => {
                 let name = self.field_name(node, "field");
-                match node.child_by_field_name("object") {
+                match node.part("object") {
                     // A field is read like any other variable.
                     Some(object) if object.kind() == "this" => self.leaf(ExpressionKind::Name(name), node),
                     Some(object) => then(work, Build::Attribute(name), vec![object]),
@@ -318,7 +319,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
             "assignment_expression" => self.visit_assignment(node, work, first),
             "instanceof_expression" => self.visit_instance_of(node, work, first),
             "cast_expression" => {
-                let kind = node.child_by_field_name("type").map_or_else(|| "".into(), |kind| self.erased(kind));
+                let kind = node.part("type").map_or_else(|| "".into(), |kind| self.erased(kind));
                 then(work, Build::Cast(kind), fields(node, &["value"]));
             }
             "ternary_expression" => self.visit_conditional(node, work, first),
@@ -345,12 +346,12 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
 
     fn visit_call(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let place = span(node);
-        let arguments = node.child_by_field_name("arguments").map_or_else(Vec::new, named_children);
+        let arguments = node.part("arguments").map_or_else(Vec::new, named_children);
         work.push(Work::Build { build: Build::Call(arguments.len()), first, span: place });
         work.extend(arguments.into_iter().rev().map(Work::Visit));
-        let name = node.child_by_field_name("name").unwrap_or(node);
+        let name = node.part("name").unwrap_or(node);
         let method = self.name(name);
-        match node.child_by_field_name("object") {
+        match node.part("object") {
             Some(object) => {
                 let span = span_between(object, name);
                 work.push(Work::Build { build: Build::Attribute(method), first, span });
@@ -362,8 +363,8 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
 
     fn visit_new(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let place = span(node);
-        let arguments = node.child_by_field_name("arguments").map_or_else(Vec::new, named_children);
-        let kind = node.child_by_field_name("type").unwrap_or(node);
+        let arguments = node.part("arguments").map_or_else(Vec::new, named_children);
+        let kind = node.part("type").unwrap_or(node);
         work.push(Work::Build { build: Build::New(arguments.len()), first, span: place });
         work.extend(arguments.into_iter().rev().map(Work::Visit));
         let members = named_children(node).into_iter().find(|part| part.kind() == "class_body");
@@ -373,7 +374,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
         work.push(Work::Name(named, span(kind)));
         for member in members.map_or_else(Vec::new, named_children) {
             if member.kind() == "method_declaration"
-                && let Some(body) = member.child_by_field_name("body")
+                && let Some(body) = member.part("body")
             {
                 let function = self.declare_function(member, Vec::new());
                 self.wait(function, body);
@@ -383,7 +384,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
     }
 
     fn visit_array(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        if let Some(value) = node.child_by_field_name("value") {
+        if let Some(value) = node.part("value") {
             let parts = named_children(value);
             work.push(Work::Build { build: Build::Sequence(parts.len()), first, span: span(node) });
             work.extend(parts.into_iter().rev().map(Work::Visit));
@@ -394,7 +395,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
             .filter(|part| part.kind() == "dimensions_expr")
             .filter_map(|part| named_children(part).last().copied())
             .collect();
-        let kind = node.child_by_field_name("type").unwrap_or(node);
+        let kind = node.part("type").unwrap_or(node);
         work.push(Work::Build { build: Build::New(sizes.len()), first, span: span(node) });
         work.extend(sizes.into_iter().rev().map(Work::Visit));
         work.push(Work::Name(format!("{}[]", self.erased(kind)).into(), span(kind)));
@@ -441,17 +442,17 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
 
     /// The type that the variable on the left of an assignment was declared with.
     fn declared_type(&self, node: Node<'_>) -> Option<Rc<str>> {
-        let left = node.child_by_field_name("left").filter(|left| left.kind() == "identifier")?;
+        let left = node.part("left").filter(|left| left.kind() == "identifier")?;
         let kind = self.types.get(self.text(left))?;
         (operator(node) == "=" && !VAGUE_TYPES.contains(&kind.as_ref())).then(|| Rc::clone(kind))
     }
 
     fn visit_instance_of(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let place = span(node);
-        let Some(left) = node.child_by_field_name("left") else {
+        let Some(left) = node.part("left") else {
             return self.leaf(ExpressionKind::Other(Vec::new()), node);
         };
-        if let (Some(name), Some(kind)) = (node.child_by_field_name("name"), node.child_by_field_name("right")) {
+        if let (Some(name), Some(kind)) = (node.part("name"), node.part("right")) {
             work.push(Work::Build { build: Build::Other(1), first, span: place });
             work.push(Work::Build { build: Build::Named, first, span: place });
             work.push(Work::Build { build: Build::Cast(self.erased(kind)), first: first + 1, span: place });
@@ -482,7 +483,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
 
     fn visit_lambda(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let place = span(node);
-        let Some(body) = node.child_by_field_name("body") else {
+        let Some(body) = node.part("body") else {
             return self.leaf(ExpressionKind::Other(Vec::new()), node);
         };
         let only = if body.kind() == "block" { only_value(body) } else { Some(body) };
@@ -491,7 +492,7 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
             self.wait(function, body);
             return self.leaf(ExpressionKind::Closure(function), node);
         };
-        let parameters = node.child_by_field_name("parameters").map_or_else(Vec::new, |list| self.parameters(list));
+        let parameters = node.part("parameters").map_or_else(Vec::new, |list| self.parameters(list));
         let names = parameters.into_iter().map(|parameter| parameter.name).collect();
         work.push(Work::Build { build: Build::Lambda, first, span: place });
         work.push(Work::Mark(Mark::End, place));
@@ -502,8 +503,8 @@ impl<'source, 'tree> Lowering<'source, 'tree> {
 
     /// An annotation reads as a call: its rules are told of it in the same way.
     fn visit_annotation(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        let name = node.child_by_field_name("name").unwrap_or(node);
-        let arguments = node.child_by_field_name("arguments").map_or_else(Vec::new, named_children);
+        let name = node.part("name").unwrap_or(node);
+        let arguments = node.part("arguments").map_or_else(Vec::new, named_children);
         work.push(Work::Build { build: Build::Call(arguments.len()), first, span: span(node) });
         work.extend(arguments.into_iter().rev().map(Work::Visit));
         work.push(Work::Name(format!("@{}", self.text(name)).into(), span(name)));
@@ -581,8 +582,8 @@ fn first_part(node: Node<'_>) -> Node<'_> {
 }
 
 /// The nodes in these fields, as many as there are.
-fn fields<'tree>(node: Node<'tree>, names: &[&str]) -> Vec<Node<'tree>> {
-    let found: Vec<_> = names.iter().filter_map(|name| node.child_by_field_name(name)).collect();
+fn fields<'tree>(node: Node<'tree>, names: &[&'static str]) -> Vec<Node<'tree>> {
+    let found: Vec<_> = names.iter().filter_map(|name| node.part(name)).collect();
     // A broken text may lack a part; one of the others then stands for it, so that each build has its operands.
     match found.last() {
         Some(last) if found.len() < names.len() => {
@@ -595,7 +596,7 @@ fn fields<'tree>(node: Node<'tree>, names: &[&str]) -> Vec<Node<'tree>> {
 }
 
 fn operator(node: Node<'_>) -> &str {
-    node.child_by_field_name("operator").map_or("", |child| child.kind())
+    node.part("operator").map_or("", |child| child.kind())
 }
 
 fn binary_operator(sign: &str) -> BinaryOperator {
@@ -625,7 +626,7 @@ fn only_value(block: Node<'_>) -> Option<Node<'_>> {
 
 /// The values that a `switch` used as an expression can have.
 fn switch_values(node: Node<'_>) -> Vec<Node<'_>> {
-    let rules = node.child_by_field_name("body").map_or_else(Vec::new, named_children);
+    let rules = node.part("body").map_or_else(Vec::new, named_children);
     let values = rules.into_iter().filter(|rule| rule.kind() == "switch_rule").filter_map(|rule| {
         let last = named_children(rule).last().copied()?;
         (last.kind() == "expression_statement").then_some(last)

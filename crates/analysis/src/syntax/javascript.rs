@@ -15,6 +15,7 @@ use std::rc::Rc;
 use tree_sitter::{Node, TreeCursor};
 
 use super::tree::{Expression, ExpressionId, ExpressionKind, FunctionId, Lowered, Module, Span};
+use crate::syntax::Part;
 
 /// Blocks nested deeper than this are refused.
 const MAX_BLOCK_DEPTH: usize = 100;
@@ -140,8 +141,8 @@ fn many<'tree>(node: Node<'tree>, name: &str) -> Vec<Node<'tree>> {
 }
 
 /// The child in this field; the node's first child stands in where a broken text has none.
-fn field<'tree>(node: Node<'tree>, name: &str) -> Node<'tree> {
-    node.child_by_field_name(name).or_else(|| node.child(0)).unwrap_or(node)
+fn field<'tree>(node: Node<'tree>, name: &'static str) -> Node<'tree> {
+    node.part(name).or_else(|| node.child(0)).unwrap_or(node)
 }
 
 fn is_function(kind: &str) -> bool {

@@ -8,8 +8,10 @@ pub(crate) mod c;
 pub(crate) mod go;
 pub(crate) mod java;
 pub(crate) mod javascript;
+mod part;
 pub(crate) mod python;
 mod strings;
 mod tree;
 
+pub(crate) use part::Part;
 pub(crate) use tree::*;

@@ -10,6 +10,7 @@ use super::tree::{
     ExpressionKind, Function, Handler, Lowered, MatchCase, Module, Parameter, SequenceKind, Span, Statement,
     StatementKind, TextPiece,
 };
+use crate::syntax::Part;
 
 /// Python refuses more indentation than this.
 const MAX_BLOCK_DEPTH: usize = 100;
@@ -279,18 +280,18 @@ impl<'source> Lowering<'source> {
                 then(work, Build::Joined(parts.len()), parts);
             }
             "attribute" => {
-                let name = node.child_by_field_name("attribute").map_or_else(|| "".into(), |child| self.name(child));
+                let name = node.part("attribute").map_or_else(|| "".into(), |child| self.name(child));
                 then(work, Build::Attribute(name), field(node, "object"));
             }
             "subscript" => Self::visit_subscript(node, work, first),
             "slice" => Self::visit_slice(node, work, first),
             "call" => self.visit_call(node, work, first),
             "binary_operator" => {
-                let operator = binary_operator(node.child_by_field_name("operator").map_or("", |child| child.kind()));
+                let operator = binary_operator(node.part("operator").map_or("", |child| child.kind()));
                 then(work, Build::Binary(operator), both(node, "left", "right"));
             }
             "boolean_operator" => {
-                let is_and = node.child_by_field_name("operator").is_some_and(|child| child.kind() == "and");
+                let is_and = node.part("operator").is_some_and(|child| child.kind() == "and");
                 work.push(Work::Build { build: Build::Boolean { is_and }, first, span: place });
                 work.push(Work::Mark(Mark::End, place));
                 work.extend(field(node, "right").into_iter().map(Work::Visit));
@@ -300,7 +301,7 @@ impl<'source> Lowering<'source> {
             }
             "not_operator" => then(work, Build::Not, field(node, "argument")),
             "unary_operator" => {
-                let build = match node.child_by_field_name("operator").map_or("", |child| child.kind()) {
+                let build = match node.part("operator").map_or("", |child| child.kind()) {
                     "-" => Build::Negate,
                     "~" => Build::Invert,
                     _ => Build::Other(1),
@@ -390,9 +391,9 @@ impl<'source> Lowering<'source> {
                 "interpolation" => {
                     push_literal(&mut pieces, literal_from, child.start_byte());
                     literal_from = child.end_byte();
-                    let Some(value) = child.child_by_field_name("expression") else { continue };
-                    let conversion = child.child_by_field_name("type_conversion").map(|child| self.text(child));
-                    let format = child.child_by_field_name("format_specifier").map(|child| self.text(child));
+                    let Some(value) = child.part("expression") else { continue };
+                    let conversion = child.part("type_conversion").map(|child| self.text(child));
+                    let format = child.part("format_specifier").map(|child| self.text(child));
                     pieces.push(RawPiece::Hole {
                         conversion: conversion.and_then(|text| text.chars().nth(1)),
                         format: format.map(|text| text.trim_start_matches(':').into()),
@@ -448,7 +449,7 @@ impl<'source> Lowering<'source> {
     fn visit_call<'tree>(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let mut kinds = Vec::new();
         let mut parts = Vec::new();
-        if let Some(list) = node.child_by_field_name("arguments") {
+        if let Some(list) = node.part("arguments") {
             if list.kind() == "generator_expression" {
                 kinds.push(ArgumentKind::Positional);
                 parts.push(list);
@@ -456,8 +457,8 @@ impl<'source> Lowering<'source> {
                 for argument in named_children(list) {
                     let (kind, value) = match argument.kind() {
                         "keyword_argument" => {
-                            let Some(value) = argument.child_by_field_name("value") else { continue };
-                            let name = argument.child_by_field_name("name").map_or_else(|| "".into(), |n| self.name(n));
+                            let Some(value) = argument.part("value") else { continue };
+                            let name = argument.part("name").map_or_else(|| "".into(), |n| self.name(n));
                             (ArgumentKind::Keyword(name), value)
                         }
                         "list_splat" => (ArgumentKind::Splat, argument.named_child(0).unwrap_or(argument)),
@@ -556,16 +557,16 @@ impl<'source> Lowering<'source> {
     fn visit_lambda<'tree>(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let place = span(node);
         let (mut names, mut defaults) = (Vec::new(), Vec::new());
-        if let Some(parameters) = node.child_by_field_name("parameters") {
+        if let Some(parameters) = node.part("parameters") {
             for parameter in named_children(parameters) {
-                let named = parameter.child_by_field_name("name").unwrap_or(parameter);
+                let named = parameter.part("name").unwrap_or(parameter);
                 names.push(self.text(named).trim_start_matches('*').into());
-                defaults.extend(parameter.child_by_field_name("value"));
+                defaults.extend(parameter.part("value"));
             }
         }
         work.push(Work::Build { build: Build::Lambda(defaults.len()), first, span: place });
         work.push(Work::Mark(Mark::End, place));
-        match node.child_by_field_name("body") {
+        match node.part("body") {
             Some(body) => work.push(Work::Visit(body)),
             None => self.leaf(ExpressionKind::Other(Vec::new()), node),
         }
@@ -730,11 +731,11 @@ fn many<'tree>(node: Node<'tree>, name: &str) -> Vec<Node<'tree>> {
 }
 
 /// The child in this field; the node's first child stands in where a broken text has none.
-fn field<'tree>(node: Node<'tree>, name: &str) -> Vec<Node<'tree>> {
-    vec![node.child_by_field_name(name).or_else(|| node.child(0)).unwrap_or(node)]
+fn field<'tree>(node: Node<'tree>, name: &'static str) -> Vec<Node<'tree>> {
+    vec![node.part(name).or_else(|| node.child(0)).unwrap_or(node)]
 }
 
-fn both<'tree>(node: Node<'tree>, left: &str, right: &str) -> Vec<Node<'tree>> {
+fn both<'tree>(node: Node<'tree>, left: &'static str, right: &'static str) -> Vec<Node<'tree>> {
     let mut parts = field(node, left);
     parts.extend(field(node, right));
     parts

@@ -35,6 +35,10 @@ use serde_json::{Map, json};
 use sides::{Side, whole};
 use workload::{Rollout, Workload};
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the command line asks for.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::{Function, FunctionId, Lowering, MAX_DEPTH, Span, Statement, StatementKind, named_children};
+use crate::syntax::Part;
 use crate::syntax::{ArgumentKind, Parameter};
 
 /// What a declarator says of a name.
@@ -33,10 +34,10 @@ impl<'t> Lowering<'_, 't> {
                 "array_declarator" | "abstract_array_declarator" => {
                     declared.is_array = true;
                     declared.num_dimensions += 1;
-                    declared.size = at.child_by_field_name("size");
+                    declared.size = at.part("size");
                 }
                 "function_declarator" if declared.parameters.is_none() => {
-                    declared.parameters = at.child_by_field_name("parameters");
+                    declared.parameters = at.part("parameters");
                 }
                 "identifier"
                 | "field_identifier"
@@ -53,7 +54,7 @@ impl<'t> Lowering<'_, 't> {
                 }
                 _ => {}
             }
-            let next = at.child_by_field_name("declarator").or_else(|| named_children(at).into_iter().next());
+            let next = at.part("declarator").or_else(|| named_children(at).into_iter().next());
             match next {
                 Some(next) => at = next,
                 None => return declared,
@@ -71,8 +72,8 @@ impl<'t> Lowering<'_, 't> {
                 text.push(' ');
             }
         }
-        if let Some(kind) = node.child_by_field_name("type") {
-            let kind = kind.child_by_field_name("name").filter(|_| kind.kind().ends_with("_specifier")).unwrap_or(kind);
+        if let Some(kind) = node.part("type") {
+            let kind = kind.part("name").filter(|_| kind.kind().ends_with("_specifier")).unwrap_or(kind);
             let words: Vec<&str> = self.text(kind).split_whitespace().collect();
             text.push_str(&words.join(" "));
         }
@@ -89,12 +90,12 @@ impl<'t> Lowering<'_, 't> {
 
     /// A function with its body. `None` for a mere declaration.
     pub(super) fn function(&mut self, node: Node<'t>) -> Option<FunctionId> {
-        let body = node.child_by_field_name("body").or_else(|| {
+        let body = node.part("body").or_else(|| {
             named_children(node)
                 .into_iter()
                 .find(|child| matches!(child.kind(), "compound_statement" | "try_statement"))
         })?;
-        let declared = node.child_by_field_name("declarator").map(|node| self.declared(node)).unwrap_or_default();
+        let declared = node.part("declarator").map(|node| self.declared(node)).unwrap_or_default();
         let parameters = self.parameters(declared.parameters);
         let name = declared.name;
         let id = self.add_function(Function { name, parameters, decorators: Vec::new(), body: Vec::new() });
@@ -107,7 +108,7 @@ impl<'t> Lowering<'_, 't> {
     pub(super) fn parameters(&mut self, list: Option<Node<'t>>) -> Vec<Parameter> {
         let mut parameters = Vec::new();
         for node in list.map(named_children).unwrap_or_default() {
-            let Some(declarator) = node.child_by_field_name("declarator") else { continue };
+            let Some(declarator) = node.part("declarator") else { continue };
             let declared = self.declared(declarator);
             if declared.name.is_empty() {
                 continue;
@@ -132,9 +133,9 @@ impl<'t> Lowering<'_, 't> {
             if declared.name.is_empty() {
                 continue;
             }
-            let value = declarator.child_by_field_name("value").or_else(|| {
+            let value = declarator.part("value").or_else(|| {
                 // `if (int *p = find())` has its value beside its declarator.
-                node.child_by_field_name("value").or_else(|| node.child_by_field_name("default_value"))
+                node.part("value").or_else(|| node.part("default_value"))
             });
             if declared.parameters.is_some() && value.is_none() && declared.num_stars == 0 {
                 continue;

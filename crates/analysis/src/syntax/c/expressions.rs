@@ -6,6 +6,7 @@ use tree_sitter::Node;
 
 use super::literals::number;
 use super::{Constant, ExpressionId, ExpressionKind, Function, Lowering, MAX_DEPTH, named_children};
+use crate::syntax::Part;
 use crate::syntax::{Argument, ArgumentKind, BinaryOperator, Comparison, SequenceKind};
 
 /// Casts of C++ that are written as calls.
@@ -44,8 +45,8 @@ fn comparison(operator: &str) -> Option<Comparison> {
 
 impl<'t> Lowering<'_, 't> {
     /// The expression in a field, or an empty one where a broken text has none.
-    pub(super) fn field(&mut self, node: Node<'t>, name: &str, depth: usize) -> ExpressionId {
-        match node.child_by_field_name(name) {
+    pub(super) fn field(&mut self, node: Node<'t>, name: &'static str, depth: usize) -> ExpressionId {
+        match node.part(name) {
             Some(child) => self.expression(child, depth + 1),
             None => self.nothing(self.place(node)),
         }
@@ -87,7 +88,7 @@ impl<'t> Lowering<'_, 't> {
             "field_expression" => self.member(node, depth),
             "subscript_expression" => {
                 let base = self.field(node, "argument", depth);
-                let name = if node.child_by_field_name("index").is_some() { "index" } else { "indices" };
+                let name = if node.part("index").is_some() { "index" } else { "indices" };
                 let index = self.field(node, name, depth);
                 self.emit(ExpressionKind::Subscript { base, index }, self.place(node), first)
             }
@@ -98,8 +99,7 @@ impl<'t> Lowering<'_, 't> {
             "conditional_expression" => self.conditional(node, depth),
             "cast_expression" => {
                 let value = self.field(node, "value", depth);
-                let kind: Rc<str> =
-                    node.child_by_field_name("type").map_or_else(|| "".into(), |kind| self.shared(kind));
+                let kind: Rc<str> = node.part("type").map_or_else(|| "".into(), |kind| self.shared(kind));
                 self.emit(ExpressionKind::Cast { kind, value }, self.place(node), first)
             }
             "sizeof_expression" => self.size_of(node, depth),
@@ -166,8 +166,8 @@ impl<'t> Lowering<'_, 't> {
 
     fn call(&mut self, node: Node<'t>, depth: usize) -> ExpressionId {
         let first = self.next_id();
-        let nodes = node.child_by_field_name("arguments").map(named_children).unwrap_or_default();
-        if let Some(function) = node.child_by_field_name("function") {
+        let nodes = node.part("arguments").map(named_children).unwrap_or_default();
+        if let Some(function) = node.part("function") {
             let text = self.text(function);
             let name = text.split('<').next().unwrap_or(text);
             if let ([only, ..], true) = (nodes.as_slice(), LIKELY.contains(&name)) {
@@ -189,16 +189,16 @@ impl<'t> Lowering<'_, 't> {
     fn member(&mut self, node: Node<'t>, depth: usize) -> ExpressionId {
         let first = self.next_id();
         let mut base = self.field(node, "argument", depth);
-        if node.child_by_field_name("operator").is_some_and(|operator| operator.kind() == "->") {
+        if node.part("operator").is_some_and(|operator| operator.kind() == "->") {
             base = self.emit(ExpressionKind::Dereference(base), self.module.span(base), first);
         }
-        let name: Rc<str> = node.child_by_field_name("field").map_or_else(|| "".into(), |field| self.shared(field));
+        let name: Rc<str> = node.part("field").map_or_else(|| "".into(), |field| self.shared(field));
         self.emit(ExpressionKind::Attribute { base, name }, self.place(node), first)
     }
 
     fn binary(&mut self, node: Node<'t>, depth: usize) -> ExpressionId {
         let first = self.next_id();
-        let operator = node.child_by_field_name("operator").map_or("", |operator| operator.kind());
+        let operator = node.part("operator").map_or("", |operator| operator.kind());
         let left = self.field(node, "left", depth);
         if matches!(operator, "&&" | "||" | "and" | "or") {
             let is_and = matches!(operator, "&&" | "and");
@@ -249,7 +249,7 @@ impl<'t> Lowering<'_, 't> {
 
     fn unary(&mut self, node: Node<'t>, depth: usize) -> ExpressionId {
         let first = self.next_id();
-        let operator = node.child_by_field_name("operator").map_or("", |operator| operator.kind());
+        let operator = node.part("operator").map_or("", |operator| operator.kind());
         let inner = self.field(node, "argument", depth);
         let kind = match operator {
             "!" | "not" => ExpressionKind::Not(inner),
@@ -267,7 +267,7 @@ impl<'t> Lowering<'_, 't> {
         let first = self.next_id();
         let target = self.field(node, "left", depth);
         let mut value = self.field(node, "right", depth);
-        let operator = node.child_by_field_name("operator").map_or("=", |operator| operator.kind());
+        let operator = node.part("operator").map_or("=", |operator| operator.kind());
         if operator != "=" {
             let kind = ExpressionKind::Binary { operator: augmented(operator), left: target, right: value };
             value = self.emit(kind, self.place(node), first);
@@ -280,7 +280,7 @@ impl<'t> Lowering<'_, 't> {
         let first = self.next_id();
         let here = self.place(node);
         let target = self.field(node, "argument", depth);
-        let operator = node.child_by_field_name("operator");
+        let operator = node.part("operator");
         let is_up = operator.is_none_or(|operator| operator.kind() == "++");
         let is_prefix = operator.is_some_and(|operator| operator.start_byte() == node.start_byte());
         let (change, back) = if is_up {
@@ -309,7 +309,7 @@ impl<'t> Lowering<'_, 't> {
             let mark = self.next_id();
             self.emit(ExpressionKind::ScopeAssume { test, truth }, here, mark);
             // GNU C leaves out a consequence that is the condition itself.
-            let side = if node.child_by_field_name(name).is_some() { self.field(node, name, depth) } else { test };
+            let side = if node.part(name).is_some() { self.field(node, name, depth) } else { test };
             sides.push(side);
             let mark = self.next_id();
             self.emit(ExpressionKind::ScopeEnd, here, mark);
@@ -322,7 +322,7 @@ impl<'t> Lowering<'_, 't> {
     fn size_of(&mut self, node: Node<'t>, depth: usize) -> ExpressionId {
         let first = self.next_id();
         let callee = self.emit(ExpressionKind::Name("sizeof".into()), self.place(node), first);
-        let value = match (node.child_by_field_name("value"), node.child_by_field_name("type")) {
+        let value = match (node.part("value"), node.part("type")) {
             (Some(value), _) => self.expression(value, depth + 1),
             (None, Some(kind)) => self.expression(kind, depth + 1),
             (None, None) => self.nothing(self.place(node)),
@@ -334,8 +334,8 @@ impl<'t> Lowering<'_, 't> {
     /// `new T[n]` is a call of `new[]` with the number; `new T(x)` names its type.
     fn new_expression(&mut self, node: Node<'t>, depth: usize) -> ExpressionId {
         let first = self.next_id();
-        let kind: Rc<str> = node.child_by_field_name("type").map_or_else(|| "".into(), |kind| self.shared(kind));
-        if let Some(declarator) = node.child_by_field_name("declarator") {
+        let kind: Rc<str> = node.part("type").map_or_else(|| "".into(), |kind| self.shared(kind));
+        if let Some(declarator) = node.part("declarator") {
             let callee = self.emit(ExpressionKind::Name("new[]".into()), self.place(node), first);
             let length = self.field(declarator, "length", depth);
             let at = self.next_id();
@@ -345,17 +345,17 @@ impl<'t> Lowering<'_, 't> {
             return self.emit(ExpressionKind::Call { callee, arguments }, self.place(node), first);
         }
         let callee = self.emit(ExpressionKind::Name(kind), self.place(node), first);
-        let nodes = node.child_by_field_name("arguments").map(named_children).unwrap_or_default();
+        let nodes = node.part("arguments").map(named_children).unwrap_or_default();
         let arguments = self.arguments(nodes, depth);
         self.emit(ExpressionKind::New { callee, arguments }, self.place(node), first)
     }
 
     fn closure(&mut self, node: Node<'t>) -> ExpressionId {
         let first = self.next_id();
-        let list = node.child_by_field_name("declarator").and_then(|node| node.child_by_field_name("parameters"));
+        let list = node.part("declarator").and_then(|node| node.part("parameters"));
         let parameters = self.parameters(list);
         let id = self.add_function(Function { name: "".into(), parameters, decorators: Vec::new(), body: Vec::new() });
-        if let Some(body) = node.child_by_field_name("body") {
+        if let Some(body) = node.part("body") {
             self.closures.push_back((id, body));
         }
         self.emit(ExpressionKind::Closure(id), self.place(node), first)

@@ -3,6 +3,7 @@
 use tree_sitter::Node;
 
 use super::{Constant, Lowering, named_children};
+use crate::syntax::Part;
 use crate::syntax::strings::{Prefix, decode};
 
 /// The value of a number as it is written.
@@ -56,7 +57,7 @@ impl Lowering<'_, '_> {
 
     /// `#define NAME 10`.
     pub(super) fn remember_macro(&mut self, node: Node<'_>) {
-        let (Some(name), Some(value)) = (node.child_by_field_name("name"), node.child_by_field_name("value")) else {
+        let (Some(name), Some(value)) = (node.part("name"), node.part("value")) else {
             return;
         };
         let value = self.text(value).trim();
@@ -74,11 +75,11 @@ impl Lowering<'_, '_> {
 
     /// `enum { NAME = 10, NEXT }`.
     pub(super) fn remember_enumerators(&mut self, node: Node<'_>) {
-        let Some(body) = node.child_by_field_name("body") else { return };
+        let Some(body) = node.part("body") else { return };
         let mut next = Some(0_i64);
         for item in named_children(body) {
-            let Some(name) = item.child_by_field_name("name") else { continue };
-            if let Some(value) = item.child_by_field_name("value") {
+            let Some(name) = item.part("name") else { continue };
+            if let Some(value) = item.part("value") {
                 next = match number(self.text(value)) {
                     Some(Constant::Integer(value)) => Some(value),
                     _ => None,

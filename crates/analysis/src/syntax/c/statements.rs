@@ -5,6 +5,7 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::{Constant, ExpressionKind, Lowering, MAX_DEPTH, Statement, StatementKind, named_children};
+use crate::syntax::Part;
 use crate::syntax::{ExpressionId, Handler, MatchCase, Span};
 
 impl<'t> Lowering<'_, 't> {
@@ -63,22 +64,18 @@ impl<'t> Lowering<'_, 't> {
             "if_statement" => self.if_statement(node, depth, out),
             "while_statement" => {
                 let test = self.condition(node, depth, out);
-                StatementKind::While {
-                    test,
-                    body: self.body(node.child_by_field_name("body"), depth),
-                    otherwise: Vec::new(),
-                }
+                StatementKind::While { test, body: self.body(node.part("body"), depth), otherwise: Vec::new() }
             }
             "do_statement" => self.do_statement(node, depth),
             "for_statement" => self.for_statement(node, depth, out),
             "for_range_loop" => self.range_loop(node, depth, out),
             "switch_statement" => self.switch_statement(node, depth, out),
             "goto_statement" => {
-                let label = node.child_by_field_name("label").map_or_else(|| "".into(), |label| self.shared(label));
+                let label = node.part("label").map_or_else(|| "".into(), |label| self.shared(label));
                 StatementKind::Goto(label)
             }
             "labeled_statement" => {
-                let label = node.child_by_field_name("label").map_or_else(|| "".into(), |label| self.shared(label));
+                let label = node.part("label").map_or_else(|| "".into(), |label| self.shared(label));
                 out.push(Statement { kind: StatementKind::Label(label), span: here });
                 for child in named_children(node).into_iter().skip(1) {
                     self.statement(child, depth + 1, out);
@@ -124,7 +121,7 @@ impl<'t> Lowering<'_, 't> {
             }
             "function_definition" => {
                 // A macro before a block makes the parser see a function inside a function.
-                if let Some(body) = node.child_by_field_name("body") {
+                if let Some(body) = node.part("body") {
                     self.block(body, depth + 1, out);
                 }
                 return;
@@ -146,8 +143,8 @@ impl<'t> Lowering<'_, 't> {
     /// Both sides of a conditional of the preprocessor may be compiled.
     fn alternatives(&mut self, node: Node<'t>, depth: usize) -> StatementKind {
         let test = self.nothing(self.place(node));
-        let alternative = node.child_by_field_name("alternative");
-        let skipped = [node.child_by_field_name("condition"), node.child_by_field_name("name"), alternative];
+        let alternative = node.part("alternative");
+        let skipped = [node.part("condition"), node.part("name"), alternative];
         let mut body = Vec::new();
         for child in named_children(node) {
             if !skipped.contains(&Some(child)) {
@@ -183,7 +180,7 @@ impl<'t> Lowering<'_, 't> {
     }
 
     fn assignment(&mut self, node: Node<'t>, depth: usize) -> StatementKind {
-        let operator = node.child_by_field_name("operator").map_or("=", |operator| operator.kind());
+        let operator = node.part("operator").map_or("=", |operator| operator.kind());
         if operator != "=" {
             let target = self.field(node, "left", depth);
             let value = self.field(node, "right", depth);
@@ -192,10 +189,10 @@ impl<'t> Lowering<'_, 't> {
         let mut targets = Vec::new();
         let mut value = node;
         while value.kind() == "assignment_expression"
-            && value.child_by_field_name("operator").is_none_or(|operator| operator.kind() == "=")
+            && value.part("operator").is_none_or(|operator| operator.kind() == "=")
         {
             targets.push(self.field(value, "left", depth));
-            match value.child_by_field_name("right") {
+            match value.part("right") {
                 Some(right) => value = right,
                 None => break,
             }
@@ -206,7 +203,7 @@ impl<'t> Lowering<'_, 't> {
 
     /// The condition of a statement. What it declares becomes a statement before it.
     fn condition(&mut self, node: Node<'t>, depth: usize, out: &mut Vec<Statement>) -> ExpressionId {
-        let Some(clause) = node.child_by_field_name("condition") else { return self.nothing(self.place(node)) };
+        let Some(clause) = node.part("condition") else { return self.nothing(self.place(node)) };
         let mut parts = named_children(clause);
         let Some(last) = parts.pop() else { return self.nothing(self.place(clause)) };
         if clause.kind() != "condition_clause" && clause.kind() != "parenthesized_expression" {
@@ -218,7 +215,7 @@ impl<'t> Lowering<'_, 't> {
         }
         if last.kind() == "declaration" {
             self.declaration(last, depth + 1, out);
-            let name = last.child_by_field_name("declarator").map(|node| self.declared(node)).unwrap_or_default();
+            let name = last.part("declarator").map(|node| self.declared(node)).unwrap_or_default();
             let first = self.next_id();
             return self.emit(ExpressionKind::Name(name.name), name.span, first);
         }
@@ -231,14 +228,14 @@ impl<'t> Lowering<'_, 't> {
         let mut at = node;
         loop {
             let test = self.condition(at, depth, out);
-            let body = self.body(at.child_by_field_name("consequence"), depth);
+            let body = self.body(at.part("consequence"), depth);
             branches.push((test, body));
-            let Some(alternative) = at.child_by_field_name("alternative") else { break };
+            let Some(alternative) = at.part("alternative") else { break };
             match named_children(alternative).as_slice() {
                 // `else if`, but not where its condition declares something.
                 [only]
                     if only.kind() == "if_statement"
-                        && only.child_by_field_name("condition").is_none_or(|clause| {
+                        && only.part("condition").is_none_or(|clause| {
                             clause.named_child_count() == 1 && !self.text(clause).contains(';')
                         }) =>
                 {
@@ -258,9 +255,9 @@ impl<'t> Lowering<'_, 't> {
         let here = self.place(node);
         let first = self.next_id();
         let always = self.emit(ExpressionKind::Constant(Constant::Boolean(true)), here, first);
-        let mut body = self.body(node.child_by_field_name("body"), depth);
+        let mut body = self.body(node.part("body"), depth);
         let first = self.next_id();
-        let test = match node.child_by_field_name("condition") {
+        let test = match node.part("condition") {
             Some(test) => self.expression(test, depth + 1),
             None => self.nothing(here),
         };
@@ -272,31 +269,31 @@ impl<'t> Lowering<'_, 't> {
     }
 
     fn for_statement(&mut self, node: Node<'t>, depth: usize, out: &mut Vec<Statement>) -> StatementKind {
-        if let Some(start) = node.child_by_field_name("initializer") {
+        if let Some(start) = node.part("initializer") {
             self.statement(start, depth + 1, out);
         }
-        let test = if let Some(test) = node.child_by_field_name("condition") {
+        let test = if let Some(test) = node.part("condition") {
             self.expression(test, depth + 1)
         } else {
             let first = self.next_id();
             self.emit(ExpressionKind::Constant(Constant::Boolean(true)), Span::default(), first)
         };
-        let mut body = self.body(node.child_by_field_name("body"), depth);
-        if let Some(step) = node.child_by_field_name("update") {
+        let mut body = self.body(node.part("body"), depth);
+        if let Some(step) = node.part("update") {
             self.expression_statement(step, depth + 1, &mut body);
         }
         StatementKind::While { test, body, otherwise: Vec::new() }
     }
 
     fn range_loop(&mut self, node: Node<'t>, depth: usize, out: &mut Vec<Statement>) -> StatementKind {
-        if let Some(start) = node.child_by_field_name("initializer") {
+        if let Some(start) = node.part("initializer") {
             self.statement(start, depth + 1, out);
         }
-        let declared = node.child_by_field_name("declarator").map(|node| self.declared(node)).unwrap_or_default();
+        let declared = node.part("declarator").map(|node| self.declared(node)).unwrap_or_default();
         let first = self.next_id();
         let target = self.emit(ExpressionKind::Name(declared.name), declared.span, first);
         let iterable = self.field(node, "right", depth);
-        let body = self.body(node.child_by_field_name("body"), depth);
+        let body = self.body(node.part("body"), depth);
         StatementKind::For { target, iterable, body, otherwise: Vec::new() }
     }
 
@@ -304,7 +301,7 @@ impl<'t> Lowering<'_, 't> {
         let subject = self.condition(node, depth, out);
         let mut cases: Vec<MatchCase> = Vec::new();
         let mut pending: Option<Vec<Constant>> = Some(Vec::new());
-        let nodes = node.child_by_field_name("body").map(named_children).unwrap_or_default();
+        let nodes = node.part("body").map(named_children).unwrap_or_default();
         for case in nodes {
             if case.kind() != "case_statement" {
                 if let Some(last) = cases.last_mut() {
@@ -314,7 +311,7 @@ impl<'t> Lowering<'_, 't> {
                 }
                 continue;
             }
-            let value = case.child_by_field_name("value");
+            let value = case.part("value");
             let constant = value.and_then(|value| {
                 let id = self.expression(value, depth + 1);
                 match &self.module.expression(id).kind {
@@ -351,12 +348,12 @@ impl<'t> Lowering<'_, 't> {
     }
 
     fn try_statement(&mut self, node: Node<'t>, depth: usize) -> StatementKind {
-        let body = self.body(node.child_by_field_name("body"), depth);
+        let body = self.body(node.part("body"), depth);
         let mut handlers = Vec::new();
         for clause in named_children(node).into_iter().filter(|child| child.kind() == "catch_clause") {
-            let parameters = self.parameters(clause.child_by_field_name("parameters"));
+            let parameters = self.parameters(clause.part("parameters"));
             let name: Option<Rc<str>> = parameters.first().map(|parameter| Rc::clone(&parameter.name));
-            let body = self.body(clause.child_by_field_name("body"), depth);
+            let body = self.body(clause.part("body"), depth);
             handlers.push(Handler { exception: None, name, body, span: self.place(clause) });
         }
         StatementKind::Try { body, handlers, otherwise: Vec::new(), finally: Vec::new() }

@@ -9,6 +9,7 @@ use super::{
     Argument, ArgumentKind, BinaryOperator, Comparison, Constant, ExpressionId, ExpressionKind, FunctionId, Lowering,
     MAX_BLOCK_DEPTH, SequenceKind, Span, binary_operator, field, is_statement, named_children, span,
 };
+use crate::syntax::Part;
 use crate::syntax::{Parameter, Statement, StatementKind};
 
 /// Calls after which nothing runs.
@@ -53,13 +54,13 @@ impl<'tree> Lowering<'_, 'tree> {
     }
 
     fn receiver_type(&self, method: Node<'tree>) -> Rc<str> {
-        let list = method.child_by_field_name("receiver").map_or_else(Vec::new, named_children);
-        let declared = list.first().and_then(|declaration| declaration.child_by_field_name("type"));
+        let list = method.part("receiver").map_or_else(Vec::new, named_children);
+        let declared = list.first().and_then(|declaration| declaration.part("type"));
         self.type_text(declared)
     }
 
     fn function(&mut self, node: Node<'tree>) -> Statement {
-        let name = node.child_by_field_name("name").map_or_else(|| "".into(), |name| self.name(name));
+        let name = node.part("name").map_or_else(|| "".into(), |name| self.name(name));
         let function = self.reserve(name);
         self.fill(function, node);
         Statement { kind: StatementKind::Function(function), span: span(node) }
@@ -72,7 +73,7 @@ impl<'tree> Lowering<'_, 'tree> {
     fn fill(&mut self, function: FunctionId, node: Node<'tree>) {
         let mut parameters = Vec::new();
         for list in ["receiver", "parameters"] {
-            let declarations = node.child_by_field_name(list).map_or_else(Vec::new, named_children);
+            let declarations = node.part(list).map_or_else(Vec::new, named_children);
             for declaration in declarations {
                 self.parameters(declaration, &mut parameters);
             }
@@ -83,7 +84,7 @@ impl<'tree> Lowering<'_, 'tree> {
         let outer = std::mem::replace(&mut self.breaks_leave_switch, false);
         let mut body = Vec::new();
         self.named_results(node, &mut body);
-        if let Some(block) = node.child_by_field_name("body") {
+        if let Some(block) = node.part("body") {
             self.block(block, 1, &mut body);
         }
         self.breaks_leave_switch = outer;
@@ -102,7 +103,7 @@ impl<'tree> Lowering<'_, 'tree> {
             "variadic_parameter_declaration" => ArgumentKind::Splat,
             _ => return,
         };
-        let annotation = self.type_text(declaration.child_by_field_name("type"));
+        let annotation = self.type_text(declaration.part("type"));
         let mut cursor = declaration.walk();
         let names: Vec<_> = declaration.children_by_field_name("name", &mut cursor).collect();
         if names.is_empty() {
@@ -115,7 +116,7 @@ impl<'tree> Lowering<'_, 'tree> {
 
     /// Named results are variables from the start.
     fn named_results(&self, node: Node<'tree>, out: &mut Vec<Statement>) {
-        let Some(list) = node.child_by_field_name("result").filter(|list| list.kind() == "parameter_list") else {
+        let Some(list) = node.part("result").filter(|list| list.kind() == "parameter_list") else {
             return;
         };
         let mut results = Vec::new();
@@ -219,9 +220,9 @@ impl<'tree> Lowering<'_, 'tree> {
             if next.kind() == "import_spec_list" {
                 open.extend(named_children(next));
             }
-            let Some(path) = next.child_by_field_name("path") else { continue };
+            let Some(path) = next.part("path") else { continue };
             let path = self.text(path).trim_matches(['"', '`']);
-            let alias = next.child_by_field_name("name").map(|name| self.text(name));
+            let alias = next.part("name").map(|name| self.text(name));
             let name = match alias {
                 Some("_" | ".") => continue,
                 Some(alias) => alias,
@@ -242,14 +243,14 @@ impl<'tree> Lowering<'_, 'tree> {
             }
         }
         for specification in specifications {
-            let kind = specification.child_by_field_name("type").map(|kind| self.type_text(Some(kind)));
+            let kind = specification.part("type").map(|kind| self.type_text(Some(kind)));
             let mut cursor = specification.walk();
             let names: Vec<_> = specification
                 .children_by_field_name("name", &mut cursor)
                 .filter(Node::is_named)
                 .map(|name| (self.name(name), span(name)))
                 .collect();
-            let values = specification.child_by_field_name("value").map_or_else(Vec::new, named_children);
+            let values = specification.part("value").map_or_else(Vec::new, named_children);
             if values.len() == 1 && names.len() > 1 {
                 let value = self.expression(values[0]);
                 let target = self.name_sequence(&names, span(specification));
@@ -276,7 +277,7 @@ impl<'tree> Lowering<'_, 'tree> {
     }
 
     fn assignment(&mut self, node: Node<'tree>) -> StatementKind {
-        let operator = node.child_by_field_name("operator").map_or("=", |operator| operator.kind());
+        let operator = node.part("operator").map_or("=", |operator| operator.kind());
         let left = field(node, "left");
         let target = self.expression(left);
         let first = self.next_id();
@@ -296,7 +297,7 @@ impl<'tree> Lowering<'_, 'tree> {
 
     fn expression_statement(&mut self, node: Node<'tree>) -> StatementKind {
         let Some(inside) = node.named_child(0) else { return StatementKind::Pass };
-        let callee = inside.child_by_field_name("function").map_or("", |callee| self.text(callee));
+        let callee = inside.part("function").map_or("", |callee| self.text(callee));
         let value = self.expression(inside);
         if NEVER_RETURN.contains(&callee) {
             return StatementKind::Raise(vec![value]);
@@ -305,7 +306,7 @@ impl<'tree> Lowering<'_, 'tree> {
     }
 
     fn initializer(&mut self, node: Node<'tree>, depth: usize, out: &mut Vec<Statement>) {
-        if let Some(first) = node.child_by_field_name("initializer") {
+        if let Some(first) = node.part("initializer") {
             self.statement(first, depth, out);
         }
     }
@@ -318,10 +319,10 @@ impl<'tree> Lowering<'_, 'tree> {
         let mut link = Some(node);
         while let Some(current) = link {
             let test = self.expression(field(current, "condition"));
-            branches.push((test, self.body(current.child_by_field_name("consequence"), depth)));
+            branches.push((test, self.body(current.part("consequence"), depth)));
             link = None;
-            match current.child_by_field_name("alternative") {
-                Some(next) if next.kind() == "if_statement" && next.child_by_field_name("initializer").is_none() => {
+            match current.part("alternative") {
+                Some(next) if next.kind() == "if_statement" && next.part("initializer").is_none() => {
                     link = Some(next);
                 }
                 Some(next) if next.kind() == "if_statement" => {
@@ -339,7 +340,7 @@ impl<'tree> Lowering<'_, 'tree> {
 
     fn loop_body(&mut self, node: Node<'tree>, depth: usize) -> Vec<Statement> {
         let outer = std::mem::replace(&mut self.breaks_leave_switch, false);
-        let body = self.body(node.child_by_field_name("body"), depth);
+        let body = self.body(node.part("body"), depth);
         self.breaks_leave_switch = outer;
         body
     }
@@ -351,12 +352,12 @@ impl<'tree> Lowering<'_, 'tree> {
             Some(range) if range.kind() == "range_clause" => self.range(node, range, depth, out),
             Some(clause) if clause.kind() == "for_clause" => {
                 self.initializer(clause, depth, out);
-                let test = match clause.child_by_field_name("condition") {
+                let test = match clause.part("condition") {
                     Some(condition) => self.expression(condition),
                     None => self.literal(Constant::Boolean(true), place),
                 };
                 let mut body = self.loop_body(node, depth);
-                if let Some(update) = clause.child_by_field_name("update") {
+                if let Some(update) = clause.part("update") {
                     self.statement(update, depth, &mut body);
                 }
                 out.push(Statement { kind: StatementKind::While { test, body, otherwise: Vec::new() }, span: place });
@@ -374,7 +375,7 @@ impl<'tree> Lowering<'_, 'tree> {
 
     /// `for k, v := range xs`: a loop over what the call `range(xs)` yields, which the dialect knows.
     fn range(&mut self, node: Node<'tree>, range: Node<'tree>, depth: usize, out: &mut Vec<Statement>) {
-        let targets = range.child_by_field_name("left").map_or_else(Vec::new, named_children);
+        let targets = range.part("left").map_or_else(Vec::new, named_children);
         let place = span(range);
         let target = if targets.len() == 2 {
             let first = self.next_id();
@@ -405,12 +406,12 @@ impl<'tree> Lowering<'_, 'tree> {
     /// Every kind of `switch`, and `select`: a chain of conditions.
     fn switch(&mut self, node: Node<'tree>, depth: usize, out: &mut Vec<Statement>) {
         self.initializer(node, depth, out);
-        let subject = node.child_by_field_name("value").map(|value| {
+        let subject = node.part("value").map(|value| {
             let id = self.expression(value);
             out.push(Statement { kind: StatementKind::Expression(id), span: span(value) });
             id
         });
-        let alias = node.child_by_field_name("alias").map(|alias| self.name(alias));
+        let alias = node.part("alias").map(|alias| self.name(alias));
         let outer = std::mem::replace(&mut self.breaks_leave_switch, true);
         let mut branches = Vec::new();
         let mut otherwise = Vec::new();
@@ -420,7 +421,7 @@ impl<'tree> Lowering<'_, 'tree> {
                 "expression_case" => self.case_test(subject, case),
                 "type_case" => {
                     if let (Some(alias), Some(subject)) = (&alias, subject) {
-                        let kind = self.type_text(case.child_by_field_name("type"));
+                        let kind = self.type_text(case.part("type"));
                         let first = self.next_id();
                         let value = self.emit(ExpressionKind::Cast { kind, value: subject }, span(case), first);
                         let kind = StatementKind::Declare {
@@ -434,7 +435,7 @@ impl<'tree> Lowering<'_, 'tree> {
                     self.unknown(span(case))
                 }
                 "communication_case" => {
-                    if let Some(communication) = case.child_by_field_name("communication") {
+                    if let Some(communication) = case.part("communication") {
                         self.statement(communication, depth, &mut body);
                     }
                     self.unknown(span(case))
@@ -467,7 +468,7 @@ impl<'tree> Lowering<'_, 'tree> {
 
     /// `case a, b:`: the subject is one of these, or one of these holds.
     fn case_test(&mut self, subject: Option<ExpressionId>, case: Node<'tree>) -> ExpressionId {
-        let values = case.child_by_field_name("value").map_or_else(Vec::new, named_children);
+        let values = case.part("value").map_or_else(Vec::new, named_children);
         let place = span(case);
         let first = self.next_id();
         let values: Vec<_> = values.into_iter().map(|value| self.expression(value)).collect();

@@ -5,6 +5,7 @@ use super::{
     MAX_BLOCK_DEPTH, MatchCase, Node, Parameter, Rc, Span, Statement, StatementKind, Waiting, binary_operator, fields,
     is_statement, named_children, operator, span,
 };
+use crate::syntax::Part;
 
 impl<'tree> Lowering<'_, 'tree> {
     /// Lowers the statements of a file or of a block.
@@ -29,8 +30,8 @@ impl<'tree> Lowering<'_, 'tree> {
     }
 
     /// The statement in a field, as the block that it is or stands for.
-    fn body(&mut self, node: Node<'tree>, name: &str, depth: usize) -> Vec<Statement> {
-        match node.child_by_field_name(name) {
+    fn body(&mut self, node: Node<'tree>, name: &'static str, depth: usize) -> Vec<Statement> {
+        match node.part(name) {
             Some(body) if body.kind() == "block" => self.block(body, depth + 1),
             Some(body) => {
                 let mut statements = Vec::new();
@@ -43,8 +44,8 @@ impl<'tree> Lowering<'_, 'tree> {
         }
     }
 
-    fn required(&mut self, node: Node<'tree>, name: &str) -> ExpressionId {
-        match node.child_by_field_name(name) {
+    fn required(&mut self, node: Node<'tree>, name: &'static str) -> ExpressionId {
+        match node.part(name) {
             Some(child) => self.expression(child),
             None => self.constant(Constant::Boolean(true), span(node)),
         }
@@ -124,7 +125,7 @@ impl<'tree> Lowering<'_, 'tree> {
             }
             "import_declaration" => self.import(node),
             "explicit_constructor_invocation" => {
-                let arguments = node.child_by_field_name("arguments").map_or_else(Vec::new, named_children);
+                let arguments = node.part("arguments").map_or_else(Vec::new, named_children);
                 StatementKind::Parts(self.parts(arguments))
             }
             "identifier" | "package_declaration" | "modifiers" | "line_comment" | "block_comment" => {
@@ -143,7 +144,7 @@ impl<'tree> Lowering<'_, 'tree> {
                 let (mut targets, mut value) = (Vec::new(), node);
                 while value.kind() == "assignment_expression" && operator(value) == "=" {
                     targets.push(self.required(value, "left"));
-                    let Some(right) = value.child_by_field_name("right") else { break };
+                    let Some(right) = value.part("right") else { break };
                     value = right;
                 }
                 let kind = self.declared_type(node);
@@ -161,7 +162,7 @@ impl<'tree> Lowering<'_, 'tree> {
 
     /// Variables with one type. A field that may change is declared again without its value, which a method cannot rely on.
     fn variables(&mut self, node: Node<'tree>, out: &mut Vec<Statement>) {
-        let kind = node.child_by_field_name("type").map(|kind| self.erased(kind));
+        let kind = node.part("type").map(|kind| self.erased(kind));
         let modifiers = named_children(node).into_iter().find(|part| part.kind() == "modifiers");
         let is_final = modifiers.is_some_and(|words| self.text(words).split_whitespace().any(|word| word == "final"));
         let is_field = node.kind() == "field_declaration" && !is_final;
@@ -170,7 +171,7 @@ impl<'tree> Lowering<'_, 'tree> {
             if let Some(kind) = &kind {
                 self.types.insert(Rc::clone(&name), Rc::clone(kind));
             }
-            let value = declarator.child_by_field_name("value").map(|value| self.expression_as(value, kind.clone()));
+            let value = declarator.part("value").map(|value| self.expression_as(value, kind.clone()));
             let span = span(declarator);
             let declare =
                 |value| StatementKind::Declare { name: Rc::clone(&name), kind: kind.clone(), size: None, value };
@@ -186,7 +187,7 @@ impl<'tree> Lowering<'_, 'tree> {
         loop {
             let test = self.required(current, "condition");
             branches.push((test, self.body(current, "consequence", depth)));
-            match current.child_by_field_name("alternative") {
+            match current.part("alternative") {
                 Some(next) if next.kind() == "if_statement" => current = next,
                 Some(_) => return StatementKind::If { branches, otherwise: self.body(current, "alternative", depth) },
                 None => return StatementKind::If { branches, otherwise: Vec::new() },
@@ -232,11 +233,11 @@ impl<'tree> Lowering<'_, 'tree> {
 
     fn enhanced_for(&mut self, node: Node<'tree>, depth: usize) -> StatementKind {
         let iterable = self.required(node, "value");
-        let name_node = node.child_by_field_name("name").unwrap_or(node);
+        let name_node = node.part("name").unwrap_or(node);
         let (name, span) = (self.name(name_node), span(name_node));
         let target = self.named(Rc::clone(&name), span);
         let mut body = Vec::new();
-        if let Some(kind) = node.child_by_field_name("type").map(|kind| self.erased(kind)) {
+        if let Some(kind) = node.part("type").map(|kind| self.erased(kind)) {
             self.types.insert(Rc::clone(&name), Rc::clone(&kind));
             let first = self.next_id();
             let value = self.named(Rc::clone(&name), span);
@@ -253,18 +254,18 @@ impl<'tree> Lowering<'_, 'tree> {
     fn try_statement(&mut self, node: Node<'tree>, depth: usize) -> StatementKind {
         let mut body = Vec::new();
         let mut items = Vec::new();
-        for resource in node.child_by_field_name("resources").map_or_else(Vec::new, named_children) {
+        for resource in node.part("resources").map_or_else(Vec::new, named_children) {
             let span = span(resource);
-            let Some(name) = resource.child_by_field_name("name") else {
+            let Some(name) = resource.part("name") else {
                 items.extend(named_children(resource).first().map(|held| (self.expression(*held), None)));
                 continue;
             };
             let name = self.name(name);
-            let kind = resource.child_by_field_name("type").map(|kind| self.erased(kind));
+            let kind = resource.part("type").map(|kind| self.erased(kind));
             if let Some(kind) = &kind {
                 self.types.insert(Rc::clone(&name), Rc::clone(kind));
             }
-            let value = resource.child_by_field_name("value").map(|value| self.expression_as(value, kind.clone()));
+            let value = resource.part("value").map(|value| self.expression_as(value, kind.clone()));
             body.push(Statement {
                 kind: StatementKind::Declare { name: Rc::clone(&name), kind, size: None, value },
                 span,
@@ -296,14 +297,14 @@ impl<'tree> Lowering<'_, 'tree> {
             let name = self.text(kinds).into();
             self.named(name, span(kinds))
         });
-        let name = parameter.and_then(|parameter| parameter.child_by_field_name("name")).map(|name| self.name(name));
+        let name = parameter.and_then(|parameter| parameter.part("name")).map(|name| self.name(name));
         Handler { exception, name, body: self.body(clause, "body", depth), span: span(clause) }
     }
 
     fn switch(&mut self, node: Node<'tree>, depth: usize) -> StatementKind {
         let subject = self.required(node, "condition");
         let (mut cases, mut waiting): (Vec<MatchCase>, Vec<Constant>) = (Vec::new(), Vec::new());
-        for group in node.child_by_field_name("body").map_or_else(Vec::new, named_children) {
+        for group in node.part("body").map_or_else(Vec::new, named_children) {
             let (mut literals, mut body, mut names) = (Some(std::mem::take(&mut waiting)), Vec::new(), Vec::new());
             if self.is_too_deep(group, depth) {
                 break;
@@ -360,7 +361,7 @@ impl<'tree> Lowering<'_, 'tree> {
     fn class(&mut self, node: Node<'tree>, depth: usize) -> StatementKind {
         let name = self.field_name(node, "name");
         let mut bases = Vec::new();
-        for list in ["superclass", "interfaces"].iter().filter_map(|field| node.child_by_field_name(field)) {
+        for list in ["superclass", "interfaces"].iter().filter_map(|field| node.part(field)) {
             for base in named_children(list) {
                 let parts = if base.kind() == "type_list" { named_children(base) } else { vec![base] };
                 for part in parts {
@@ -375,8 +376,7 @@ impl<'tree> Lowering<'_, 'tree> {
             body.push(Statement { kind: StatementKind::Parts(vec![annotation]), span: span(node) });
         }
         if node.kind() == "record_declaration" {
-            for parameter in node.child_by_field_name("parameters").map_or_else(Vec::new, |list| self.parameters(list))
-            {
+            for parameter in node.part("parameters").map_or_else(Vec::new, |list| self.parameters(list)) {
                 let kind = StatementKind::Declare {
                     name: parameter.name,
                     kind: parameter.annotation,
@@ -386,7 +386,7 @@ impl<'tree> Lowering<'_, 'tree> {
                 body.push(Statement { kind, span: parameter.span });
             }
         }
-        let mut members = node.child_by_field_name("body").map_or_else(Vec::new, named_children);
+        let mut members = node.part("body").map_or_else(Vec::new, named_children);
         let declarations: Vec<_> = members
             .iter()
             .filter(|member| member.kind() == "enum_body_declarations")
@@ -421,10 +421,10 @@ impl<'tree> Lowering<'_, 'tree> {
     fn function(&mut self, node: Node<'tree>, depth: usize) -> StatementKind {
         let mut decorators = self.annotations(node);
         // What is said of a parameter is said of the function: whoever calls it is outside.
-        for parameter in node.child_by_field_name("parameters").map_or_else(Vec::new, named_children) {
+        for parameter in node.part("parameters").map_or_else(Vec::new, named_children) {
             decorators.extend(self.annotations(parameter));
         }
-        let Some(body) = node.child_by_field_name("body") else { return StatementKind::Parts(decorators) };
+        let Some(body) = node.part("body") else { return StatementKind::Parts(decorators) };
         let function = self.declare_function(node, decorators);
         let outer = self.types.clone();
         self.note_types(function);
@@ -441,7 +441,7 @@ impl<'tree> Lowering<'_, 'tree> {
             "lambda_expression" => "<lambda>".into(),
             _ => "<init>".into(),
         };
-        let parameters = node.child_by_field_name("parameters").map_or_else(Vec::new, |list| self.parameters(list));
+        let parameters = node.part("parameters").map_or_else(Vec::new, |list| self.parameters(list));
         let id = self.module.functions.len() as FunctionId;
         self.module.functions.push(Function { name, parameters, decorators, body: Vec::new() });
         id
@@ -477,7 +477,7 @@ impl<'tree> Lowering<'_, 'tree> {
         }
         let mut parameters = Vec::new();
         for node in named_children(list) {
-            let kind = node.child_by_field_name("type").map(|kind| self.erased(kind));
+            let kind = node.part("type").map(|kind| self.erased(kind));
             match node.kind() {
                 "identifier" => parameters.push(self.parameter(node, None)),
                 "formal_parameter" => {
@@ -490,7 +490,7 @@ impl<'tree> Lowering<'_, 'tree> {
                     let kind =
                         parts.iter().find(|part| part.kind().ends_with("type") || part.kind().ends_with("identifier"));
                     let kind = kind.map(|kind| format!("{}[]", self.erased(*kind)).into());
-                    if let Some(name) = declarator.and_then(|part| part.child_by_field_name("name")) {
+                    if let Some(name) = declarator.and_then(|part| part.part("name")) {
                         let mut parameter = self.parameter(name, kind);
                         parameter.kind = ArgumentKind::Splat;
                         parameters.push(parameter);

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::text::{decode, integer};
 use super::{Lowering, Node, THIS, field, is_function, named_children, span};
+use crate::syntax::Part;
 use crate::syntax::{
     Argument, ArgumentKind, BinaryOperator, Comparison, Constant, ExpressionId, ExpressionKind, SequenceKind, Span,
     TextPiece,
@@ -132,7 +133,7 @@ impl<'tree> Lowering<'tree> {
             "object" => self.visit_object(node, work, first),
             "array" => then(work, Build::List(named_children(node).len()), first, place, named_children(node)),
             "member_expression" => {
-                let name = node.child_by_field_name("property").map_or_else(|| "".into(), |child| self.name(child));
+                let name = node.part("property").map_or_else(|| "".into(), |child| self.name(child));
                 then(work, Build::Attribute(name), first, place, vec![field(node, "object")]);
             }
             "subscript_expression" => self.visit_subscript(node, work, first),
@@ -243,7 +244,7 @@ impl<'tree> Lowering<'tree> {
     /// `/pattern/flags` is a call of `RegExp`.
     fn visit_regex(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let place = span(node);
-        let part = |name: &str| node.child_by_field_name(name).map_or("", |child| self.text(child)).into();
+        let part = |name: &'static str| node.part(name).map_or("", |child| self.text(child)).into();
         let (pattern, flags) = (part("pattern"), part("flags"));
         work.push(Work::Build(Build::Call(vec![ArgumentKind::Positional; 2]), first, place));
         work.push(Work::Leaf(ExpressionKind::Constant(Constant::Text(flags)), place));
@@ -252,7 +253,7 @@ impl<'tree> Lowering<'tree> {
     }
 
     fn visit_class(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
-        let members = node.child_by_field_name("body").map_or_else(Vec::new, named_children);
+        let members = node.part("body").map_or_else(Vec::new, named_children);
         let methods: Vec<_> = members.into_iter().filter(|member| member.kind() == "method_definition").collect();
         work.push(Work::Build(Build::Other(methods.len()), first, span(node)));
         for method in methods.into_iter().rev() {
@@ -264,7 +265,7 @@ impl<'tree> Lowering<'tree> {
 
     /// The name of a property or method, where it is written out.
     pub(super) fn property_name(&self, node: Node<'_>) -> Rc<str> {
-        let key = node.child_by_field_name("key").or_else(|| node.child_by_field_name("name"));
+        let key = node.part("key").or_else(|| node.part("name"));
         match key {
             Some(key) if key.kind() == "string" => self.string_value(key),
             Some(key) => self.name(key),
@@ -336,9 +337,9 @@ impl<'tree> Lowering<'tree> {
         then(work, Build::Subscript, first, place, vec![object, index]);
     }
 
-    fn visit_call(node: Node<'tree>, callee: &str, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
+    fn visit_call(node: Node<'tree>, callee: &'static str, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let (mut kinds, mut parts) = (Vec::new(), Vec::new());
-        if let Some(list) = node.child_by_field_name("arguments") {
+        if let Some(list) = node.part("arguments") {
             for argument in named_children(list) {
                 match argument.kind() {
                     // The parts of a tagged template are its tag's arguments.
@@ -369,7 +370,7 @@ impl<'tree> Lowering<'tree> {
     fn visit_binary(node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let place = span(node);
         let (left, right) = (field(node, "left"), field(node, "right"));
-        let operator = node.child_by_field_name("operator").map_or("", |child| child.kind());
+        let operator = node.part("operator").map_or("", |child| child.kind());
         let build = match operator {
             "&&" | "||" | "??" => {
                 let is_and = operator == "&&";
@@ -400,7 +401,7 @@ impl<'tree> Lowering<'tree> {
     fn visit_unary(node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let place = span(node);
         let argument = field(node, "argument");
-        let build = match node.child_by_field_name("operator").map_or("", |child| child.kind()) {
+        let build = match node.part("operator").map_or("", |child| child.kind()) {
             "!" => Build::Not,
             "-" => Build::Negate,
             "+" | "~" => Build::Number(1),
@@ -418,7 +419,7 @@ impl<'tree> Lowering<'tree> {
     /// An element is its attributes, under names that begin with `@`, and what stands in it.
     fn visit_jsx(&mut self, node: Node<'tree>, work: &mut Vec<Work<'tree>>, first: ExpressionId) {
         let place = span(node);
-        let opening = node.child_by_field_name("open_tag").unwrap_or(node);
+        let opening = node.part("open_tag").unwrap_or(node);
         let attributes = named_children(opening).into_iter().filter(|part| part.kind() == "jsx_attribute");
         let mut steps = Vec::new();
         let mut has_key = Vec::new();
@@ -444,7 +445,7 @@ impl<'tree> Lowering<'tree> {
     }
 
     pub(super) fn augmented(node: Node<'_>) -> BinaryOperator {
-        match node.child_by_field_name("operator").map_or("", |child| child.kind()) {
+        match node.part("operator").map_or("", |child| child.kind()) {
             "+=" => BinaryOperator::Add,
             _ => BinaryOperator::Other,
         }

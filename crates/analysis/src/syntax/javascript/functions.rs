@@ -3,13 +3,14 @@
 use std::rc::Rc;
 
 use super::{Lowering, MAX_BLOCK_DEPTH, Node, THIS, many, named_children, span};
+use crate::syntax::Part;
 use crate::syntax::{ArgumentKind, Function, FunctionId, Parameter, Statement, StatementKind};
 
 impl<'tree> Lowering<'tree> {
     /// Makes room for a function whose body is lowered later.
     pub(super) fn enqueue(&mut self, node: Node<'tree>, name: Rc<str>) -> FunctionId {
         let id = self.module.functions.len() as FunctionId;
-        let own = node.child_by_field_name("name").filter(|own| own.kind() == "identifier" && name.is_empty());
+        let own = node.part("name").filter(|own| own.kind() == "identifier" && name.is_empty());
         // A function that calls itself by its own name is a callback all the same.
         let name = own.filter(|_| node.kind().ends_with("_declaration")).map_or(name, |own| self.name(own));
         self.module.functions.push(Function { name, parameters: Vec::new(), decorators: Vec::new(), body: Vec::new() });
@@ -31,12 +32,12 @@ impl<'tree> Lowering<'tree> {
                 span: span(node),
             });
         }
-        let list = node.child_by_field_name("parameters").map_or_else(Vec::new, named_children);
-        let single = node.child_by_field_name("parameter");
+        let list = node.part("parameters").map_or_else(Vec::new, named_children);
+        let single = node.part("parameter");
         for parameter in list.into_iter().chain(single) {
             parameters.extend(self.parameter(parameter, &mut body));
         }
-        if let Some(inside) = node.child_by_field_name("body") {
+        if let Some(inside) = node.part("body") {
             if inside.kind() == "statement_block" {
                 body.extend(self.block(inside, 1));
             } else {
@@ -70,17 +71,16 @@ impl<'tree> Lowering<'tree> {
         let mut default = None;
         let mut annotation: Option<Rc<str>> = None;
         if matches!(node.kind(), "required_parameter" | "optional_parameter") {
-            pattern = node.child_by_field_name("pattern").or_else(|| node.child_by_field_name("name"))?;
-            default = node.child_by_field_name("value");
-            annotation =
-                node.child_by_field_name("type").map(|kind| self.text(kind).trim_start_matches([':', ' ']).into());
+            pattern = node.part("pattern").or_else(|| node.part("name"))?;
+            default = node.part("value");
+            annotation = node.part("type").map(|kind| self.text(kind).trim_start_matches([':', ' ']).into());
             if let Some(decorator) = many(node, "decorator").first() {
                 annotation = Some(self.name(*decorator));
             }
         }
         if pattern.kind() == "assignment_pattern" {
-            default = pattern.child_by_field_name("right");
-            pattern = pattern.child_by_field_name("left")?;
+            default = pattern.part("right");
+            pattern = pattern.part("left")?;
         }
         let mut kind = ArgumentKind::Positional;
         if pattern.kind() == "rest_pattern" {

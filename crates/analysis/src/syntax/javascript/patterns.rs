@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::{Lowering, Node, field, named_children, span};
+use crate::syntax::Part;
 use crate::syntax::{Constant, ExpressionId, ExpressionKind, Span, Statement, StatementKind};
 
 impl<'tree> Lowering<'tree> {
@@ -28,7 +29,7 @@ impl<'tree> Lowering<'tree> {
             };
             let mut default = None;
             if matches!(target.kind(), "object_assignment_pattern" | "assignment_pattern") {
-                default = target.child_by_field_name("right");
+                default = target.part("right");
                 target = field(target, "left");
             }
             let base = self.single(ExpressionKind::Name(Rc::clone(from)), place);

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::{Lowering, MAX_BLOCK_DEPTH, Node, field, is_function, many, named_children, span};
+use crate::syntax::Part;
 use crate::syntax::{
     Argument, ArgumentKind, BinaryOperator, Constant, ExpressionId, ExpressionKind, Handler, MatchCase, Span,
     Statement, StatementKind,
@@ -17,7 +18,7 @@ impl<'tree> Lowering<'tree> {
         }
         let (mut first, mut rest) = (Vec::new(), Vec::new());
         for child in named_children(node) {
-            let declared = child.child_by_field_name("declaration").unwrap_or(child);
+            let declared = child.part("declaration").unwrap_or(child);
             let is_hoisted = matches!(declared.kind(), "function_declaration" | "generator_function_declaration");
             self.statement(child, depth, if is_hoisted { &mut first } else { &mut rest });
         }
@@ -42,7 +43,7 @@ impl<'tree> Lowering<'tree> {
 
     fn loop_body(&mut self, node: Node<'tree>, depth: usize) -> Vec<Statement> {
         let was_in_switch = std::mem::replace(&mut self.is_in_switch, false);
-        let body = self.body(node.child_by_field_name("body"), depth);
+        let body = self.body(node.part("body"), depth);
         self.is_in_switch = was_in_switch;
         body
     }
@@ -62,7 +63,7 @@ impl<'tree> Lowering<'tree> {
                 return;
             }
             "function_declaration" | "generator_function_declaration" => {
-                let name = node.child_by_field_name("name").map_or_else(|| "default".into(), |name| self.name(name));
+                let name = node.part("name").map_or_else(|| "default".into(), |name| self.name(name));
                 StatementKind::Function(self.enqueue(node, name))
             }
             "class_declaration" | "abstract_class_declaration" => self.class(node, "default".into(), depth),
@@ -91,7 +92,7 @@ impl<'tree> Lowering<'tree> {
             "with_statement" => {
                 let object = self.expression(field(node, "object"));
                 out.push(Statement { kind: StatementKind::Expression(object), span: span(node) });
-                let inside = self.body(node.child_by_field_name("body"), depth);
+                let inside = self.body(node.part("body"), depth);
                 out.extend(inside);
                 return;
             }
@@ -119,7 +120,7 @@ impl<'tree> Lowering<'tree> {
             "break_statement" => StatementKind::Break,
             "continue_statement" => StatementKind::Continue,
             "labeled_statement" | "internal_module" | "module" => {
-                let inside = self.body(node.child_by_field_name("body"), depth);
+                let inside = self.body(node.part("body"), depth);
                 out.extend(inside);
                 return;
             }
@@ -222,7 +223,7 @@ impl<'tree> Lowering<'tree> {
     }
 
     fn last_name(&self, target: Node<'_>) -> Rc<str> {
-        let named = target.child_by_field_name("property").unwrap_or(target);
+        let named = target.part("property").unwrap_or(target);
         if matches!(named.kind(), "identifier" | "property_identifier") { self.name(named) } else { "value".into() }
     }
 
@@ -236,9 +237,9 @@ impl<'tree> Lowering<'tree> {
     }
 
     fn declarator(&mut self, node: Node<'tree>, out: &mut Vec<Statement>) {
-        let Some(target) = node.child_by_field_name("name") else { return };
+        let Some(target) = node.part("name") else { return };
         let place = span(node);
-        let Some(value) = node.child_by_field_name("value") else {
+        let Some(value) = node.part("value") else {
             if target.kind() == "identifier" {
                 let name = self.name(target);
                 let kind = StatementKind::Declare { name, kind: None, size: None, value: None };
@@ -261,23 +262,23 @@ impl<'tree> Lowering<'tree> {
     }
 
     fn class(&mut self, node: Node<'tree>, name: Rc<str>, depth: usize) -> StatementKind {
-        let name = node.child_by_field_name("name").map_or(name, |own| self.name(own));
+        let name = node.part("name").map_or(name, |own| self.name(own));
         let mut bases = Vec::new();
         for heritage in named_children(node).into_iter().filter(|child| child.kind() == "class_heritage") {
             for base in named_children(heritage) {
-                let value = base.child_by_field_name("value").unwrap_or(base);
+                let value = base.part("value").unwrap_or(base);
                 if value.kind() != "implements_clause" {
                     bases.push(Argument { kind: ArgumentKind::Positional, value: self.expression(value) });
                 }
             }
         }
-        let body = self.body(node.child_by_field_name("body"), depth);
+        let body = self.body(node.part("body"), depth);
         StatementKind::Class { name, bases, body }
     }
 
     fn class_field(&mut self, node: Node<'tree>, out: &mut Vec<Statement>) {
-        let key = node.child_by_field_name("property").or_else(|| node.child_by_field_name("name"));
-        let (Some(key), Some(value)) = (key, node.child_by_field_name("value")) else { return };
+        let key = node.part("property").or_else(|| node.part("name"));
+        let (Some(key), Some(value)) = (key, node.part("value")) else { return };
         let name = self.name(key);
         let value = self.value_of(value, Rc::clone(&name));
         let target = self.single(ExpressionKind::Name(name), span(key));
@@ -289,8 +290,8 @@ impl<'tree> Lowering<'tree> {
         let mut next = Some(node);
         while let Some(current) = next.take() {
             let test = self.expression(field(current, "condition"));
-            branches.push((test, self.body(current.child_by_field_name("consequence"), depth)));
-            let Some(clause) = current.child_by_field_name("alternative") else { break };
+            branches.push((test, self.body(current.part("consequence"), depth)));
+            let Some(clause) = current.part("alternative") else { break };
             match named_children(clause).first() {
                 Some(inside) if inside.kind() == "if_statement" => next = Some(*inside),
                 inside => otherwise = self.body(inside.copied(), depth),
@@ -300,7 +301,7 @@ impl<'tree> Lowering<'tree> {
     }
 
     fn for_statement(&mut self, node: Node<'tree>, depth: usize, out: &mut Vec<Statement>) -> StatementKind {
-        if let Some(start) = node.child_by_field_name("initializer") {
+        if let Some(start) = node.part("initializer") {
             self.statement(start, depth, out);
         }
         let condition = many(node, "condition").into_iter().find(Node::is_named);
@@ -310,7 +311,7 @@ impl<'tree> Lowering<'tree> {
             None => self.single(ExpressionKind::Constant(Constant::Boolean(true)), span(node)),
         };
         let mut body = self.loop_body(node, depth);
-        if let Some(step) = node.child_by_field_name("increment") {
+        if let Some(step) = node.part("increment") {
             self.expression_statement(step, &mut body);
         }
         StatementKind::While { test, body, otherwise: Vec::new() }
@@ -332,15 +333,15 @@ impl<'tree> Lowering<'tree> {
     }
 
     fn try_statement(&mut self, node: Node<'tree>, depth: usize) -> StatementKind {
-        let body = self.body(node.child_by_field_name("body"), depth);
+        let body = self.body(node.part("body"), depth);
         let mut handlers = Vec::new();
-        if let Some(clause) = node.child_by_field_name("handler") {
-            let parameter = clause.child_by_field_name("parameter").filter(|name| name.kind() == "identifier");
+        if let Some(clause) = node.part("handler") {
+            let parameter = clause.part("parameter").filter(|name| name.kind() == "identifier");
             let name = parameter.map(|parameter| self.name(parameter));
-            let body = self.body(clause.child_by_field_name("body"), depth);
+            let body = self.body(clause.part("body"), depth);
             handlers.push(Handler { exception: None, name, body, span: span(clause) });
         }
-        let finally = node.child_by_field_name("finalizer").and_then(|clause| clause.child_by_field_name("body"));
+        let finally = node.part("finalizer").and_then(|clause| clause.part("body"));
         let finally = self.body(finally, depth);
         StatementKind::Try { body, handlers, otherwise: Vec::new(), finally }
     }
@@ -349,9 +350,9 @@ impl<'tree> Lowering<'tree> {
         let subject = self.expression(field(node, "value"));
         let was_in_switch = std::mem::replace(&mut self.is_in_switch, true);
         let (mut cases, mut open) = (Vec::new(), Some(Vec::new()));
-        let clauses = node.child_by_field_name("body").map_or_else(Vec::new, named_children);
+        let clauses = node.part("body").map_or_else(Vec::new, named_children);
         for clause in clauses {
-            match clause.child_by_field_name("value").map(|value| self.expression(value)) {
+            match clause.part("value").map(|value| self.expression(value)) {
                 Some(value) => match (&self.module.expression(value).kind, open.as_mut()) {
                     (ExpressionKind::Constant(constant), Some(literals)) => literals.push(constant.clone()),
                     _ => open = Some(Vec::new()),
@@ -375,8 +376,8 @@ impl<'tree> Lowering<'tree> {
     }
 
     fn enumeration(&mut self, node: Node<'tree>) -> StatementKind {
-        let members = node.child_by_field_name("body").map_or_else(Vec::new, named_children);
-        let values = members.into_iter().filter_map(|member| member.child_by_field_name("value"));
+        let members = node.part("body").map_or_else(Vec::new, named_children);
+        let values = members.into_iter().filter_map(|member| member.part("value"));
         StatementKind::Parts(values.collect::<Vec<_>>().into_iter().map(|value| self.expression(value)).collect())
     }
 
@@ -385,7 +386,7 @@ impl<'tree> Lowering<'tree> {
         let children = named_children(node);
         let required = children.iter().find(|child| child.kind() == "import_require_clause");
         let holder = required.copied().unwrap_or(node);
-        let Some(source) = holder.child_by_field_name("source") else { return StatementKind::Pass };
+        let Some(source) = holder.part("source") else { return StatementKind::Pass };
         let module = self.string_value(source).replace('/', ".");
         let module = module.strip_prefix("node:").unwrap_or(&module);
         let mut bindings: Vec<(Rc<str>, Rc<str>)> = Vec::new();
@@ -403,7 +404,7 @@ impl<'tree> Lowering<'tree> {
                     "named_imports" => {
                         for specifier in named_children(part) {
                             let name = self.name(field(specifier, "name"));
-                            let alias = specifier.child_by_field_name("alias").map(|alias| self.name(alias));
+                            let alias = specifier.part("alias").map(|alias| self.name(alias));
                             let path = if name.as_ref() == "default" {
                                 module.into()
                             } else {
@@ -420,9 +421,9 @@ impl<'tree> Lowering<'tree> {
     }
 
     fn export(&mut self, node: Node<'tree>, depth: usize, out: &mut Vec<Statement>) {
-        if let Some(declaration) = node.child_by_field_name("declaration") {
+        if let Some(declaration) = node.part("declaration") {
             self.statement(declaration, depth, out);
-        } else if let Some(value) = node.child_by_field_name("value") {
+        } else if let Some(value) = node.part("value") {
             let value_id = if value.kind() == "class" {
                 let class = self.class(value, "default".into(), depth);
                 out.push(Statement { kind: class, span: span(value) });

@@ -5,6 +5,7 @@ use super::{
     MatchCase, Node, Parameter, Rc, Statement, StatementKind, advance, binary_operator, is_statement, many,
     named_children, span,
 };
+use crate::syntax::Part;
 
 impl Lowering<'_> {
     /// Lowers the statements of a file or of a block.
@@ -20,8 +21,8 @@ impl Lowering<'_> {
         statements
     }
 
-    fn body(&mut self, node: Node<'_>, name: &str, depth: usize) -> Vec<Statement> {
-        node.child_by_field_name(name).map_or_else(Vec::new, |body| self.block(body, depth + 1))
+    fn body(&mut self, node: Node<'_>, name: &'static str, depth: usize) -> Vec<Statement> {
+        node.part(name).map_or_else(Vec::new, |body| self.block(body, depth + 1))
     }
 
     fn optional(&mut self, node: Option<Node<'_>>) -> Option<ExpressionId> {
@@ -29,8 +30,8 @@ impl Lowering<'_> {
     }
 
     /// The expression in a field, or an empty one where a broken text has none.
-    fn required(&mut self, node: Node<'_>, name: &str) -> ExpressionId {
-        if let Some(child) = node.child_by_field_name(name) {
+    fn required(&mut self, node: Node<'_>, name: &'static str) -> ExpressionId {
+        if let Some(child) = node.part(name) {
             return self.expression(child);
         }
         let first = self.next_id();
@@ -80,7 +81,7 @@ impl Lowering<'_> {
                 let decorators = parts.iter().filter(|part| part.kind() == "decorator");
                 let decorators =
                     decorators.filter_map(|part| part.named_child(0)).map(|part| self.expression(part)).collect();
-                match node.child_by_field_name("definition") {
+                match node.part("definition") {
                     Some(definition) if definition.kind() == "function_definition" => {
                         self.function(definition, decorators, depth)
                     }
@@ -124,8 +125,8 @@ impl Lowering<'_> {
                 let mut targets = Vec::new();
                 let mut value = node;
                 while value.kind() == "assignment" {
-                    targets.extend(value.child_by_field_name("left").map(|left| self.expression(left)));
-                    match value.child_by_field_name("right") {
+                    targets.extend(value.part("left").map(|left| self.expression(left)));
+                    match value.part("right") {
                         Some(right) => value = right,
                         // A bare annotation.
                         None => return StatementKind::Pass,
@@ -134,7 +135,7 @@ impl Lowering<'_> {
                 StatementKind::Assign { targets, value: self.expression(value) }
             }
             "augmented_assignment" => {
-                let operator = node.child_by_field_name("operator").map_or("", |child| child.kind());
+                let operator = node.part("operator").map_or("", |child| child.kind());
                 let target = self.required(node, "left");
                 let value = self.required(node, "right");
                 StatementKind::Augment { target, operator: binary_operator(operator), value }
@@ -144,7 +145,7 @@ impl Lowering<'_> {
     }
 
     fn else_clause(&mut self, node: Node<'_>, depth: usize) -> Vec<Statement> {
-        match node.child_by_field_name("alternative") {
+        match node.part("alternative") {
             Some(clause) => self.body(clause, "body", depth),
             None => Vec::new(),
         }
@@ -174,10 +175,10 @@ impl Lowering<'_> {
                 "except_clause" | "except_group_clause" => {
                     let parts = named_children(clause);
                     let mut exception = parts.first().copied().filter(|part| part.kind() != "block");
-                    let mut alias = clause.child_by_field_name("alias");
+                    let mut alias = clause.part("alias");
                     if let Some(pattern) = exception.filter(|part| part.kind() == "as_pattern") {
                         exception = pattern.named_child(0);
-                        alias = pattern.child_by_field_name("alias");
+                        alias = pattern.part("alias");
                     }
                     let exception = self.optional(exception);
                     let name = alias.map(|alias| self.name(alias));
@@ -198,12 +199,12 @@ impl Lowering<'_> {
         let mut items = Vec::new();
         for clause in named_children(node).into_iter().filter(|child| child.kind() == "with_clause") {
             for item in named_children(clause) {
-                let mut value = item.child_by_field_name("value").unwrap_or(item);
+                let mut value = item.part("value").unwrap_or(item);
                 // `with (open(a) as f, open(b) as g)` is read as a tuple of patterns.
                 let parts = if value.kind() == "tuple" { named_children(value) } else { vec![value] };
                 for part in parts {
                     value = part;
-                    let target = value.child_by_field_name("alias");
+                    let target = value.part("alias");
                     if value.kind() == "as_pattern"
                         && let Some(inside) = value.named_child(0)
                     {
@@ -220,14 +221,14 @@ impl Lowering<'_> {
     fn match_statement(&mut self, node: Node<'_>, depth: usize) -> StatementKind {
         let subject = self.required(node, "subject");
         let mut cases = Vec::new();
-        let clauses = node.child_by_field_name("body").map_or_else(Vec::new, named_children);
+        let clauses = node.part("body").map_or_else(Vec::new, named_children);
         for clause in clauses.into_iter().filter(|clause| clause.kind() == "case_clause") {
             let patterns = named_children(clause).into_iter().filter(|child| child.kind() == "case_pattern");
             let (mut literals, mut names) = (Some(Vec::new()), Vec::new());
             for pattern in patterns {
                 self.case_pattern(pattern, &mut literals, &mut names);
             }
-            let guard = clause.child_by_field_name("guard");
+            let guard = clause.part("guard");
             let guard = self.optional(guard);
             cases.push(MatchCase { literals, names, guard, body: self.body(clause, "consequence", depth) });
         }
@@ -279,9 +280,9 @@ impl Lowering<'_> {
     }
 
     fn function(&mut self, node: Node<'_>, decorators: Vec<ExpressionId>, depth: usize) -> StatementKind {
-        let name = node.child_by_field_name("name").map_or_else(|| "".into(), |child| self.name(child));
+        let name = node.part("name").map_or_else(|| "".into(), |child| self.name(child));
         let mut parameters = Vec::new();
-        if let Some(list) = node.child_by_field_name("parameters") {
+        if let Some(list) = node.part("parameters") {
             for parameter in named_children(list) {
                 parameters.extend(self.parameter(parameter));
             }
@@ -293,7 +294,7 @@ impl Lowering<'_> {
     }
 
     fn parameter(&mut self, node: Node<'_>) -> Option<Parameter> {
-        let mut named = node.child_by_field_name("name").unwrap_or(node);
+        let mut named = node.part("name").unwrap_or(node);
         if node.kind() == "typed_parameter" {
             named = node.named_child(0)?;
         }
@@ -303,18 +304,18 @@ impl Lowering<'_> {
             "identifier" => ArgumentKind::Positional,
             _ => return None,
         };
-        let default = node.child_by_field_name("value");
+        let default = node.part("value");
         let default = self.optional(default);
-        let annotation = node.child_by_field_name("type").map(|child| self.name(child));
+        let annotation = node.part("type").map(|child| self.name(child));
         let name = self.text(named).trim_start_matches('*').into();
         Some(Parameter { name, kind, default, annotation, span: span(named) })
     }
 
     fn class(&mut self, node: Node<'_>, depth: usize) -> StatementKind {
-        let name = node.child_by_field_name("name").map_or_else(|| "".into(), |child| self.name(child));
+        let name = node.part("name").map_or_else(|| "".into(), |child| self.name(child));
         let mut bases = Vec::new();
-        for base in node.child_by_field_name("superclasses").map_or_else(Vec::new, named_children) {
-            let kind = match base.child_by_field_name("name") {
+        for base in node.part("superclasses").map_or_else(Vec::new, named_children) {
+            let kind = match base.part("name") {
                 Some(keyword) if base.kind() == "keyword_argument" => ArgumentKind::Keyword(self.name(keyword)),
                 _ => ArgumentKind::Positional,
             };
@@ -325,13 +326,13 @@ impl Lowering<'_> {
 
     /// Each name that the statement binds, with the dotted path that it stands for.
     fn import(&mut self, node: Node<'_>) -> StatementKind {
-        let module = node.child_by_field_name("module_name").map(|child| self.text(child).trim_start_matches('.'));
+        let module = node.part("module_name").map(|child| self.text(child).trim_start_matches('.'));
         let mut bindings = Vec::new();
         for imported in many(node, "name") {
             let (path, alias) = match imported.kind() {
                 "aliased_import" => (
-                    imported.child_by_field_name("name").map_or("", |child| self.text(child)),
-                    imported.child_by_field_name("alias").map(|child| self.text(child)),
+                    imported.part("name").map_or("", |child| self.text(child)),
+                    imported.part("alias").map(|child| self.text(child)),
                 ),
                 _ => (self.text(imported), None),
             };
