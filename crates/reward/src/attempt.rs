@@ -7,14 +7,13 @@ use std::time::Duration;
 use codeward_records::{
     Call, Expectation, Language, ObservedSubject, Predicate, ProgramRun, Subject, Task, TestCase, TestForm,
 };
-use codeward_sandbox::{End, Limits, Network, Outcome, Patience, Program, Sandbox};
-use serde_json::{Value, json};
+use codeward_sandbox::{End, Limits, Network, Outcome, Prelude, Program};
+use serde_json::Value;
 
-use crate::call::{self, CHANNEL_BYTES, CHANNEL_LOST, CallOutcome, CallReport};
+use crate::call::{self, CALL_HARNESS, CHANNEL_BYTES, CHANNEL_LOST, CallOutcome, CallReport};
 use crate::check::Evidence;
 use crate::found::Found;
-use crate::harness::{Harness, Loaded};
-use crate::observation::{Report, Seen};
+use crate::observation::{self, ACT_HARNESS, Report, Seen};
 use crate::observed::{NotWatched, Observed};
 use crate::output::first_difference;
 use crate::result::{Failure, Tamper, TamperKind, TestResult};
@@ -24,17 +23,9 @@ const MARKER: &str = "$NONCE";
 const PYTHON_FILE: &str = "main.py";
 const JAVASCRIPT_FILE: &str = "main.js";
 
-/// What every attempt is prepared with.
-pub(crate) struct Runner<'a> {
-    pub(crate) sandbox: &'a Sandbox,
-    /// How long the caller waits.
-    pub(crate) patience: Patience<'a>,
-    /// The harness of tests that act.
-    pub(crate) act: &'a Harness,
-    /// The harness of tests that call functions.
-    pub(crate) calls: &'a Harness,
-    /// Keys the nonces and tokens.
-    pub(crate) secret: &'a [u8; 32],
+/// The program that has a harness do its work. The harness is gone from the modules before there is a completion.
+pub(crate) fn running(harness: &Prelude) -> Vec<u8> {
+    format!("__import__('sys').modules.pop('{}').run()\n", harness.name).into()
 }
 
 /// A test bound to a completion.
@@ -48,12 +39,12 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    /// Prepares the program. The nonce and the channel's token come from the content, mixed with a secret of this process,
+    /// Prepares the program. The nonce and the channel's token come from the content, mixed with a secret of the process,
     /// so that the program cannot know them beforehand and two runs of a seed still judge alike.
-    pub(crate) fn new(test: &'a TestCase, form: TestForm<'a>, task: &Task, code: &str, runner: &Runner<'_>) -> Self {
+    pub(crate) fn new(test: &'a TestCase, form: TestForm<'a>, task: &Task, code: &str, secret: &[u8; 32]) -> Self {
         let (language, adapter) = (task.language, task.adapter.as_str());
         let word = |purpose: &str| {
-            let mut hasher = blake3::Hasher::new_keyed(runner.secret);
+            let mut hasher = blake3::Hasher::new_keyed(secret);
             for part in [purpose, &test.name, adapter, code] {
                 hasher.update(&(part.len() as u64).to_le_bytes());
                 hasher.update(part.as_bytes());
@@ -66,18 +57,15 @@ impl<'a> Attempt<'a> {
         if let Some(milliseconds) = test.cpu_ms {
             limits.cpu = Duration::from_millis(milliseconds);
         }
-        let Loaded { source, stdin } = match form {
-            TestForm::Act(act) => {
-                let payload =
-                    json!({"candidate": code, "adapter": adapter, "act": act, "nonce": nonce, "token": token});
-                runner.act.load(runner.sandbox, runner.patience, payload.to_string().as_bytes())
-            }
-            TestForm::Run(run) => Loaded { source: code.into(), stdin: fill(&run.stdin).into_bytes() },
+        let (prelude, stdin) = match form {
+            TestForm::Act(act) => (Some(&ACT_HARNESS), observation::payload(code, adapter, act, &nonce, &token)),
+            TestForm::Run(run) => (None, fill(&run.stdin).into_bytes()),
             TestForm::Calls(_) => {
                 limits.output_bytes = CHANNEL_BYTES;
-                runner.calls.load(runner.sandbox, runner.patience, &call::payload(test, adapter, code, &token, &fill))
+                (Some(&CALL_HARNESS), call::payload(test, adapter, code, &token, &fill))
             }
         };
+        let source = prelude.map_or_else(|| code.into(), running);
         let looks_at = |subject| test.expect.iter().any(|raw| raw.observed == Some(subject));
         let program = Program {
             language: in_sandbox(language),
@@ -88,6 +76,7 @@ impl<'a> Attempt<'a> {
             processes: test.processes,
             network: if looks_at(ObservedSubject::Received) { Network::Loopback } else { Network::None },
             queries: looks_at(ObservedSubject::Queries) && language == Language::Python,
+            prelude,
             limits,
         };
         Self { test, form, language, nonce, token, program }

@@ -1,6 +1,7 @@
 //! Tests that call functions: what the harness is given, what it reports, and whether that is what was expected.
 
 use codeward_records::{Call, Comparison, MAX_DEPTH, Plain, TestCase};
+use codeward_sandbox::Prelude;
 
 use crate::equality::is_expected;
 use crate::found::Found;
@@ -8,7 +9,8 @@ use crate::marshal;
 use crate::output::first_difference;
 use crate::result::{RecordFault, Tamper, TamperKind, Wrong};
 
-pub(crate) const CALL_HARNESS: &str = include_str!("call_harness.py");
+/// Runs a test that calls functions.
+pub(crate) static CALL_HARNESS: Prelude = Prelude { name: "codeward_calls", source: include_str!("call_harness.py") };
 /// What the harness exits with when it has lost the channel.
 pub(crate) const CHANNEL_LOST: i32 = 113;
 /// How much the values of one test may take up together. One that goes beyond is reported as too large.
@@ -385,6 +387,7 @@ mod tests {
     use proptest::test_runner::{Config, TestRunner};
 
     use super::*;
+    use crate::attempt::running;
 
     const TOKEN: &str = "0123456789abcdef";
 
@@ -556,7 +559,13 @@ mod tests {
             serde_json::from_value(serde_json::json!({ "name": "echo", "kind": "functional", "call": calls })).unwrap();
         let stdin = payload(&test, "", "def target(value):\n    return value\n", TOKEN, &str::to_owned);
         let limits = Limits { output_bytes: CHANNEL_BYTES, ..Limits::default() };
-        let program = Program { source: CALL_HARNESS.as_bytes().to_vec(), stdin, limits, ..Program::default() };
+        let program = Program {
+            source: running(&CALL_HARNESS),
+            stdin,
+            prelude: Some(&CALL_HARNESS),
+            limits,
+            ..Program::default()
+        };
         let outcome = Sandbox::start(1).unwrap().run(&program).unwrap();
         assert_eq!(outcome.end, End::Exited { code: 0 }, "{}", String::from_utf8_lossy(&outcome.stderr));
         let report = CallReport::read(&outcome.channel, TOKEN, NUM_VALUES);

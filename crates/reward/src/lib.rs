@@ -102,7 +102,6 @@ mod credit;
 mod engine;
 mod equality;
 mod found;
-mod harness;
 pub mod judge;
 mod marshal;
 mod measurement;

@@ -2,10 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use codeward_records::Plain;
+use codeward_sandbox::Prelude;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub(crate) const ACT_HARNESS: &str = include_str!("harness.py");
+use crate::marshal;
+
+/// Runs a test that acts.
+pub(crate) static ACT_HARNESS: Prelude = Prelude { name: "codeward_act", source: include_str!("act_harness.py") };
+
+/// What the harness of a test that acts reads from standard input.
+pub(crate) fn payload(code: &str, adapter: &str, act: &str, nonce: &str, token: &str) -> Vec<u8> {
+    let entries = [("candidate", code), ("adapter", adapter), ("act", act), ("nonce", nonce), ("token", token)];
+    marshal::write(&Plain::Dict(entries.map(|(name, text)| (Plain::from(name), Plain::from(text))).into()))
+}
 
 /// What a call was seen to do.
 #[derive(Debug, Clone, PartialEq)]

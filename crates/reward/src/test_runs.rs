@@ -10,9 +10,8 @@ use std::time::Instant;
 use codeward_records::{Task, TestCase, TestForm, TestKind, UnscoredReason};
 use codeward_sandbox::{Cancellation, Patience, Sandbox, SandboxError};
 
-use crate::attempt::{Attempt, Runner};
+use crate::attempt::Attempt;
 use crate::call::CALL_HARNESS;
-use crate::harness::Harness;
 use crate::measurement::Unscored;
 use crate::observation::ACT_HARNESS;
 use crate::result::TestResult;
@@ -38,8 +37,6 @@ pub(crate) struct Asked<'a> {
 /// Runs tests and remembers what they showed.
 pub(crate) struct TestRuns {
     pub(crate) sandbox: Sandbox,
-    act_harness: Harness,
-    call_harness: Harness,
     /// Keys the nonces, so that a program cannot compute them.
     secret: [u8; 32],
     remembered: Mutex<HashMap<Key, Vec<TestResult>>>,
@@ -59,12 +56,10 @@ impl TestRuns {
         }
         let mut begun_key = blake3::Hasher::new();
         let (_, version) = sandbox.python();
-        add(&mut begun_key, &[ACT_HARNESS, CALL_HARNESS, version, sandbox.isolation().name()]);
+        add(&mut begun_key, &[ACT_HARNESS.source, CALL_HARNESS.source, version, sandbox.isolation().name()]);
         Self {
             begun_key,
             sandbox,
-            act_harness: Harness::new(ACT_HARNESS),
-            call_harness: Harness::new(CALL_HARNESS),
             secret: *hasher.finalize().as_bytes(),
             remembered: Mutex::default(),
             store,
@@ -171,14 +166,7 @@ impl TestRuns {
         if let Some(unscored) = given_up(patience) {
             return Err(unscored);
         }
-        let runner = Runner {
-            sandbox: &self.sandbox,
-            patience,
-            act: &self.act_harness,
-            calls: &self.call_harness,
-            secret: &self.secret,
-        };
-        let attempt = Attempt::new(test, form, asked.task, asked.code, &runner);
+        let attempt = Attempt::new(test, form, asked.task, asked.code, &self.secret);
         let outcome = self.sandbox.run_with(attempt.program(), patience).map_err(|error| not_run(&error))?;
         self.num_run.fetch_add(1, Ordering::Relaxed);
         attempt.judge(&outcome).map_err(|error| Unscored {

@@ -231,6 +231,7 @@ fn job<'a>(toolchain: &'a Toolchain, compilation: &'a Compilation, source: &'a [
         profile: Profile::Compiler,
         network: Network::None,
         queries: false,
+        prelude: None,
         makes_sockets: false,
         limits: toolchain::compiler_limits(),
         memory: compilation.memory,

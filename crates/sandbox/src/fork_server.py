@@ -8,9 +8,10 @@ and runs the program, or becomes it.
 
 Messages on descriptor 3 (one packet each):
   in   first the configuration (JSON), then jobs: numbers, with the descriptors job, stdin, stdout, stderr, channel,
-       status and, for a compiled program, what to execute
-  out  R + JSON (ready; with the loopback listener, where there is one), D + how it ended, E + text (set-up failed, nothing
-       was run)
+       status and, for a compiled program, what to execute; a name with one descriptor is a module to load for
+       the programs from there on
+  out  R + JSON (ready; with the loopback listener, where there is one), L (loaded), D + how it ended, E + text (set-up failed,
+       nothing was run)
 
 A child's words on its status socket: w with its pidfd (waits for g, when it is to be put into a control group), k with its
 pidfd, the scratch folder and the kernel's questions (confined), E + text (set-up failed), W + how the program it became ended.
@@ -41,8 +42,8 @@ EXECUTABLE = 6
 # Sizes of the scratch folder, of the source and of the rest, the folder's number, filter, switches, and the limits that differ.
 JOB = struct.Struct("<4Q2I5Q")
 CAN_ASK, MAY_EXECUTE, NETWORK, QUERIES, WAIT, HAS_EXECUTABLE = (1 << bit for bit in range(6))
-# The descriptors that come with a job, without and with something to execute.
-SIX, SEVEN = struct.Struct("6i"), struct.Struct("7i")
+# The descriptors that come with a job, without and with something to execute, and the one that comes with a module.
+SIX, SEVEN, ONE = struct.Struct("6i"), struct.Struct("7i"), struct.Struct("i")
 # Of the numbers that the kernel keeps of a process: user time, system time, largest resident set.
 USAGE_BYTES = 40
 CAPABILITY_VERSION_3 = 0x20080522
@@ -488,6 +489,18 @@ def report_failure(error, status):
         os.write(STATUS, text)
 
 
+def load(name, descriptor):
+    """A module that programs may import. It is the caller's own and trusted as this file is; no program has had a say in it."""
+    source = read_all(descriptor, os.fstat(descriptor).st_size, 0)
+    os.close(descriptor)
+    module = types.ModuleType(name)
+    module.__file__ = name + ".py"
+    exec(compile(source, module.__file__, "exec", dont_inherit=True), module.__dict__)
+    sys.modules[name] = module
+    gc.collect()
+    gc.freeze()
+
+
 def serve(host, link):
     """Forks one child per job. Returns only in a child, with its source, confined."""
     scratch = host.scratch
@@ -498,6 +511,14 @@ def serve(host, link):
         if not packet:
             os._exit(0)
         rights = messages[0][2]
+        if len(rights) == ONE.size:
+            try:
+                load(packet.decode(), *ONE.unpack(rights))
+            except BaseException as error:
+                link.send(("Emodule %s: %s" % (packet.decode(), error)).encode())
+                os._exit(1)
+            link.send(b"L")
+            continue
         descriptors = (SIX if len(rights) == SIX.size else SEVEN).unpack(rights)
         job = Job(packet)
         try:

@@ -110,6 +110,7 @@ pub(crate) fn start(worker: Worker, toolchain: &Toolchain, server: &Build) -> Re
         profile: Profile::Single,
         network: Network::None,
         queries: false,
+        prelude: None,
         makes_sockets: true,
         limits,
         memory: MemoryRule::Data,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::outcome::Isolation;
-use crate::program::{Limits, Network, Program};
+use crate::program::{Limits, Network, Prelude, Program};
 use crate::seccomp::Profile;
 
 /// One run of one process tree: a program, or a compiler on its source.
@@ -25,6 +25,7 @@ pub(crate) struct Job<'a> {
     pub(crate) profile: Profile,
     pub(crate) network: Network,
     pub(crate) queries: bool,
+    pub(crate) prelude: Option<&'static Prelude>,
     /// Its runtime makes sockets for itself: only reaching somebody with one tells about the program.
     pub(crate) makes_sockets: bool,
     pub(crate) limits: Limits,
@@ -96,6 +97,7 @@ impl<'a> Job<'a> {
             profile,
             network: program.network,
             queries: program.queries,
+            prelude: program.prelude,
             makes_sockets: false,
             limits: program.limits.clone(),
             memory: MemoryRule::AddressSpace,

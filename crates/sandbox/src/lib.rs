@@ -136,6 +136,6 @@ pub use outcome::{
 };
 pub use pool::{Sandbox, Settings};
 pub use probe::{LanguageSeen, Probe, Python, probe, probe_with};
-pub use program::{Limits, Network, Program};
+pub use program::{Limits, Network, Prelude, Program};
 pub use queue::{Full, Item, Load, Queue, Ticket};
 pub use tool::{Tool, check_shown};

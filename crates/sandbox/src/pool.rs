@@ -31,7 +31,7 @@ use crate::worker::{self, About, Failure, Worker};
 const SERVER: &str = include_str!("fork_server.py");
 
 /// Modules that programs commonly import: each spares every program its import, and costs every fork a little for its pages.
-const WARM: [&str; 39] = [
+const WARM: [&str; 45] = [
     "ast",
     "base64",
     "bisect",
@@ -45,6 +45,7 @@ const WARM: [&str; 39] = [
     "fnmatch",
     "functools",
     "glob",
+    "gzip",
     "hashlib",
     "heapq",
     "hmac",
@@ -63,6 +64,7 @@ const WARM: [&str; 39] = [
     "shlex",
     "shutil",
     "sqlite3",
+    "ssl",
     "string",
     "subprocess",
     "tempfile",
@@ -71,6 +73,10 @@ const WARM: [&str; 39] = [
     "traceback",
     "typing",
     "urllib.parse",
+    "xml.dom.minidom",
+    "xml.etree.ElementTree",
+    "xml.sax",
+    "zipfile",
 ];
 
 /// How a sandbox is started.
@@ -564,6 +570,7 @@ impl Blueprint {
             group,
             own_folders: self.plan.view.own_folders(),
             scratch_base: self.scratch_base.clone(),
+            preludes: Vec::new(),
         };
         Ok((worker, about))
     }

@@ -29,8 +29,22 @@ pub struct Program {
     pub network: Network,
     /// Whether the statements of an embedded SQLite are reported. For Python only.
     pub queries: bool,
+    /// A module of the caller's that the program may import. For Python only.
+    pub prelude: Option<&'static Prelude>,
     /// What it may use up.
     pub limits: Limits,
+}
+
+/// A Python module that the warmed interpreter loads before it forks the first program that may import it, as it does those of
+/// the library: programs then share it, instead of each reading it again.
+///
+/// It is trusted. It runs where programs are made, and whatever runs there later inherits what it has done.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Prelude {
+    /// What it is imported as.
+    pub name: &'static str,
+    /// Its source.
+    pub source: &'static str,
 }
 
 /// What a program may reach.
@@ -89,6 +103,9 @@ impl Program {
         }
         if self.queries && self.language != Language::Python {
             return bad("queries can be reported for Python only".to_owned());
+        }
+        if self.prelude.is_some() && self.language != Language::Python {
+            return bad("only programs in Python can import a module of the caller's".to_owned());
         }
         Ok(())
     }

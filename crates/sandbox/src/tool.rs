@@ -59,6 +59,7 @@ impl Tool {
             profile: Profile::Compiler,
             network: Network::None,
             queries: false,
+            prelude: None,
             makes_sockets: false,
             limits: self.limits.clone(),
             memory: MemoryRule::Data,

@@ -18,7 +18,7 @@ use crate::job::{Job, Terms};
 use crate::loopback::Loopback;
 use crate::observe::{Observer, Policy};
 use crate::outcome::{End, Outcome, Tamper, TamperKind};
-use crate::program::{Limits, Network};
+use crate::program::{Limits, Network, Prelude};
 use crate::scratch::{self, Folder};
 use crate::seccomp::Profile;
 use crate::streams::{Streams, read_output, receive, sealed, send};
@@ -107,6 +107,8 @@ pub(crate) struct Worker {
     pub(crate) own_folders: Vec<PathBuf>,
     /// Where scratch folders are made, on hosts that cannot mount their own.
     pub(crate) scratch_base: Option<Arc<scratch::Base>>,
+    /// Modules of callers that the host has loaded.
+    pub(crate) preludes: Vec<&'static Prelude>,
 }
 
 /// A program that has been started and not yet ended.
@@ -149,6 +151,9 @@ impl Worker {
         if let Some(group) = &self.group {
             group.limit(job).map_err(Failure::NotStarted)?;
         }
+        if let Some(prelude) = job.prelude {
+            self.load(prelude)?;
+        }
         let mut running = self.start(job, &streams, folder.as_ref())?;
         let mut loopback = match (job.network, &self.loopback) {
             (Network::Loopback, Some(listener)) => Some(Loopback::open(listener)?),
@@ -158,6 +163,22 @@ impl Worker {
         let wall = running.started.elapsed();
         let received = loopback.map(Loopback::finish).transpose()?.unwrap_or_default();
         self.collect(job, &streams, running, &ended, stopped, wall, received)
+    }
+
+    /// Has the host load a module, if it has not yet.
+    fn load(&mut self, prelude: &'static Prelude) -> Result<(), Failure> {
+        if self.preludes.iter().any(|loaded| std::ptr::eq(*loaded, prelude)) {
+            return Ok(());
+        }
+        let text = sealed(prelude.source.as_bytes())?;
+        send(&self.host.link, prelude.name.as_bytes(), &[text.as_fd()])?;
+        self.await_readable(&self.host.link, SETUP_DEADLINE, "a module was not loaded in time")?;
+        match receive(&self.host.link)?.0.split_first() {
+            Some((b'L', _)) => self.preludes.push(prelude),
+            Some((b'E', text)) => return Err(Failure::HostLost(String::from_utf8_lossy(text).into_owned())),
+            _ => return Err(Failure::HostLost(format!("it ended while loading module {}", prelude.name))),
+        }
+        Ok(())
     }
 
     fn start(&self, job: &Job<'_>, streams: &Streams, folder: Option<&Folder>) -> Result<Running, Failure> {

@@ -1,8 +1,8 @@
-//! What one program leaves for the next, what chance is there, and a real harness.
+//! What one program leaves for the next, what chance is there, and modules of the caller's.
 
 use std::time::Duration;
 
-use codeward_sandbox::{End, Program, Sandbox};
+use codeward_sandbox::{End, Language, Prelude, Program, Sandbox};
 
 use crate::{attack, attack_report, program, sandbox};
 
@@ -114,24 +114,39 @@ fn extra_environment_is_seen() {
 }
 
 #[test]
-fn the_reward_harness_runs() {
-    let payload = serde_json::json!({
-        "candidate": "def add(a, b):\n    return a + b\n",
-        "adapter": "target = add",
-        "act": "emit('sum', target(2, 3))\nattempt('bad', target, 1, 'x')",
-        "nonce": "n",
-        "token": "secret-token",
-    });
-    let source = include_bytes!("../../../reward/src/harness.py").to_vec();
-    let outcome = attack(&Program { source, stdin: serde_json::to_vec(&payload).unwrap(), ..Program::default() });
-    assert_eq!(outcome.end, End::Exited { code: 0 }, "{}", String::from_utf8_lossy(&outcome.stderr));
-    let text = String::from_utf8(outcome.channel).unwrap();
-    let lines: Vec<serde_json::Value> =
-        text.lines().map(|line| serde_json::from_str(line.strip_prefix("secret-token ").unwrap()).unwrap()).collect();
-    assert!(lines.contains(&serde_json::json!({"observe": "sum", "returned": 5})), "{text}");
-    assert!(lines.contains(&serde_json::json!({"observe": "bad", "raised": "TypeError"})), "{text}");
-    assert_eq!(lines.last(), Some(&serde_json::json!({"done": true})));
-    assert_eq!(outcome.tamper, []);
+fn a_module_of_the_callers_is_as_it_was_for_every_program() {
+    static SHARED: Prelude = Prelude { name: "shared", source: "state = ['fresh']\ndef read(): return state[0]\n" };
+    static OTHER: Prelude = Prelude { name: "other", source: "import shared\nword = 'other ' + shared.read()\n" };
+    let sandbox = Sandbox::start(1).unwrap();
+    let printed = |prelude, source: &str| {
+        let outcome = sandbox.run(&Program { prelude: Some(prelude), ..program(source) }).unwrap();
+        assert_eq!(outcome.end, End::Exited { code: 0 }, "{}", String::from_utf8_lossy(&outcome.stderr));
+        assert_eq!(outcome.tamper, []);
+        String::from_utf8(outcome.stdout).unwrap()
+    };
+    let changes = "
+import shared, sys
+print(shared.read(), shared.__file__)
+shared.state[0] = 'changed'
+shared.read = lambda: 'replaced'
+sys.modules['shared'] = None
+";
+    for _ in 0..3 {
+        assert_eq!(printed(&SHARED, changes), "fresh shared.py\n");
+    }
+    assert_eq!(printed(&OTHER, "import other\nprint(other.word)"), "other fresh\n");
+}
+
+#[test]
+fn a_module_of_the_callers_that_is_broken_is_named_and_ends_nothing_else() {
+    static BROKEN: Prelude = Prelude { name: "broken", source: "1 / 0\n" };
+    let sandbox = Sandbox::start(1).unwrap();
+    let error = sandbox.run(&Program { prelude: Some(&BROKEN), ..program("pass") }).unwrap_err().to_string();
+    assert!(error.contains("module broken: division by zero"), "{error}");
+    assert_eq!(sandbox.run(&program("print(1)")).unwrap().stdout, b"1\n");
+    let other = Program { language: Language::C, prelude: Some(&BROKEN), ..program("int main(void) { return 0; }") };
+    let error = sandbox.run(&other).unwrap_err().to_string();
+    assert!(error.contains("only programs in Python"), "{error}");
 }
 
 #[test]
