@@ -1,6 +1,7 @@
 //! Python's statements.
 
-use super::super::tree::{Field, NodeId};
+use super::super::grammar::{Field, Part, Role};
+use super::super::tree::NodeId;
 use super::walk::{Relation, Stop, Table, Walk};
 
 /// How often a loop's body is read.
@@ -8,23 +9,23 @@ const ROUNDS: usize = 2;
 
 impl Walk<'_> {
     pub(super) fn python(&mut self, node: NodeId, table: Table) -> Result<Table, Stop> {
-        let kind = self.outline.nodes[node].kind;
-        let needed: &[Field] = match kind {
-            "default_parameter" => &[Field::Name],
-            "assignment" | "augmented_assignment" | "for_in_clause" => &[Field::Left],
-            "for_statement" => &[Field::Left, Field::Right],
+        let role = self.outline.kind(node).role;
+        let needed: &[Field] = match role {
+            Role::Default => &[Field::Name],
+            Role::Assignment | Role::Comprehension => &[Field::Left],
+            Role::For => &[Field::Left, Field::Right],
             _ => &[],
         };
         if self.is_passed_over(node, needed) {
             return self.python_children(node, table);
         }
-        match kind {
-            "default_parameter" => self.python_default(node, table),
-            "assignment" | "augmented_assignment" => self.python_assignment(node, table),
-            "for_in_clause" => self.python_comprehension(node, table),
-            "if_statement" => self.python_if(node, table),
-            "for_statement" => self.python_for(node, table),
-            "while_statement" => self.python_while(node, table),
+        match role {
+            Role::Default => self.python_default(node, table),
+            Role::Assignment => self.python_assignment(node, table),
+            Role::Comprehension => self.python_comprehension(node, table),
+            Role::If => self.python_if(node, table),
+            Role::For => self.python_for(node, table),
+            Role::While => self.python_while(node, table),
             _ => self.python_children(node, table),
         }
     }
@@ -32,7 +33,7 @@ impl Walk<'_> {
     /// The clauses of a comprehension come before what is made of them.
     fn python_children(&mut self, node: NodeId, mut table: Table) -> Result<Table, Stop> {
         let outline = self.outline;
-        let is_clause = |child: &NodeId| outline.nodes[*child].kind == "for_in_clause";
+        let is_clause = |child: &NodeId| outline.kind(*child).role == Role::Comprehension;
         for child in outline.children(node).filter(is_clause) {
             table = self.visit(child, table)?;
         }
@@ -80,7 +81,7 @@ impl Walk<'_> {
 
     fn python_parts(&self, node: NodeId) -> Vec<NodeId> {
         let outline = self.outline;
-        outline.children(node).filter(|child| outline.nodes[*child].kind != ",").collect()
+        outline.children(node).filter(|child| outline.kind(*child).part != Part::Comma).collect()
     }
 
     fn python_comprehension(&mut self, node: NodeId, mut table: Table) -> Result<Table, Stop> {
@@ -98,9 +99,9 @@ impl Walk<'_> {
         let mut tables = Vec::new();
         let mut has_else = false;
         for child in outline.children(node) {
-            let kind = outline.nodes[child].kind;
-            has_else |= kind.contains("else");
-            if matches!(kind, "elif_clause" | "else_clause") {
+            let part = outline.kind(child).part;
+            has_else |= matches!(part, Part::ElseClause | Part::Else);
+            if matches!(part, Part::ElifClause | Part::ElseClause) {
                 let start = self.branch(&table)?;
                 tables.push(self.visit(child, start)?);
             } else {
@@ -123,7 +124,7 @@ impl Walk<'_> {
             let left = outline.child(node, Field::Left).ok_or(Stop::Raised)?;
             table = self.python_assign(left, right, table)?;
             let last = outline.children(node).last().ok_or(Stop::Raised)?;
-            if outline.nodes[last].kind == "block" {
+            if outline.kind(last).part == Part::Block {
                 table = self.visit(last, table)?;
             }
         }

@@ -1,0 +1,139 @@
+//! Sub-trees with errors by their s-expressions.
+//!
+//! The tree prints what cannot be reached in it otherwise: missing tokens that the grammar hides, and the character at which reading
+//! failed. The print of a whole tree holds those of its sub-trees, so that one is enough: it is read back from left to right,
+//! beside the tree.
+
+use tree_sitter::{Node, Tree, TreeCursor};
+
+use super::hash::{mix, quick};
+
+/// Marks that keep the pieces of a print apart.
+const CHILD: u64 = 1;
+const FIELD: u64 = 2;
+const MISSING: u64 = 3;
+const WHOLE: u64 = 4;
+
+/// The hashes of all sub-trees that have errors and more than one node, and of the whole tree, sorted: equal for equal s-expressions.
+pub(super) fn broken_sub_trees(tree: &Tree) -> Vec<u64> {
+    let items = items(&tree.root_node().to_sexp());
+    let mut hashes = Vec::new();
+    let mut cursor = tree.walk();
+    // The next item of the print.
+    let mut next = 0;
+    loop {
+        let node = cursor.node();
+        // A missing token is a leaf: it has no item.
+        let item = if is_item(node) { items.get(next) } else { None };
+        let is_broken = node.has_error();
+        if is_broken && (node.child_count() > 0 || node.parent().is_none()) {
+            hashes.push(item.map_or_else(|| mix(WHOLE, quick(node.to_sexp().as_bytes())), |item| item.hash));
+        }
+        next = match item {
+            Some(item) if !is_broken => item.end,
+            Some(_) => next + 1,
+            None => next,
+        };
+        // Below a node without errors all is skipped with its item.
+        let is_done = item.is_some() && !is_broken;
+        if (is_done || !cursor.goto_first_child()) && !go_on(&mut cursor) {
+            break;
+        }
+    }
+    hashes.sort_unstable();
+    hashes
+}
+
+fn is_item(node: Node<'_>) -> bool {
+    node.is_named() && !node.is_missing()
+}
+
+/// To the next node that is not below this one.
+fn go_on(cursor: &mut TreeCursor<'_>) -> bool {
+    while !cursor.goto_next_sibling() {
+        if !cursor.goto_parent() {
+            return false;
+        }
+    }
+    true
+}
+
+/// A named node in a print.
+struct Item {
+    hash: u64,
+    /// One past the last item below it.
+    end: usize,
+}
+
+/// The named nodes of a print, in its order. Missing tokens are part of what their parents say.
+fn items(print: &str) -> Vec<Item> {
+    let bytes = print.as_bytes();
+    let mut items: Vec<Item> = Vec::new();
+    let mut open: Vec<usize> = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'(' => {
+                let label = &bytes[at + 1..label_end(bytes, at + 1)];
+                at += 1 + label.len();
+                let is_missing = label.starts_with(b"MISSING ");
+                if let Some(parent) = open.last().filter(|_| is_missing) {
+                    items[*parent].hash = mix(items[*parent].hash, mix(MISSING, quick(label)));
+                    at += 1;
+                    continue;
+                }
+                open.push(items.len());
+                items.push(Item { hash: quick(label), end: 0 });
+            }
+            b')' => {
+                at += 1;
+                let Some(closed) = open.pop() else { break };
+                items[closed].end = items.len();
+                let hash = mix(CHILD, items[closed].hash);
+                if let Some(parent) = open.last() {
+                    items[*parent].hash = mix(items[*parent].hash, hash);
+                }
+            }
+            b' ' => at += 1,
+            _ => {
+                let length = bytes[at..].iter().take_while(|byte| !matches!(byte, b' ' | b'(')).count();
+                if let Some(parent) = open.last() {
+                    items[*parent].hash = mix(items[*parent].hash, mix(FIELD, quick(&bytes[at..at + length])));
+                }
+                at += length;
+            }
+        }
+    }
+    items
+}
+
+/// One past what stands behind a parenthesis: the name of a kind, a missing token or an unexpected character.
+fn label_end(print: &[u8], start: usize) -> usize {
+    let rest = &print[start..];
+    let (quoted, close): (&[u8], &[u8]) = if rest.starts_with(b"MISSING \"") {
+        (b"MISSING \"", b"\")")
+    } else if rest.starts_with(b"UNEXPECTED '") {
+        (b"UNEXPECTED '", b"')")
+    } else if rest.starts_with(b"MISSING ") || rest.starts_with(b"UNEXPECTED ") {
+        (b"", b")")
+    } else {
+        return start + rest.iter().position(|byte| matches!(byte, b' ' | b')')).unwrap_or(rest.len());
+    };
+    // The token may be a parenthesis or a quote itself: it is not empty.
+    let from = quoted.len() + usize::from(!quoted.is_empty());
+    let found = rest.get(from..).and_then(|rest| rest.windows(close.len()).position(|window| window == close));
+    found.map_or(print.len(), |found| start + from + found + close.len() - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_are_cut_at_their_parentheses() {
+        let print = "(module (ERROR (UNEXPECTED '(') (UNEXPECTED ''') (UNEXPECTED '\\n') (UNEXPECTED 233)) (call left: (MISSING \")\") right: (name)) (MISSING _newline))";
+        let items = items(print);
+        let ends: Vec<usize> = items.iter().map(|item| item.end).collect();
+        assert_eq!(ends, [8, 6, 3, 4, 5, 6, 8, 8]);
+    }
+}
