@@ -20,13 +20,15 @@ use super::{Mode, SimilarityError};
 const FLOW_BUDGET: usize = 4_000_000;
 
 thread_local! {
-    /// Each thread keeps its parser and its list of nodes, whose memory is then there already.
+    /// Each thread keeps its parser and its lists, whose memory is then there already.
     static READER: RefCell<Option<Reader>> = const { RefCell::new(None) };
 }
 
 struct Reader {
     parser: Parser,
     outline: Outline,
+    /// Of sub-trees.
+    hashes: Vec<u64>,
 }
 
 /// A text with all that comparisons need, as reference or as candidate.
@@ -56,7 +58,11 @@ impl Prepared {
         let source = source.trim_matches(is_space);
         let code = without_comments(language, source);
         let (sub_trees, data_flow) = READER.with_borrow_mut(|reader| {
-            let reader = reader.get_or_insert_with(|| Reader { parser: Parser::new(), outline: Outline::new(grammar) });
+            let reader = reader.get_or_insert_with(|| Reader {
+                parser: Parser::new(),
+                outline: Outline::new(grammar),
+                hashes: Vec::new(),
+            });
             read(reader, language, grammar, &code)
         })?;
         let bare = (code != source).then(|| code.into_boxed_str());
@@ -105,5 +111,5 @@ fn read(
         outline.shift(code);
         flow.package = data_flow(outline)?.package;
     }
-    Ok((SubTrees::of(tree, outline), flow))
+    Ok((SubTrees::of(tree, outline, &mut reader.hashes), flow))
 }

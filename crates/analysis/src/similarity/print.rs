@@ -127,7 +127,13 @@ fn label_end(print: &[u8], start: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::LANGUAGES;
+    use super::super::grammar::Grammar;
     use super::*;
+    use crate::analyse::parse_with;
+    use crate::language::Language;
 
     #[test]
     fn prints_are_cut_at_their_parentheses() {
@@ -135,5 +141,96 @@ mod tests {
         let items = items(print);
         let ends: Vec<usize> = items.iter().map(|item| item.end).collect();
         assert_eq!(ends, [8, 6, 3, 4, 5, 6, 8, 8]);
+    }
+
+    #[test]
+    fn what_only_the_print_shows_tells_sub_trees_apart() {
+        for (one, other) in [("x = $", "x = ?"), ("def f(a $ b): pass", "def f(a ? b): pass")] {
+            let [trees, others] = [one, other].map(|text| broken_sub_trees(&parse(Language::Python, text)));
+            assert!(!trees.is_empty() && trees.len() == others.len() && trees != others, "{one}");
+        }
+    }
+
+    fn parse(language: Language, text: &str) -> Tree {
+        let grammar = Grammar::of(language).unwrap();
+        parse_with(&mut tree_sitter::Parser::new(), &grammar.parses, text).unwrap()
+    }
+
+    /// The prints of the sub-trees with errors, each by itself.
+    fn printed(tree: &Tree) -> Vec<String> {
+        let mut prints = Vec::new();
+        let mut nodes = vec![tree.root_node()];
+        while let Some(node) = nodes.pop() {
+            let is_counted = node.child_count() > 0 || node == tree.root_node();
+            prints.extend((is_counted && node.has_error()).then(|| node.to_sexp()));
+            nodes.extend(node.children(&mut tree.walk()));
+        }
+        prints
+    }
+
+    /// How often each of the values occurs, in order.
+    fn counts<T: Ord>(mut values: Vec<T>) -> Vec<usize> {
+        values.sort_unstable();
+        let mut counts: Vec<usize> = values.chunk_by(|one, other| one == other).map(<[T]>::len).collect();
+        counts.sort_unstable();
+        counts
+    }
+
+    const PIECES: [&str; 35] = [
+        "x",
+        "y",
+        " = ",
+        "(",
+        ")",
+        "{",
+        "}",
+        "[",
+        "\n",
+        "\n  ",
+        ";",
+        ":",
+        ", ",
+        "if ",
+        "else ",
+        "for ",
+        "not ",
+        " in ",
+        "def f(",
+        "int ",
+        "return ",
+        "1",
+        "1_",
+        "'",
+        "\"",
+        "@",
+        "?",
+        "$",
+        "\\",
+        "#",
+        "#define X",
+        "ü",
+        "名",
+        "R\"(",
+        "not in ",
+    ];
+
+    fn any_text() -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..30).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn hashes_are_equal_where_prints_are(
+            language in prop::sample::select(LANGUAGES.to_vec()),
+            texts in prop::collection::vec(any_text(), 2),
+        ) {
+            let trees: Vec<Tree> = texts.iter().map(|text| parse(language, text)).collect();
+            let has_error = |tree: &&Tree| tree.root_node().has_error();
+            let prints: Vec<String> = trees.iter().flat_map(printed).collect();
+            let hashes: Vec<u64> = trees.iter().filter(has_error).flat_map(broken_sub_trees).collect();
+            prop_assert_eq!(counts(prints), counts(hashes));
+        }
     }
 }

@@ -50,19 +50,21 @@ impl Broken {
 }
 
 impl SubTrees {
-    pub(super) fn of(tree: Tree, outline: &Outline) -> Self {
+    /// Those of a text; `hashes` is a list to work in.
+    pub(super) fn of(tree: Tree, outline: &Outline, hashes: &mut Vec<u64>) -> Self {
         let nodes = &outline.nodes;
         let is_printed = nodes[0].has_error && is_printed(outline);
         let is_counted = |id: NodeId| id == 0 || nodes[id].end() > id + 1;
-        let mut hashes = vec![0; nodes.len()];
-        let mut sound = Vec::with_capacity(nodes.len());
+        hashes.clear();
+        hashes.resize(nodes.len(), 0);
+        let mut sound = Vec::with_capacity(nodes.len() / 2 + 1);
         let mut count = 0;
         for id in (0..nodes.len()).rev() {
             if is_printed && nodes[id].has_error {
                 count += usize::from(is_counted(id));
                 continue;
             }
-            hashes[id] = hash(nodes, id, &hashes);
+            hashes[id] = hash(nodes, id, hashes);
             if is_counted(id) {
                 sound.push(hashes[id]);
             }

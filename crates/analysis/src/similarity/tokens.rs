@@ -12,7 +12,7 @@
 use crate::language::Language;
 
 use super::hash::{common, mix, quick};
-use super::keywords::is_keyword;
+use super::keywords::keyword_hashes;
 
 /// The longest n-grams.
 const ORDERS: usize = 4;
@@ -52,8 +52,8 @@ pub(super) fn is_space(character: char) -> bool {
 impl Tokens {
     /// Counts a text's tokens.
     pub(super) fn of(language: Language, source: &str) -> Self {
-        let texts: Vec<&str> = source.split(is_space).filter(|token| !token.is_empty()).collect();
-        let hashes: Vec<u64> = texts.iter().map(|token| quick(token.as_bytes())).collect();
+        let tokens = source.split(is_space).filter(|token| !token.is_empty());
+        let hashes: Vec<u64> = tokens.map(|token| quick(token.as_bytes())).collect();
         let mut grams = Vec::with_capacity(ORDERS * hashes.len());
         let mut last: Vec<u64> = vec![0; hashes.len()];
         for order in 0..ORDERS {
@@ -64,7 +64,7 @@ impl Tokens {
             grams.extend_from_slice(&last);
             grams[start..].sort_unstable();
         }
-        Self { count: hashes.len(), grams, vocabulary: vocabulary(language, &texts, &hashes) }
+        Self { count: hashes.len(), grams, vocabulary: vocabulary(language, &hashes) }
     }
 
     /// The n-grams of one order, from 0 for single tokens.
@@ -82,17 +82,18 @@ impl Tokens {
     }
 }
 
-fn vocabulary(language: Language, texts: &[&str], hashes: &[u64]) -> Vec<Word> {
+fn vocabulary(language: Language, hashes: &[u64]) -> Vec<Word> {
+    let keywords = keyword_hashes(language);
     let mut words: Vec<Word> = Vec::with_capacity(hashes.len());
     // Words by hash, from 1; at most half of the places are taken.
     let mut table: Vec<u32> = vec![0; (2 * hashes.len()).next_power_of_two()];
     let mask = table.len() - 1;
-    for (text, &hash) in texts.iter().zip(hashes) {
+    for &hash in hashes {
         let mut place = hash as usize & mask;
         loop {
             match table[place] as usize {
                 0 => {
-                    let weight = if is_keyword(language, text) { 1.0 } else { PLAIN_WEIGHT };
+                    let weight = if keywords.binary_search(&hash).is_ok() { 1.0 } else { PLAIN_WEIGHT };
                     words.push(Word { hash, count: 1, weight });
                     table[place] = words.len() as u32;
                     break;
@@ -178,5 +179,33 @@ mod tests {
     fn separators_of_ascii_are_spaces() {
         assert_eq!(tokens("a\x1cb\u{a0}c").count, 3);
         assert_eq!(tokens("a\u{200b}b").count, 1);
+    }
+
+    /// How many n-grams two texts share, counted as they are written.
+    fn shared(reference: &str, candidate: &str, length: usize) -> usize {
+        let words = |text: &str| text.split(is_space).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let [reference, candidate]: [Vec<String>; 2] = [words(reference), words(candidate)];
+        let mut left: Vec<&[String]> = candidate.windows(length).collect();
+        let mut is_there = |gram: &&[String]| {
+            let place = left.iter().position(|other| other == gram);
+            place.map(|place| left.swap_remove(place)).is_some()
+        };
+        reference.windows(length).filter(|gram| is_there(gram)).count()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn n_grams_are_counted_as_written(one in "([ab] ?|if |\\x1c|\u{a0}){0,30}", other in "([ab] ?|if |\\x1c|\u{a0}){0,30}") {
+            let (reference, candidate) = (tokens(&one), tokens(&other));
+            for order in 0..ORDERS {
+                let found = common(reference.grams(order), candidate.grams(order));
+                proptest::prop_assert_eq!(found, shared(&one, &other, order + 1));
+            }
+            let counted: usize = reference.vocabulary.iter().map(|word| word.count).sum();
+            proptest::prop_assert_eq!(counted, reference.count);
+            let found: usize =
+                reference.vocabulary.iter().map(|word| word.count.min(candidate.occurrences(word.hash))).sum();
+            proptest::prop_assert_eq!(found, shared(&one, &other, 1));
+        }
     }
 }

@@ -105,8 +105,8 @@ impl<'a> Walk<'a> {
 
     /// Reads the whole text.
     pub(super) fn run(&mut self) -> Result<(), Stop> {
-        let table = vec![Held::NONE; self.outline.names.len()];
-        self.visit(0, table).map(|_| ())
+        let mut table = vec![Held::NONE; self.outline.names.len()];
+        self.visit(0, &mut table)
     }
 
     pub(super) fn spend(&mut self, steps: usize) -> Result<(), Stop> {
@@ -120,8 +120,8 @@ impl<'a> Walk<'a> {
         Ok(table.clone())
     }
 
-    /// Reads one node and what is below it; the table as it is afterwards.
-    pub(super) fn visit(&mut self, node: NodeId, table: Table) -> Result<Table, Stop> {
+    /// Reads one node and what is below it; the table is then as it is afterwards.
+    pub(super) fn visit(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
         self.spend(1)?;
         if self.outline.nodes[node].is_token {
             return self.use_of(node, table);
@@ -138,20 +138,20 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads the children one after the other.
-    pub(super) fn visit_children(&mut self, node: NodeId, mut table: Table) -> Result<Table, Stop> {
+    pub(super) fn visit_children(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
         let outline = self.outline;
         for child in outline.children(node) {
-            table = self.visit(child, table)?;
+            self.visit(child, table)?;
         }
-        Ok(table)
+        Ok(())
     }
 
     /// A token by itself: a use of a name, or a name that is seen for the first time.
-    fn use_of(&mut self, node: NodeId, mut table: Table) -> Result<Table, Stop> {
+    fn use_of(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
         let outline = self.outline;
         let token = &outline.tokens[outline.nodes[node].first_token()];
         if !token.is_variable {
-            return Ok(table);
+            return Ok(());
         }
         let mut names = Names::NONE;
         let sources = table[token.name].tokens();
@@ -163,7 +163,7 @@ impl<'a> Walk<'a> {
             table[token.name] = Held::one(token.place);
         }
         self.items.push(Item { token: token.place, relation: Relation::ComesFrom, names });
-        Ok(table)
+        Ok(())
     }
 
     fn mark(&mut self, target: usize, sources: impl Iterator<Item = usize>) {
