@@ -129,8 +129,10 @@ fn label_end(print: &[u8], start: usize) -> usize {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::LANGUAGES;
     use super::super::grammar::Grammar;
+    use super::super::syntax::SubTrees;
+    use super::super::tree::Outline;
+    use super::super::{LANGUAGES, hash};
     use super::*;
     use crate::analyse::parse_with;
     use crate::language::Language;
@@ -156,16 +158,23 @@ mod tests {
         parse_with(&mut tree_sitter::Parser::new(), &grammar.parses, text).unwrap()
     }
 
-    /// The prints of the sub-trees with errors, each by itself.
-    fn printed(tree: &Tree) -> Vec<String> {
+    /// The prints of the sub-trees that count, each by itself.
+    fn printed(tree: &Tree, is_wanted: impl Fn(&Node<'_>) -> bool) -> Vec<String> {
         let mut prints = Vec::new();
         let mut nodes = vec![tree.root_node()];
         while let Some(node) = nodes.pop() {
             let is_counted = node.child_count() > 0 || node == tree.root_node();
-            prints.extend((is_counted && node.has_error()).then(|| node.to_sexp()));
+            prints.extend((is_counted && is_wanted(&node)).then(|| node.to_sexp()));
             nodes.extend(node.children(&mut tree.walk()));
         }
         prints
+    }
+
+    fn sub_trees(language: Language, text: &str) -> SubTrees {
+        let (grammar, tree) = (Grammar::of(language).unwrap(), parse(language, text));
+        let mut outline = Outline::new(grammar);
+        outline.read(grammar, &tree, text);
+        SubTrees::of(tree, &outline, &mut Vec::new())
     }
 
     /// How often each of the values occurs, in order.
@@ -228,9 +237,32 @@ mod tests {
         ) {
             let trees: Vec<Tree> = texts.iter().map(|text| parse(language, text)).collect();
             let has_error = |tree: &&Tree| tree.root_node().has_error();
-            let prints: Vec<String> = trees.iter().flat_map(printed).collect();
+            let prints: Vec<String> = trees.iter().flat_map(|tree| printed(tree, |node| node.has_error())).collect();
             let hashes: Vec<u64> = trees.iter().filter(has_error).flat_map(broken_sub_trees).collect();
             prop_assert_eq!(counts(prints), counts(hashes));
+        }
+
+        #[test]
+        fn sub_trees_are_shared_where_their_prints_are(
+            language in prop::sample::select(LANGUAGES.to_vec()),
+            one in any_text(),
+            other in any_text(),
+            more in any_text(),
+        ) {
+            // They have the beginning in common.
+            let texts = [format!("{one}{other}"), format!("{one}{more}")];
+            let prints = texts.each_ref().map(|text| printed(&parse(language, text), |_| true));
+            let present = prints[0].iter().filter(|print| prints[1].contains(*print)).count();
+            let mut left = prints[1].clone();
+            let mut is_left = |print: &&String| {
+                let place = left.iter().position(|other| other == *print);
+                place.map(|place| left.swap_remove(place)).is_some()
+            };
+            let common = prints[0].iter().filter(|print| is_left(print)).count();
+            let sub_trees = texts.each_ref().map(|text| sub_trees(language, text));
+            prop_assert_eq!(sub_trees[0].len(), prints[0].len());
+            prop_assert_eq!(sub_trees[0].shared(&sub_trees[1], hash::common), common);
+            prop_assert_eq!(sub_trees[0].shared(&sub_trees[1], hash::present), present);
         }
     }
 }

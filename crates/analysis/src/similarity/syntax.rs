@@ -2,7 +2,7 @@
 //!
 //! The package prints every sub-tree and looks each print of the reference up in the list of the candidate's, which is quadratic
 //! twice over. A hash says the same as a print: the kinds of the named nodes below, and their fields. Sub-trees with errors are
-//! printed, but only to compare two texts that both have errors: no other sub-tree can equal them. In a text of which the sub-trees with
+//! printed, but only where two texts have some of the same structure: no others can be equal. In a text of which the sub-trees with
 //! errors have more than 200,000 nodes together, or of more than 400 levels, missing tokens that the grammar hides and unexpected
 //! characters do not tell sub-trees apart.
 
@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use tree_sitter::Tree;
 
-use super::hash::mix;
+use super::hash::{common, mix};
 use super::print::broken_sub_trees;
 use super::tree::{Node, NodeId, Outline, State};
 
@@ -39,13 +39,14 @@ pub(super) struct SubTrees {
 #[derive(Debug, Clone)]
 struct Broken {
     tree: Tree,
-    count: usize,
-    hashes: OnceLock<Vec<u64>>,
+    /// Their hashes by structure, sorted: sub-trees of which these differ have different prints.
+    structures: Vec<u64>,
+    prints: OnceLock<Vec<u64>>,
 }
 
 impl Broken {
-    fn hashes(&self) -> &[u64] {
-        self.hashes.get_or_init(|| broken_sub_trees(&self.tree))
+    fn prints(&self) -> &[u64] {
+        self.prints.get_or_init(|| broken_sub_trees(&self.tree))
     }
 }
 
@@ -57,32 +58,31 @@ impl SubTrees {
         let is_counted = |id: NodeId| id == 0 || nodes[id].end() > id + 1;
         hashes.clear();
         hashes.resize(nodes.len(), 0);
-        let mut sound = Vec::with_capacity(nodes.len() / 2 + 1);
-        let mut count = 0;
+        let (mut sound, mut structures) = (Vec::with_capacity(nodes.len() / 2 + 1), Vec::new());
         for id in (0..nodes.len()).rev() {
-            if is_printed && nodes[id].has_error {
-                count += usize::from(is_counted(id));
-                continue;
-            }
             hashes[id] = hash(nodes, id, hashes);
             if is_counted(id) {
-                sound.push(hashes[id]);
+                let list = if is_printed && nodes[id].has_error { &mut structures } else { &mut sound };
+                list.push(hashes[id]);
             }
         }
         sound.sort_unstable();
-        let broken = is_printed.then(|| Broken { tree, count, hashes: OnceLock::new() });
+        structures.sort_unstable();
+        let broken = is_printed.then(|| Broken { tree, structures, prints: OnceLock::new() });
         Self { sound, broken }
     }
 
     /// How many there are; never none.
     pub(super) fn len(&self) -> usize {
-        self.sound.len() + self.broken.as_ref().map_or(0, |broken| broken.count)
+        self.sound.len() + self.broken.as_ref().map_or(0, |broken| broken.structures.len())
     }
 
     /// How many of these the other has too, as `count` counts what two sorted lists share.
     pub(super) fn shared(&self, other: &Self, count: fn(&[u64], &[u64]) -> usize) -> usize {
         let broken = match (&self.broken, &other.broken) {
-            (Some(own), Some(others)) => count(own.hashes(), others.hashes()),
+            (Some(own), Some(others)) if common(&own.structures, &others.structures) > 0 => {
+                count(own.prints(), others.prints())
+            }
             _ => 0,
         };
         count(&self.sound, &other.sound) + broken
