@@ -170,6 +170,10 @@ mod tests {
         prints
     }
 
+    fn is_broken(node: &Node<'_>) -> bool {
+        node.has_error()
+    }
+
     fn sub_trees(language: Language, text: &str) -> SubTrees {
         let (grammar, tree) = (Grammar::of(language).unwrap(), parse(language, text));
         let mut outline = Outline::new(grammar);
@@ -237,7 +241,7 @@ mod tests {
         ) {
             let trees: Vec<Tree> = texts.iter().map(|text| parse(language, text)).collect();
             let has_error = |tree: &&Tree| tree.root_node().has_error();
-            let prints: Vec<String> = trees.iter().flat_map(|tree| printed(tree, |node| node.has_error())).collect();
+            let prints: Vec<String> = trees.iter().flat_map(|tree| printed(tree, is_broken)).collect();
             let hashes: Vec<u64> = trees.iter().filter(has_error).flat_map(broken_sub_trees).collect();
             prop_assert_eq!(counts(prints), counts(hashes));
         }
