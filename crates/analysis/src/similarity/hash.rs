@@ -5,7 +5,7 @@
 
 /// SipHash with one round per block and three at the end, both keys zero.
 ///
-/// It is also what CPython from 3.11 on hashes strings with when its hash seed is zero, which [`super::python_set`] needs.
+/// It is what CPython from 3.11 on hashes strings with when its hash seed is zero, which [`super::python_set`] needs.
 pub(super) fn sip(bytes: &[u8]) -> u64 {
     let mut state = Sip {
         v0: 0x736f_6d65_7073_6575,
