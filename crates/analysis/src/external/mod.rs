@@ -2,7 +2,7 @@
 //!
 //! They read hostile text, so they run inside the sandbox, confined as compilers are: many files in one run, under limits, and
 //! what they said is kept by a hash of the text. Each is optional. [`Installed::find`] looks for them, [`External::open`] shows
-//! that one works inside, and [`External::analyse`] asks it; [`agreement`] compares what several found.
+//! that one works inside, and [`External::analyse`] asks it; [`agreement()`] compares what several found.
 //!
 //! ```no_run
 //! use codeward_analysis::Language;

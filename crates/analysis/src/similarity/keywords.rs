@@ -3,7 +3,11 @@
 //! They are those of the package, since they decide its figures, oddities included: Python's `match` but not `print`,
 //! JavaScript's `True` but not `true`, and names of C++'s library.
 
+use std::sync::OnceLock;
+
 use crate::language::Language;
+
+use super::hash::quick;
 
 const PYTHON: &[&str] = &[
     "False", "None", "True", "and", "as", "assert", "async", "await", "break", "case", "class", "continue", "def",
@@ -239,7 +243,7 @@ const GO: &[&str] = &[
     "var",
 ];
 
-/// The language's words, in the order of their bytes; none where the package has no list.
+/// The language's words; none where the package has no list.
 fn keywords(language: Language) -> &'static [&'static str] {
     match language {
         Language::Python => PYTHON,
@@ -252,9 +256,14 @@ fn keywords(language: Language) -> &'static [&'static str] {
     }
 }
 
-/// Whether a token is one of the language's words.
-pub(super) fn is_keyword(language: Language, token: &str) -> bool {
-    keywords(language).binary_search(&token).is_ok()
+/// The hashes of the language's words, in order.
+pub(super) fn keyword_hashes(language: Language) -> &'static [u64] {
+    static HASHES: [OnceLock<Vec<u64>>; Language::ALL.len()] = [const { OnceLock::new() }; Language::ALL.len()];
+    HASHES[language as usize].get_or_init(|| {
+        let mut hashes: Vec<u64> = keywords(language).iter().map(|word| quick(word.as_bytes())).collect();
+        hashes.sort_unstable();
+        hashes
+    })
 }
 
 #[cfg(test)]
@@ -276,6 +285,8 @@ mod tests {
             assert_eq!(words.len(), length, "{language}");
             assert!(words.is_sorted(), "{language}");
         }
-        assert!(is_keyword(Language::JavaScript, "True") && !is_keyword(Language::JavaScript, "true"));
+        let is_keyword =
+            |word: &str| keyword_hashes(Language::JavaScript).binary_search(&quick(word.as_bytes())).is_ok();
+        assert!(is_keyword("True") && !is_keyword("true"));
     }
 }

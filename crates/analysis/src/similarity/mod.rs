@@ -1,8 +1,9 @@
 //! How similar a text is to a reference: CodeBLEU in two modes, and the structure of the syntax trees by itself.
 //!
-//! A text is prepared once with [`Prepared::new`]: tokens counted, comments taken out, parsed, sub-trees hashed, data flow drawn.
-//! Comparing two prepared texts with [`codebleu`] or [`ast_similarity`] is then a walk along sorted lists, so that a reference is
-//! kept for a whole group of completions.
+//! A text is prepared once with [`Prepared::new`]: comments taken out, parsed, sub-trees hashed, data flow drawn. Comparing two prepared
+//! texts with [`codebleu`] and [`ast_similarity`] is then a walk along sorted lists, so that a reference is kept for a whole group of
+//! completions. What only some comparisons ask for is made by the first that does: the tokens that count in a mode, and the prints of
+//! sub-trees with errors where both texts have some.
 //!
 //! ```
 //! use codeward_analysis::Language;
@@ -66,13 +67,16 @@
 
 mod comments;
 mod flow;
+mod grammar;
 mod hash;
 mod keywords;
 mod prepared;
+mod print;
 mod python_set;
 mod syntax;
 mod tokens;
 mod tree;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -193,7 +197,8 @@ pub fn codebleu(
     let ngram = tokens::ngram_match(reference.tokens(mode), candidate.tokens(mode));
     let weighted_ngram = tokens::weighted_match(reference.tokens(mode), candidate.tokens(mode), is_strict);
     let shared = if is_strict { hash::common } else { hash::present };
-    let syntax = shared(&reference.sub_trees, &candidate.sub_trees) as f64 / reference.sub_trees.len() as f64;
+    let found = reference.sub_trees.shared(&candidate.sub_trees, shared);
+    let syntax = found as f64 / reference.sub_trees.len() as f64;
     let (wanted, given) = if is_strict {
         (&reference.data_flow.ordered, &candidate.data_flow.ordered)
     } else {
@@ -220,7 +225,7 @@ pub fn codebleu(
 /// If the two are in different languages.
 pub fn ast_similarity(one: &Prepared, other: &Prepared) -> Result<f64, SimilarityError> {
     same_language(one, other)?;
-    let shared = hash::common(&one.sub_trees, &other.sub_trees);
+    let shared = one.sub_trees.shared(&other.sub_trees, hash::common);
     Ok((2 * shared) as f64 / (one.sub_trees.len() + other.sub_trees.len()) as f64)
 }
 

@@ -11,8 +11,8 @@
 
 use crate::language::Language;
 
-use super::hash::{common, mix, sip};
-use super::keywords::is_keyword;
+use super::hash::{common, mix, quick};
+use super::keywords::keyword_hashes;
 
 /// The longest n-grams.
 const ORDERS: usize = 4;
@@ -31,8 +31,8 @@ const PACKAGE_REFERENCE_LENGTH: usize = 2;
 #[derive(Debug, Clone)]
 pub(super) struct Tokens {
     count: usize,
-    /// The n-grams of each order, sorted, as often as they occur.
-    grams: [Vec<u64>; ORDERS],
+    /// The n-grams of each order, sorted, as often as they occur, one order behind the other.
+    grams: Vec<u64>,
     /// Different tokens in the order of their first appearance.
     vocabulary: Vec<Word>,
 }
@@ -52,41 +52,67 @@ pub(super) fn is_space(character: char) -> bool {
 impl Tokens {
     /// Counts a text's tokens.
     pub(super) fn of(language: Language, source: &str) -> Self {
-        let texts: Vec<&str> = source.split(is_space).filter(|token| !token.is_empty()).collect();
-        let hashes: Vec<u64> = texts.iter().map(|token| sip(token.as_bytes())).collect();
-        let gram = |window: &[u64]| window.iter().fold(0, |sequence, token| mix(sequence, *token));
-        let grams = std::array::from_fn(|order| {
-            let mut grams: Vec<u64> = hashes.windows(order + 1).map(gram).collect();
-            grams.sort_unstable();
-            grams
-        });
-        Self { count: hashes.len(), grams, vocabulary: vocabulary(language, &texts, &hashes) }
+        let tokens = source.split(is_space).filter(|token| !token.is_empty());
+        let hashes: Vec<u64> = tokens.map(|token| quick(token.as_bytes())).collect();
+        let mut grams = Vec::with_capacity(ORDERS * hashes.len());
+        let mut last: Vec<u64> = vec![0; hashes.len()];
+        for order in 0..ORDERS {
+            // Each n-gram is the one that begins there and is a token shorter, and its last token.
+            last.truncate(hashes.len().saturating_sub(order));
+            last.iter_mut().zip(hashes.iter().skip(order)).for_each(|(gram, token)| *gram = mix(*gram, *token));
+            let start = grams.len();
+            grams.extend_from_slice(&last);
+            grams[start..].sort_unstable();
+        }
+        Self { count: hashes.len(), grams, vocabulary: vocabulary(language, &hashes) }
+    }
+
+    /// The n-grams of one order, from 0 for single tokens.
+    fn grams(&self, order: usize) -> &[u64] {
+        let start: usize = (0..order).map(|shorter| self.count.saturating_sub(shorter)).sum();
+        &self.grams[start..start + self.count.saturating_sub(order)]
     }
 
     /// How often the 1-gram of a token occurs.
     fn occurrences(&self, token: u64) -> usize {
         let key = mix(0, token);
-        let words = &self.grams[0];
+        let words = self.grams(0);
         let start = words.partition_point(|word| *word < key);
-        words[start..].partition_point(|word| *word == key)
+        words[start..].iter().take_while(|word| **word == key).count()
     }
 }
 
-fn vocabulary(language: Language, texts: &[&str], hashes: &[u64]) -> Vec<Word> {
-    let mut order: Vec<usize> = (0..hashes.len()).collect();
-    order.sort_by_key(|at| hashes[*at]);
-    let runs = order.chunk_by(|one, other| hashes[*one] == hashes[*other]);
-    // The sort is stable: a run begins with the token's first appearance.
-    let mut firsts: Vec<(usize, usize)> = runs.map(|run| (run[0], run.len())).collect();
-    firsts.sort_unstable();
-    let weight = |at: usize| if is_keyword(language, texts[at]) { 1.0 } else { PLAIN_WEIGHT };
-    firsts.into_iter().map(|(at, count)| Word { hash: hashes[at], count, weight: weight(at) }).collect()
+fn vocabulary(language: Language, hashes: &[u64]) -> Vec<Word> {
+    let keywords = keyword_hashes(language);
+    let mut words: Vec<Word> = Vec::with_capacity(hashes.len());
+    // Words by hash, from 1; at most half of the places are taken.
+    let mut table: Vec<u32> = vec![0; (2 * hashes.len()).next_power_of_two()];
+    let mask = table.len() - 1;
+    for &hash in hashes {
+        let mut place = hash as usize & mask;
+        loop {
+            match table[place] as usize {
+                0 => {
+                    let weight = if keywords.binary_search(&hash).is_ok() { 1.0 } else { PLAIN_WEIGHT };
+                    words.push(Word { hash, count: 1, weight });
+                    table[place] = words.len() as u32;
+                    break;
+                }
+                known if words[known - 1].hash == hash => {
+                    words[known - 1].count += 1;
+                    break;
+                }
+                _ => place = (place + 1) & mask,
+            }
+        }
+    }
+    words
 }
 
 /// The n-gram match, 0 to 1.
 pub(super) fn ngram_match(reference: &Tokens, candidate: &Tokens) -> f64 {
     let precisions = std::array::from_fn(|order| {
-        let (wanted, given) = (&reference.grams[order], &candidate.grams[order]);
+        let (wanted, given) = (reference.grams(order), candidate.grams(order));
         (common(wanted, given) as f64, given.len().max(1) as f64)
     });
     bleu(precisions, reference.count, candidate.count)
@@ -95,7 +121,7 @@ pub(super) fn ngram_match(reference: &Tokens, candidate: &Tokens) -> f64 {
 /// The keyword-weighted match, 0 to 1, with the brevity penalty of the package or of the reference's own length.
 pub(super) fn weighted_match(reference: &Tokens, candidate: &Tokens, is_length_real: bool) -> f64 {
     let mut recalls: [(f64, f64); ORDERS] = std::array::from_fn(|order| {
-        let (wanted, given) = (&reference.grams[order], &candidate.grams[order]);
+        let (wanted, given) = (reference.grams(order), candidate.grams(order));
         (common(wanted, given) as f64, wanted.len().max(1) as f64)
     });
     let (mut shared, mut all) = (0.0, 0.0);
@@ -153,5 +179,33 @@ mod tests {
     fn separators_of_ascii_are_spaces() {
         assert_eq!(tokens("a\x1cb\u{a0}c").count, 3);
         assert_eq!(tokens("a\u{200b}b").count, 1);
+    }
+
+    /// How many n-grams two texts share, counted as they are written.
+    fn shared(reference: &str, candidate: &str, length: usize) -> usize {
+        let words = |text: &str| text.split(is_space).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let [reference, candidate]: [Vec<String>; 2] = [words(reference), words(candidate)];
+        let mut left: Vec<&[String]> = candidate.windows(length).collect();
+        let mut is_there = |gram: &&[String]| {
+            let place = left.iter().position(|other| other == gram);
+            place.map(|place| left.swap_remove(place)).is_some()
+        };
+        reference.windows(length).filter(|gram| is_there(gram)).count()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn n_grams_are_counted_as_written(one in "([ab] ?|if |\\x1c|\u{a0}){0,30}", other in "([ab] ?|if |\\x1c|\u{a0}){0,30}") {
+            let (reference, candidate) = (tokens(&one), tokens(&other));
+            for order in 0..ORDERS {
+                let found = common(reference.grams(order), candidate.grams(order));
+                proptest::prop_assert_eq!(found, shared(&one, &other, order + 1));
+            }
+            let counted: usize = reference.vocabulary.iter().map(|word| word.count).sum();
+            proptest::prop_assert_eq!(counted, reference.count);
+            let found: usize =
+                reference.vocabulary.iter().map(|word| word.count.min(candidate.occurrences(word.hash))).sum();
+            proptest::prop_assert_eq!(found, shared(&one, &other, 1));
+        }
     }
 }

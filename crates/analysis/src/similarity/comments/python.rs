@@ -44,11 +44,12 @@ pub(super) fn without_comments(source: &str) -> Option<String> {
         is_joined: false,
         continued: None,
     };
-    let mut line: Vec<char> = Vec::new();
+    let (mut line, mut last): (Vec<char>, Vec<char>) = (Vec::new(), Vec::new());
     let mut lines = source.split_inclusive('\n');
     loop {
-        let next: Vec<char> = lines.next().unwrap_or_default().chars().collect();
-        let last = std::mem::replace(&mut line, next);
+        std::mem::swap(&mut line, &mut last);
+        line.clear();
+        line.extend(lines.next().unwrap_or_default().chars());
         reader.number += 1;
         match reader.line(&line) {
             Ok(Progress::More) => {}
@@ -298,12 +299,12 @@ fn name(line: &[char], start: usize) -> Option<Found> {
 /// A text with or without a prefix such as `rb`.
 fn text(line: &[char], start: usize) -> Option<Found> {
     let prefix = line[start..].iter().take(3).take_while(|character| character.is_ascii_alphabetic()).count();
-    let letters: String = line[start..start + prefix].iter().map(char::to_ascii_lowercase).collect();
+    let open = start + prefix;
+    let mark = *line.get(open).filter(|mark| matches!(mark, '\'' | '"'))?;
+    let letters: String = line[start..open].iter().map(char::to_ascii_lowercase).collect();
     if !matches!(letters.as_str(), "" | "b" | "r" | "u" | "f" | "br" | "rb" | "fr" | "rf") {
         return None;
     }
-    let open = start + prefix;
-    let mark = *line.get(open).filter(|mark| matches!(mark, '\'' | '"'))?;
     if line[open..].starts_with(&[mark; 3]) {
         let end = text_end(line, open + 3, mark, true);
         return Some(end.map_or(Found::OpenText { mark, is_triple: true }, Found::Text));

@@ -2,46 +2,13 @@
 
 use crate::language::Language;
 
-use super::super::tree::{Field, NodeId};
+use super::super::grammar::{Field, Part, Role};
+use super::super::tree::NodeId;
 use super::walk::{Relation, Stop, Table, Walk};
 
-/// What a node does to values.
-#[derive(Clone, Copy)]
-enum Role {
-    Declaration,
-    Assignment,
-    Increment,
-    If,
-    For,
-    ForEach,
-    While,
-    Other,
-}
-
-/// By the kinds that the package asks for. C and C++ are read by the kinds of C#, of which they share only some: their declarations,
-/// increments and loops over ranges count as ordinary nodes.
-fn role(language: Language, kind: &str) -> Role {
-    let (is_go, is_java, is_javascript) =
-        (language == Language::Go, language == Language::Java, language == Language::JavaScript);
-    match kind {
-        "if_statement" | "else" => Role::If,
-        "for_statement" => Role::For,
-        "while_statement" if !is_go => Role::While,
-        "var_spec" if is_go => Role::Declaration,
-        "variable_declarator" if is_java || is_javascript => Role::Declaration,
-        "assignment_statement" if is_go => Role::Assignment,
-        "assignment_pattern" | "augmented_assignment_expression" if is_javascript => Role::Assignment,
-        "assignment_expression" if !is_go && !is_javascript => Role::Assignment,
-        "inc_statement" if is_go => Role::Increment,
-        "update_expression" if is_java || is_javascript => Role::Increment,
-        "enhanced_for_statement" if is_java => Role::ForEach,
-        _ => Role::Other,
-    }
-}
-
 impl Walk<'_> {
-    pub(super) fn braces(&mut self, node: NodeId, table: Table) -> Result<Table, Stop> {
-        let role = role(self.language, self.outline.nodes[node].kind);
+    pub(super) fn braces(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
+        let role = self.outline.kind(node).role;
         let needed: &[Field] = match role {
             Role::Declaration => &[Field::Name],
             Role::Assignment => &[Field::Left, Field::Right],
@@ -59,104 +26,95 @@ impl Walk<'_> {
             Role::For => self.counted_loop(node, table),
             Role::ForEach => self.loop_over(node, table),
             Role::While => self.while_loop(node, table),
-            Role::Other => self.visit_children(node, table),
+            Role::Default | Role::Comprehension | Role::Other => self.visit_children(node, table),
         }
     }
 
-    fn declaration(&mut self, node: NodeId, mut table: Table) -> Result<Table, Stop> {
+    fn declaration(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
         let name = self.outline.child(node, Field::Name).ok_or(Stop::Raised)?;
         if let Some(value) = self.outline.child(node, Field::Value) {
-            table = self.visit(value, table)?;
-            self.assign_each(name, value, Relation::ComesFrom, &mut table)?;
+            self.visit(value, table)?;
+            self.assign_each(name, value, Relation::ComesFrom, table)
         } else {
-            self.declare(name, &mut table)?;
+            self.declare(name, table)
         }
-        Ok(table)
     }
 
-    fn assignment(&mut self, node: NodeId, mut table: Table) -> Result<Table, Stop> {
+    fn assignment(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
         let left = self.outline.child(node, Field::Left).ok_or(Stop::Raised)?;
         let right = self.outline.child(node, Field::Right).ok_or(Stop::Raised)?;
-        table = self.visit(right, table)?;
-        self.assign_each(left, right, Relation::ComputedFrom, &mut table)?;
-        Ok(table)
+        self.visit(right, table)?;
+        self.assign_each(left, right, Relation::ComputedFrom, table)
     }
 
-    fn increment(&mut self, node: NodeId, mut table: Table) -> Result<Table, Stop> {
-        self.assign_each(node, node, Relation::ComputedFrom, &mut table)?;
-        Ok(table)
+    fn increment(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
+        self.assign_each(node, node, Relation::ComputedFrom, table)
     }
 
     /// What stands before a word `else` is one branch, and what follows it begins anew. A node for the whole clause, as C, C++ and
     /// JavaScript have it, is part of the first branch.
-    fn branches(&mut self, node: NodeId, table: Table) -> Result<Table, Stop> {
+    fn branches(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
         let outline = self.outline;
-        let mut current = self.branch(&table)?;
+        let mut current = self.branch(table)?;
         let mut tables = Vec::new();
         let (mut has_else, mut is_behind) = (false, false);
         for child in outline.children(node) {
-            let kind = outline.nodes[child].kind;
-            has_else |= kind.contains("else");
-            is_behind |= matches!(kind, "if_statement" | "else");
+            let kind = outline.kind(child);
+            has_else |= matches!(kind.part, Part::ElseClause | Part::Else);
+            is_behind |= kind.role == Role::If;
             if is_behind {
-                let start = self.branch(&table)?;
-                tables.push(self.visit(child, start)?);
+                let mut start = self.branch(table)?;
+                self.visit(child, &mut start)?;
+                tables.push(start);
             } else {
-                current = self.visit(child, current)?;
+                self.visit(child, &mut current)?;
             }
         }
         tables.push(current);
         if !has_else || matches!(self.language, Language::JavaScript | Language::Go) {
-            tables.push(table);
+            tables.push(std::mem::take(table));
         }
-        self.join_tables(&tables)
+        *table = self.join_tables(&tables)?;
+        Ok(())
     }
 
     /// Read once, and what follows the head's declaration once more.
-    fn counted_loop(&mut self, node: NodeId, table: Table) -> Result<Table, Stop> {
+    fn counted_loop(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
         let outline = self.outline;
-        let head = match self.language {
-            Language::Go => "for_clause",
-            Language::JavaScript => "variable_declaration",
-            _ => "local_variable_declaration",
-        };
         let first = self.items.len();
-        let mut table = self.visit_children(node, table)?;
+        self.visit_children(node, table)?;
         let mut is_behind = false;
         for child in outline.children(node) {
             if is_behind {
-                table = self.visit(child, table)?;
-            } else if outline.nodes[child].kind == head {
+                self.visit(child, table)?;
+            } else if outline.kind(child).part == Part::LoopHead {
                 is_behind = true;
                 let update = outline.child(child, Field::Update).filter(|_| self.language == Language::Go);
                 if let Some(update) = update {
-                    table = self.visit(update, table)?;
+                    self.visit(update, table)?;
                 }
             }
         }
-        self.merge_loop(first)?;
-        Ok(table)
+        self.merge_loop(first)
     }
 
-    fn loop_over(&mut self, node: NodeId, mut table: Table) -> Result<Table, Stop> {
+    fn loop_over(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
         let first = self.items.len();
         let field = |field| self.outline.child(node, field).ok_or(Stop::Raised);
         let (value, name, body) = (field(Field::Value), field(Field::Name), field(Field::Body));
         for _ in 0..2 {
-            table = self.visit(value?, table)?;
-            self.assign_each(name?, value?, Relation::ComputedFrom, &mut table)?;
-            table = self.visit(body?, table)?;
+            self.visit(value?, table)?;
+            self.assign_each(name?, value?, Relation::ComputedFrom, table)?;
+            self.visit(body?, table)?;
         }
-        self.merge_loop(first)?;
-        Ok(table)
+        self.merge_loop(first)
     }
 
-    fn while_loop(&mut self, node: NodeId, mut table: Table) -> Result<Table, Stop> {
+    fn while_loop(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
         let first = self.items.len();
         for _ in 0..2 {
-            table = self.visit_children(node, table)?;
+            self.visit_children(node, table)?;
         }
-        self.merge_loop(first)?;
-        Ok(table)
+        self.merge_loop(first)
     }
 }

@@ -1,22 +1,57 @@
 //! What all languages share: the table of names, the edges so far, branches and loops.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::language::Language;
 
+use super::super::grammar::{Field, Part};
 use super::super::python_set::{set_order, string_hash};
-use super::super::tree::{Field, NodeId, Outline, Token};
+use super::super::tree::{NodeId, Outline, Token};
 use super::names::Names;
 
 /// How many entries of the table cost as much as a step.
 const ENTRIES_PER_STEP: usize = 16;
 
-/// Where names were set last: for each name the tokens, if any.
-pub(super) type Table = Vec<Option<Rc<[usize]>>>;
+/// Marks a token of which a loop has said nothing yet.
+const UNSEEN: usize = usize::MAX;
+
+/// Where names were set last.
+pub(super) type Table = Vec<Held>;
+
+/// The tokens at which one name was set last.
+#[derive(Debug, Clone)]
+pub(super) enum Held {
+    /// None, or one.
+    Few(Option<[usize; 1]>),
+    /// Several, in order.
+    Many(Rc<[usize]>),
+}
+
+impl Held {
+    const NONE: Self = Self::Few(None);
+
+    fn one(token: usize) -> Self {
+        Self::Few(Some([token]))
+    }
+
+    fn tokens(&self) -> &[usize] {
+        match self {
+            Self::Few(token) => token.as_slice().as_flattened(),
+            Self::Many(tokens) => tokens,
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Few(one), Self::Few(other)) => one == other,
+            (Self::Many(one), Self::Many(other)) => Rc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
 
 /// How a token's value came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Relation {
     ComesFrom,
     ComputedFrom,
@@ -50,6 +85,8 @@ pub(super) struct Walk<'a> {
     pub(super) is_lenient: bool,
     budget: usize,
     hashes: Vec<Option<u64>>,
+    /// Where a loop's item of a token and a relation is, while the loop is merged.
+    places: Vec<usize>,
 }
 
 impl<'a> Walk<'a> {
@@ -57,18 +94,19 @@ impl<'a> Walk<'a> {
         Self {
             language,
             outline,
-            items: Vec::new(),
+            items: Vec::with_capacity(outline.tokens.len()),
             is_used: vec![false; outline.tokens.len()],
             is_lenient,
             budget,
-            hashes: vec![None; outline.names.len()],
+            hashes: Vec::new(),
+            places: Vec::new(),
         }
     }
 
     /// Reads the whole text.
     pub(super) fn run(&mut self) -> Result<(), Stop> {
-        let table = vec![None; self.outline.names.len()];
-        self.visit(0, table).map(|_| ())
+        let mut table = vec![Held::NONE; self.outline.names.len()];
+        self.visit(0, &mut table)
     }
 
     pub(super) fn spend(&mut self, steps: usize) -> Result<(), Stop> {
@@ -82,8 +120,8 @@ impl<'a> Walk<'a> {
         Ok(table.clone())
     }
 
-    /// Reads one node and what is below it; the table as it is afterwards.
-    pub(super) fn visit(&mut self, node: NodeId, table: Table) -> Result<Table, Stop> {
+    /// Reads one node and what is below it; the table is then as it is afterwards.
+    pub(super) fn visit(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
         self.spend(1)?;
         if self.outline.nodes[node].is_token {
             return self.use_of(node, table);
@@ -100,31 +138,32 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads the children one after the other.
-    pub(super) fn visit_children(&mut self, node: NodeId, mut table: Table) -> Result<Table, Stop> {
+    pub(super) fn visit_children(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
         let outline = self.outline;
         for child in outline.children(node) {
-            table = self.visit(child, table)?;
+            self.visit(child, table)?;
         }
-        Ok(table)
+        Ok(())
     }
 
     /// A token by itself: a use of a name, or a name that is seen for the first time.
-    fn use_of(&mut self, node: NodeId, mut table: Table) -> Result<Table, Stop> {
+    fn use_of(&mut self, node: NodeId, table: &mut Table) -> Result<(), Stop> {
         let outline = self.outline;
-        let token = &outline.tokens[outline.nodes[node].tokens.0];
+        let token = &outline.tokens[outline.nodes[node].first_token()];
         if !token.is_variable {
-            return Ok(table);
+            return Ok(());
         }
         let mut names = Names::NONE;
-        if let Some(sources) = &table[token.name] {
+        let sources = table[token.name].tokens();
+        if !sources.is_empty() {
             names = Names::one(token.name);
             self.spend(sources.len())?;
             self.mark(token.place, sources.iter().copied());
-        } else if outline.nodes[node].kind == "identifier" {
-            table[token.name] = Some([token.place].into());
+        } else if outline.kind(node).part == Part::Identifier {
+            table[token.name] = Held::one(token.place);
         }
         self.items.push(Item { token: token.place, relation: Relation::ComesFrom, names });
-        Ok(table)
+        Ok(())
     }
 
     fn mark(&mut self, target: usize, sources: impl Iterator<Item = usize>) {
@@ -140,7 +179,7 @@ impl<'a> Walk<'a> {
         for token in outline.variables(names) {
             self.spend(1)?;
             self.items.push(Item { token: token.place, relation: Relation::ComesFrom, names: Names::NONE });
-            table[token.name] = Some([token.place].into());
+            table[token.name] = Held::one(token.place);
         }
         Ok(())
     }
@@ -160,7 +199,7 @@ impl<'a> Walk<'a> {
                 self.mark(target.place, std::iter::once(source.place));
                 self.items.push(Item { token: target.place, relation, names: Names::one(source.name) });
             }
-            table[target.name] = Some([target.place].into());
+            table[target.name] = Held::one(target.place);
         }
         Ok(())
     }
@@ -175,7 +214,7 @@ impl<'a> Walk<'a> {
             self.spend(1 + sources.len())?;
             self.mark(target.place, sources.iter().map(|source| source.place));
             self.items.push(Item { token: target.place, relation: Relation::ComputedFrom, names: names.clone() });
-            table[target.name] = Some([target.place].into());
+            table[target.name] = Held::one(target.place);
         }
         Ok(())
     }
@@ -184,17 +223,14 @@ impl<'a> Walk<'a> {
     pub(super) fn join_tables(&mut self, tables: &[Table]) -> Result<Table, Stop> {
         let mut joined = Vec::with_capacity(self.outline.names.len());
         for name in 0..self.outline.names.len() {
-            let mut held = tables.iter().filter_map(|table| table[name].as_ref());
-            let Some(first) = held.next() else {
-                joined.push(None);
-                continue;
-            };
+            let mut held = tables.iter().map(|table| &table[name]).filter(|held| !held.tokens().is_empty());
+            let first = held.next().unwrap_or(&Held::NONE);
             let mut all: Option<Vec<usize>> = None;
-            for other in held.filter(|other| !Rc::ptr_eq(first, other)) {
-                self.spend(first.len() + other.len())?;
-                all.get_or_insert_with(|| first.to_vec()).extend_from_slice(other);
+            for other in held.filter(|other| !first.is_same(other)) {
+                self.spend(first.tokens().len() + other.tokens().len())?;
+                all.get_or_insert_with(|| first.tokens().to_vec()).extend_from_slice(other.tokens());
             }
-            joined.push(Some(all.map_or_else(|| Rc::clone(first), sorted)));
+            joined.push(all.map_or_else(|| first.clone(), sorted));
         }
         self.spend(tables.len() * joined.len() / ENTRIES_PER_STEP)?;
         Ok(joined)
@@ -203,19 +239,26 @@ impl<'a> Walk<'a> {
     /// Joins what a loop said twice of one token, from the given item on.
     pub(super) fn merge_loop(&mut self, first: usize) -> Result<(), Stop> {
         self.spend(self.items.len() - first)?;
-        let mut places: HashMap<(usize, Relation), usize> = HashMap::new();
-        let mut merged: Vec<Item> = Vec::new();
-        for item in self.items.split_off(first) {
-            let place = *places.entry((item.token, item.relation)).or_insert(merged.len());
-            if let Some(known) = merged.get(place) {
-                let names = known.names.clone();
-                self.spend(names.package().len() + item.names.package().len())?;
-                merged[place].names = self.join(&names, &item.names);
+        self.places.resize(2 * self.outline.tokens.len(), UNSEEN);
+        let key = |item: &Item| 2 * item.token + item.relation as usize;
+        let mut end = first;
+        for at in first..self.items.len() {
+            let place = &mut self.places[key(&self.items[at])];
+            if *place == UNSEEN {
+                *place = end;
+                self.items.swap(end, at);
+                end += 1;
             } else {
-                merged.push(item);
+                let place = *place;
+                let (known, names) = (self.items[place].names.clone(), self.items[at].names.clone());
+                self.spend(known.package().len() + names.package().len())?;
+                self.items[place].names = self.join(&known, &names);
             }
         }
-        self.items.append(&mut merged);
+        self.items.truncate(end);
+        for item in &self.items[first..] {
+            self.places[key(item)] = UNSEEN;
+        }
         Ok(())
     }
 
@@ -223,17 +266,18 @@ impl<'a> Walk<'a> {
     pub(super) fn join(&mut self, one: &Names, other: &Names) -> Names {
         let (outline, hashes) = (self.outline, &mut self.hashes);
         one.join(other, |names| {
+            hashes.resize(outline.names.len(), None);
             let names: Vec<usize> = names.collect();
             for name in &names {
-                hashes[*name].get_or_insert_with(|| string_hash(&outline.names[*name]));
+                hashes[*name].get_or_insert_with(|| string_hash(outline.names.get(*name)));
             }
             set_order(names.into_iter(), |name| hashes[name].expect("the hash was made above"))
         })
     }
 }
 
-fn sorted(mut tokens: Vec<usize>) -> Rc<[usize]> {
+fn sorted(mut tokens: Vec<usize>) -> Held {
     tokens.sort_unstable();
     tokens.dedup();
-    tokens.into()
+    if let [token] = *tokens { Held::one(token) } else { Held::Many(tokens.into()) }
 }
