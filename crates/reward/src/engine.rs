@@ -10,17 +10,17 @@ use codeward_analysis::similarity::{Prepared, ast_similarity};
 use codeward_records::{
     Finding, Language, Reference, ReferenceKind, Reward, SpanReward, Task, TestKind, UnscoredReason, Verdict,
 };
-use codeward_sandbox::{Cancellation, Isolation, Patience, Sandbox};
+use codeward_sandbox::{Cancellation, Isolation, Patience, Sandbox, SandboxError};
 
 use crate::code::code_span;
-use crate::credit::{Gate, RepairPair, RepairPatterns, bounded_spans, finding_credit};
+use crate::credit::{CreditError, Gate, RepairPair, RepairPatterns, bounded_spans, finding_credit};
 use crate::judge::{Judgement, Question, VulnerabilityJudge};
 use crate::measurement::{Measurement, References, Unscored, moved, read};
 use crate::parts::Part;
 use crate::recipe::{Analysers, CreditRecipe, RewardRecipe, StageGate, UnscoredPolicy, Weighed};
 use crate::result::TestResult;
 use crate::store::{Store, StoreError};
-use crate::test_runs::{Asked, Results, TestRuns, given_up};
+use crate::test_runs::{Asked, Results, TestRuns, given_up, not_run};
 
 /// What a recipe may need beside a sandbox.
 #[derive(Default)]
@@ -269,7 +269,7 @@ impl Engine {
         let (mut measured, tests, judgements, findings) = std::thread::scope(|scope| {
             let tests = scope.spawn(|| self.test_results(&distinct, needs, asking));
             let judgements = scope.spawn(|| self.judgements(&distinct, needs, asking));
-            let findings = scope.spawn(|| self.bandit_findings(&distinct));
+            let findings = scope.spawn(|| self.bandit_findings(&distinct, asking));
             let measured = self.texts(&distinct, needs, asking);
             let wait = "measuring does not panic";
             (measured, tests.join().expect(wait), judgements.join().expect(wait), findings.join().expect(wait))
@@ -366,17 +366,24 @@ impl Engine {
             .collect();
         let own = Instant::now() + Duration::from_secs_f64(self.recipe.judge.deadline_s);
         let until = asking.deadline.map_or(own, |deadline| deadline.min(own));
-        judge.judge_all(&questions, self.recipe.judge.parallel, until).into_iter().map(Some).collect()
+        judge
+            .judge_all(&questions, self.recipe.judge.parallel, until, asking.cancellation)
+            .into_iter()
+            .map(Some)
+            .collect()
     }
 
     /// What Bandit says, all in as few runs as fit, where the recipe asks Bandit.
-    fn bandit_findings(&self, items: &[Item<'_>]) -> Vec<Option<Result<Vec<Finding>, Unscored>>> {
+    fn bandit_findings(&self, items: &[Item<'_>], asking: &Asking<'_>) -> Vec<Option<Result<Vec<Finding>, Unscored>>> {
         let Some(bandit) = &self.bandit else { return vec![None; items.len()] };
         let failed = |detail: String, retryable| Unscored { reason: UnscoredReason::AnalysisFailed, detail, retryable };
         let files: Vec<SourceFile<'_>> =
             items.iter().map(|item| SourceFile { language: item.task.language.into(), source: item.code() }).collect();
-        let batch = match bandit.analyse(&self.runs.sandbox, &files) {
+        let batch = match bandit.analyse_with(&self.runs.sandbox, &files, asking.patience()) {
             Ok(batch) => batch,
+            Err(error @ (SandboxError::Cancelled | SandboxError::DeadlinePassed)) => {
+                return vec![Some(Err(not_run(&error))); items.len()];
+            }
             Err(error) => return vec![Some(Err(failed(error.to_string(), error.retryable()))); items.len()],
         };
         batch
@@ -436,7 +443,8 @@ impl Engine {
         patterns.credit(completion, if is_open { Gate::Open } else { Gate::Closed }).spans
     }
 
-    /// What the task's own references teach: each with the one of the other kind that is most like it.
+    /// What the task's own references teach: each with the one of the other kind that is most like it, unless even they have too
+    /// little in common for the one to be a repair of the other.
     fn patterns_of(&self, task: &Task) -> Arc<Option<RepairPatterns>> {
         let key = task.content_hash();
         let known = self.patterns.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
@@ -445,9 +453,11 @@ impl Engine {
             else {
                 return Arc::new(None);
             };
-            let pairs = repair_pairs(task);
-            let patterns = RepairPatterns::new(task.language, &pairs, rules, None).ok();
-            let patterns = Arc::new(patterns.filter(|patterns| !patterns.is_empty()));
+            let learn = |pairs: &[RepairPair]| RepairPatterns::new(task.language, pairs, rules, None);
+            let mut pairs = repair_pairs(task);
+            pairs.retain(|pair| !matches!(learn(std::slice::from_ref(pair)), Err(CreditError::NoRepair { .. })));
+            let patterns = learn(&pairs).expect("a recipe's rules are in range, and every pair is a repair");
+            let patterns = Arc::new(Some(patterns).filter(|patterns| !patterns.is_empty()));
             self.patterns.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&patterns));
             patterns
         })

@@ -220,7 +220,7 @@ pub(crate) fn given_up(patience: Patience<'_>) -> Option<Unscored> {
     is_over.then(|| not_run(&SandboxError::DeadlinePassed))
 }
 
-fn not_run(error: &SandboxError) -> Unscored {
+pub(crate) fn not_run(error: &SandboxError) -> Unscored {
     let (reason, retryable) = match error {
         SandboxError::Cancelled => (UnscoredReason::Cancelled, true),
         SandboxError::DeadlinePassed => (UnscoredReason::DeadlinePassed, true),

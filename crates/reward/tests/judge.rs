@@ -15,6 +15,7 @@ use codeward_records::{Cwe, Language};
 use codeward_reward::judge::{
     Doubt, EndpointJudge, JudgeMode, JudgeSettings, Judgement, Question, Safety, VulnerabilityJudge,
 };
+use codeward_sandbox::Cancellation;
 use loopback::{Server, send, send_answer, send_without_end};
 
 /// The code between the delimiters or in the fence, as a reader sees it who takes them seriously.
@@ -144,7 +145,7 @@ fn votes_have_delimiters_and_draws_of_their_own_and_the_majority_counts() {
     let judge = judge_with(settings, server.settings());
     let codes: Vec<String> = (0..20).map(|number| format!("x = {number}")).collect();
     let questions: Vec<_> = codes.iter().map(|code| question(code)).collect();
-    let judgements = judge.judge_all(&questions, 8, soon());
+    let judgements = judge.judge_all(&questions, 8, soon(), None);
     assert_eq!(judgements.len(), 20);
     for judgement in &judgements {
         let votes: Vec<Safety> = judgement.votes.iter().map(|vote| vote.verdict).collect();
@@ -159,7 +160,7 @@ fn votes_have_delimiters_and_draws_of_their_own_and_the_majority_counts() {
     assert_eq!(messages.len(), 60);
     // One after the other gives the same.
     assert_eq!(judge.judge(&questions[7], soon()), judgements[7]);
-    assert!(judge.judge_all(&[], 8, soon()).is_empty());
+    assert!(judge.judge_all(&[], 8, soon(), None).is_empty());
 }
 
 #[test]
@@ -219,8 +220,26 @@ fn a_deadline_and_a_budget_end_in_unknown() {
     endpoint.max_requests = Some(2);
     let judge = judge_with(JudgeSettings::default(), endpoint);
     let questions = [question("a"), question("b"), question("c")];
-    let verdicts: Vec<_> = judge.judge_all(&questions, 1, soon()).into_iter().map(|one| one.verdict).collect();
+    let verdicts: Vec<_> = judge.judge_all(&questions, 1, soon(), None).into_iter().map(|one| one.verdict).collect();
     assert_eq!(verdicts, [Safety::Safe, Safety::Safe, Safety::Unknown]);
+}
+
+#[test]
+fn once_somebody_has_given_up_no_vote_is_asked_for() {
+    let cancellation = Arc::new(Cancellation::new().unwrap());
+    let gives_up = Arc::clone(&cancellation);
+    let server = Server::start(move |_, _, stream| {
+        gives_up.cancel();
+        send_answer(stream, "<answer>Not Vulnerable</answer>");
+    });
+    let judge = judge_with(JudgeSettings::default(), server.settings());
+    let questions = [question("a"), question("b"), question("c")];
+    let judgements = judge.judge_all(&questions, 1, soon(), Some(&cancellation));
+    assert_eq!(
+        judgements.iter().map(|one| one.verdict).collect::<Vec<_>>(),
+        [Safety::Safe, Safety::Unknown, Safety::Unknown]
+    );
+    assert_eq!(server.received().len(), 1);
 }
 
 #[test]

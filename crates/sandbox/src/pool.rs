@@ -348,11 +348,19 @@ impl Sandbox {
     ///
     /// As `run`. `BadProgram` also when the tool has no path, `Unconfinable` at levels without namespaces.
     pub fn run_tool(&self, tool: &Tool) -> Result<Outcome, SandboxError> {
+        self.run_tool_with(tool, Patience::default())
+    }
+
+    /// Runs a tool for as long as the caller has patience.
+    ///
+    /// # Errors
+    ///
+    /// As `run_tool`, `Cancelled` and `DeadlinePassed` when the patience is over before the tool ends.
+    pub fn run_tool_with(&self, tool: &Tool, patience: Patience<'_>) -> Result<Outcome, SandboxError> {
         tool.check()?;
         if !self.isolation().has_namespaces() {
             return Err(SandboxError::Unconfinable { what: "a tool of the host", isolation: self.isolation() });
         }
-        let patience = Patience::default();
         let mut slot = Taken { slot: self.take(&patience)?, sandbox: self };
         let mut outcome = self.run_job(&mut slot.slot, &tool.job(), &patience)?;
         outcome.files.retain(|path, file| !tool.laid_out(path, file));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use codeward_records::Finding;
-use codeward_sandbox::{Sandbox, SandboxError, Tool};
+use codeward_sandbox::{Patience, Sandbox, SandboxError, Tool};
 
 use super::External;
 use super::error::ExternalError;
@@ -28,6 +28,7 @@ pub(super) struct Laid<'a> {
 pub(super) struct Run<'a> {
     external: &'a External,
     sandbox: &'a Sandbox,
+    patience: Patience<'a>,
     pub(super) answers: BTreeMap<String, Result<Vec<Finding>, ExternalError>>,
     pub(super) wall: Duration,
     pub(super) num_runs: usize,
@@ -36,10 +37,11 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(external: &'a External, sandbox: &'a Sandbox) -> Self {
+    pub(super) fn new(external: &'a External, sandbox: &'a Sandbox, patience: Patience<'a>) -> Self {
         Self {
             external,
             sandbox,
+            patience,
             answers: BTreeMap::new(),
             wall: Duration::ZERO,
             num_runs: 0,
@@ -98,7 +100,7 @@ impl<'a> Run<'a> {
         let mut tool = Tool::new(call.arguments, call.files.into_iter().chain(sources).collect());
         tool.env = call.env.into_iter().chain(self.external.env.clone()).collect();
         tool.limits = tools::limits(analyser, files.len());
-        let outcome = self.sandbox.run_tool(&tool)?;
+        let outcome = self.sandbox.run_tool_with(&tool, self.patience)?;
         self.wall += outcome.wall;
         self.num_runs += 1;
         let mut said = match tools::read(&asked, &outcome) {

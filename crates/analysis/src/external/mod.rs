@@ -51,7 +51,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use codeward_records::Finding;
-use codeward_sandbox::{End, Sandbox, SandboxError, Tool};
+use codeward_sandbox::{End, Patience, Sandbox, SandboxError, Tool};
 
 pub use agreement::{Agreement, AnalyserFindings, Row, agreement};
 pub use analyser::{Analyser, UnknownAnalyser};
@@ -157,8 +157,22 @@ impl External {
     ///
     /// Those of [`Sandbox::run_tool`]. What is wrong with one file is that file's own [`ExternalError`].
     pub fn analyse(&self, sandbox: &Sandbox, files: &[SourceFile<'_>]) -> Result<Batch, SandboxError> {
+        self.analyse_with(sandbox, files, Patience::default())
+    }
+
+    /// What it says of files, for as long as the caller has patience.
+    ///
+    /// # Errors
+    ///
+    /// As [`External::analyse`], and those of patience that is over ([`Sandbox::run_tool_with`]).
+    pub fn analyse_with(
+        &self,
+        sandbox: &Sandbox,
+        files: &[SourceFile<'_>],
+        patience: Patience<'_>,
+    ) -> Result<Batch, SandboxError> {
         let keys: Vec<blake3::Hash> = files.iter().map(|file| self.key(file)).collect();
-        let mut run = Run::new(self, sandbox);
+        let mut run = Run::new(self, sandbox, patience);
         let mut waiting: BTreeMap<Language, Vec<Laid<'_>>> = BTreeMap::new();
         let mut num_remembered = 0;
         let mut seen = BTreeSet::new();

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use codeward_endpoint::{Endpoint, EndpointError, Message, Reply, Request, Sampling};
 use codeward_records::{Cwe, Language};
+use codeward_sandbox::Cancellation;
 
 use super::faithful::faithful_verdict;
 use super::log_odds::log_odds;
@@ -135,7 +136,14 @@ impl VulnerabilityJudge {
     }
 
     /// The judgements of many questions, in their order, with up to `num_threads` votes under way at a time.
-    pub fn judge_all(&self, questions: &[Question<'_>], num_threads: usize, until: Instant) -> Vec<Judgement> {
+    /// Once somebody has given up, no further vote is asked for.
+    pub fn judge_all(
+        &self,
+        questions: &[Question<'_>],
+        num_threads: usize,
+        until: Instant,
+        cancellation: Option<&Cancellation>,
+    ) -> Vec<Judgement> {
         let votes = self.settings.votes as usize;
         let total = questions.len() * votes;
         let next = AtomicUsize::new(0);
@@ -146,6 +154,8 @@ impl VulnerabilityJudge {
                 if at >= total {
                     return done;
                 }
+                let is_over = cancellation.is_some_and(Cancellation::is_cancelled);
+                let until = if is_over { Instant::now() } else { until };
                 done.push((at, self.vote(&questions[at / votes], (at % votes) as u32, until)));
             }
         };
