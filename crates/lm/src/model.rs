@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::config::{ConfigFile, ModelConfig};
+use crate::config::ModelConfig;
+use crate::config_file::ConfigFile;
 use crate::decoder::DecoderWeights;
 use crate::layout::Layout;
 use crate::random::Stream;
@@ -21,7 +22,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// A fresh model: normal matrices, norms of one, biases of zero. The matrices that write to the residual stream
+    /// A fresh model: normal matrices, norms that multiply with one, biases of zero. The matrices that write to the residual stream
     /// start smaller, by the root of how many there are, so that depth does not make the stream grow.
     ///
     /// # Panics
@@ -36,7 +37,7 @@ impl Model {
         for (number, slot) in layout.slots().iter().enumerate() {
             let values = &mut parameters[slot.range.clone()];
             if slot.name.ends_with("norm.weight") {
-                values.fill(1.0);
+                values.fill(1.0 - config.family.traits().norm_offset);
             } else if slot.shape.len() == 2 {
                 let writes = slot.name.ends_with("o_proj.weight") || slot.name.ends_with("down_proj.weight");
                 let deviation = if writes { residual } else { INITIAL_DEVIATION };
