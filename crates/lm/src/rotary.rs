@@ -90,11 +90,12 @@ impl RopeScaling {
     /// Radians per position for each pair of coordinates.
     fn frequencies(&self, head_dim: usize, theta: f32) -> Vec<f32> {
         let theta = f64::from(theta);
-        let plain = |pair: usize| 1.0 / theta.powf(2.0 * pair as f64 / head_dim as f64);
+        // The power is rounded before it is inverted, as in the reference.
+        let plain = |pair: usize| 1.0 / (theta.powf(2.0 * pair as f64 / head_dim as f64) as f32);
         let pairs = 0..head_dim / 2;
         match *self {
-            Self::None | Self::Dynamic { .. } => pairs.map(|pair| plain(pair) as f32).collect(),
-            Self::Linear { factor } => pairs.map(|pair| (plain(pair) / f64::from(factor)) as f32).collect(),
+            Self::None | Self::Dynamic { .. } => pairs.map(plain).collect(),
+            Self::Linear { factor } => pairs.map(|pair| plain(pair) / factor).collect(),
             Self::Llama3 { factor, low_freq_factor, high_freq_factor, original_max_position_embeddings } => {
                 let [factor, low, high] = [factor, low_freq_factor, high_freq_factor].map(f64::from);
                 let blended = |frequency: f64| {
@@ -103,7 +104,7 @@ impl RopeScaling {
                     let kept = ((rotations - low) / (high - low)).clamp(0.0, 1.0);
                     (1.0 - kept) * frequency / factor + kept * frequency
                 };
-                pairs.map(|pair| blended(plain(pair)) as f32).collect()
+                pairs.map(|pair| blended(f64::from(plain(pair))) as f32).collect()
             }
             Self::Yarn { factor, beta_fast, beta_slow, original_max_position_embeddings, .. } => {
                 let factor = f64::from(factor);
@@ -117,7 +118,7 @@ impl RopeScaling {
                 let width = if low == high { 0.001 } else { high - low };
                 let blended = |pair: usize| {
                     let stretched = ((pair as f64 - low) / width).clamp(0.0, 1.0);
-                    plain(pair) * (stretched / factor + (1.0 - stretched))
+                    f64::from(plain(pair)) * (stretched / factor + (1.0 - stretched))
                 };
                 pairs.map(|pair| blended(pair) as f32).collect()
             }
