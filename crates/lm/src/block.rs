@@ -86,12 +86,13 @@ impl Block<'_> {
         positions: &[u32],
     ) {
         let (config, weights) = (self.config, self.weights);
+        let RawHeads { values: raw, inverse } = raw;
         multiply_rows(qkv, Store::Overwrite, normed, weights.qkv);
-        if let Some(values) = weights.qkv_bias {
-            bias::forward(qkv, values);
+        if let Some(bias) = weights.qkv_bias {
+            bias::forward(qkv, bias);
         }
         if let Some(weight) = weights.head_norms {
-            head_norm::forward(qkv, raw.values, raw.inverse, config.norm(weight), config.head_shape());
+            head_norm::forward(qkv, raw, inverse, config.norm(weight), config.head_shape());
         }
         self.rotary.rotate(qkv, config.qkv_width(), config.num_rotated_heads(), positions);
     }
@@ -141,8 +142,9 @@ impl Block<'_> {
         values: Option<&[f32]>,
         weight: Option<&[f32]>,
     ) {
+        let RawBranch { values: raw, inverse } = raw;
         let (target, store) = match weight {
-            Some(_) => (&mut *raw.values, Store::Overwrite),
+            Some(_) => (&mut *raw, Store::Overwrite),
             None => (&mut *stream, Store::Accumulate),
         };
         multiply_rows(target, store, input, matrix);
@@ -150,7 +152,7 @@ impl Block<'_> {
             bias::forward(target, values);
         }
         if let Some(weight) = weight {
-            norm::forward_add(stream, raw.inverse, raw.values, self.config.norm(weight));
+            norm::forward_add(stream, inverse, raw, self.config.norm(weight));
         }
     }
 }

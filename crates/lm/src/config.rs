@@ -25,6 +25,7 @@ pub enum Family {
 }
 
 /// What every member of a family has in common.
+#[expect(clippy::struct_excessive_bools, reason = "differences between families that do not depend on one another")]
 pub(crate) struct FamilyTraits {
     /// In the file's `architectures`.
     pub(crate) architecture: &'static str,

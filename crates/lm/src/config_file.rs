@@ -3,6 +3,8 @@
 //! Missing keys get the defaults of `configuration_<family>.py` in `transformers`. Files are written in the spelling of
 //! its older versions (`rope_theta`, `rope_scaling`), which newer ones read as well.
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -124,7 +126,7 @@ fn default_eps() -> f64 {
     1e-6
 }
 
-fn unsupported<T>(field: &'static str, found: impl ToString, expected: &'static str) -> Result<T, ConfigError> {
+fn unsupported<T>(field: &'static str, found: &dyn Display, expected: &'static str) -> Result<T, ConfigError> {
     Err(ConfigError::UnsupportedFeature { field, found: found.to_string(), expected })
 }
 
@@ -132,7 +134,8 @@ impl TryFrom<ConfigFile> for ModelConfig {
     type Error = ConfigError;
 
     fn try_from(file: ConfigFile) -> Result<Self, ConfigError> {
-        let family = file.family()?;
+        let name = FamilyName { architectures: file.architectures.clone(), model_type: file.model_type.clone() };
+        let family = name.family()?;
         file.require_supported(family)?;
         let gemma = family == Family::Gemma3;
         let heads = file.num_attention_heads;
@@ -167,8 +170,17 @@ impl TryFrom<ConfigFile> for ModelConfig {
     }
 }
 
-impl ConfigFile {
-    fn family(&self) -> Result<Family, ConfigError> {
+/// The part of the file that names the family. Other families have other keys, so it is read before the rest.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct FamilyName {
+    architectures: Vec<String>,
+    model_type: String,
+}
+
+impl FamilyName {
+    /// The family, if it is one that this crate computes.
+    pub(crate) fn family(&self) -> Result<Family, ConfigError> {
         let found = self.architectures.first().unwrap_or(&self.model_type);
         let known = Family::ALL.into_iter().find(|family| {
             let traits = family.traits();
@@ -176,7 +188,9 @@ impl ConfigFile {
         });
         known.ok_or_else(|| ConfigError::UnsupportedArchitecture { found: found.clone() })
     }
+}
 
+impl ConfigFile {
     /// Refuses what would load but compute something else.
     fn require_supported(&self, family: Family) -> Result<(), ConfigError> {
         // Gemma's first files carry both names, and only the second counts.
@@ -185,29 +199,29 @@ impl ConfigFile {
             _ => ("hidden_act", &self.hidden_act, "silu"),
         };
         if let Some(found) = activation.as_ref().filter(|found| *found != expected) {
-            return unsupported(field, found, expected);
+            return unsupported(field, &found, expected);
         }
         for (field, cap) in [
             ("final_logit_softcapping", self.final_logit_softcapping),
             ("attn_logit_softcapping", self.attn_logit_softcapping),
         ] {
             if let Some(cap) = cap.filter(|_| family == Family::Gemma3) {
-                return unsupported(field, cap, "null");
+                return unsupported(field, &cap, "null");
             }
         }
         if self.use_bidirectional_attention == Some(true) {
-            return unsupported("use_bidirectional_attention", true, "false");
+            return unsupported("use_bidirectional_attention", &true, "false");
         }
         if let Some(share) = self.partial_rotary_factor.filter(|&share| share != 1.0) {
-            return unsupported("partial_rotary_factor", share, "1");
+            return unsupported("partial_rotary_factor", &share, "1");
         }
         let nested = self.rope_parameters.as_ref().is_some_and(|rope| rope.full_attention.is_some());
         if nested && family != Family::Gemma3 {
-            return unsupported("rope_parameters", "settings per kind of layer", "one for all layers");
+            return unsupported("rope_parameters", &"settings per kind of layer", "one for all layers");
         }
         let local = self.local_rope().and_then(RopeFile::kind).unwrap_or("default");
         if local != "default" {
-            return unsupported("rope_parameters.sliding_attention.rope_type", local, "\"default\"");
+            return unsupported("rope_parameters.sliding_attention.rope_type", &local, "\"default\"");
         }
         Ok(())
     }
@@ -276,7 +290,7 @@ fn slides(kind: &str) -> Result<bool, ConfigError> {
     match kind {
         FULL => Ok(false),
         SLIDING => Ok(true),
-        _ => unsupported("layer_types", kind, "\"full_attention\" or \"sliding_attention\""),
+        _ => unsupported("layer_types", &kind, "\"full_attention\" or \"sliding_attention\""),
     }
 }
 
@@ -287,7 +301,7 @@ impl RopeFile {
 
     fn scaling(&self, field: &'static str, max_position_embeddings: usize) -> Result<RopeScaling, ConfigError> {
         if let Some(share) = self.partial_rotary_factor.filter(|&share| share != 1.0) {
-            return unsupported("partial_rotary_factor", share, "1");
+            return unsupported("partial_rotary_factor", &share, "1");
         }
         let required = |field: &'static str, value: Option<f64>| {
             let missing = ConfigError::Missing { field, expected: "a number, for this kind of rotary scaling" };
@@ -307,10 +321,10 @@ impl RopeFile {
             }),
             "yarn" => {
                 if let Some(scale) = self.mscale.or(self.mscale_all_dim) {
-                    return unsupported("mscale", scale, "none");
+                    return unsupported("mscale", &scale, "none");
                 }
                 if self.truncate == Some(false) {
-                    return unsupported("truncate", false, "true");
+                    return unsupported("truncate", &false, "true");
                 }
                 let lengthened = max_position_embeddings as f64 / original_max_position_embeddings.max(1) as f64;
                 Ok(RopeScaling::Yarn {
@@ -321,7 +335,7 @@ impl RopeFile {
                     original_max_position_embeddings,
                 })
             }
-            other => unsupported(field, other, "\"default\", \"linear\", \"dynamic\", \"llama3\" or \"yarn\""),
+            other => unsupported(field, &other, "\"default\", \"linear\", \"dynamic\", \"llama3\" or \"yarn\""),
         }
     }
 

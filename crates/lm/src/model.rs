@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::ModelConfig;
-use crate::config_file::ConfigFile;
+use crate::config_file::{ConfigFile, FamilyName};
 use crate::decoder::DecoderWeights;
 use crate::layout::Layout;
 use crate::random::Stream;
@@ -58,9 +58,12 @@ impl Model {
     pub fn load(folder: &Path) -> Result<Self, LoadError> {
         let path = folder.join(CONFIG_FILE);
         let text = weights::read_text(&path, "the model's configuration")?;
-        let file: ConfigFile =
-            serde_json::from_str(&text).map_err(|source| LoadError::Json { path: path.clone(), source })?;
-        let config = ModelConfig::try_from(file).map_err(|source| LoadError::Config { path, source })?;
+        let not_json = |source| LoadError::Json { path: path.clone(), source };
+        let unusable = |source| LoadError::Config { path: path.clone(), source };
+        let name: FamilyName = serde_json::from_str(&text).map_err(not_json)?;
+        name.family().map_err(unusable)?;
+        let file: ConfigFile = serde_json::from_str(&text).map_err(not_json)?;
+        let config = ModelConfig::try_from(file).map_err(unusable)?;
         let layout = Layout::new(&config);
         let parameters = weights::read_weights(folder, &layout)?;
         Ok(Self { config, layout, parameters })

@@ -57,7 +57,7 @@ fn folder(case: &str) -> PathBuf {
 fn fixture(case: &str) -> (Model, Expected) {
     let text = std::fs::read_to_string(folder(case).join("expected.json")).expect("the fixture is committed");
     let expected = serde_json::from_str(&text).expect("the fixture is what the script writes");
-    (Model::load(&folder(case)).unwrap(), expected)
+    (Model::load(&folder(case)).expect("the fixture is a checkpoint"), expected)
 }
 
 fn batch(expected: &Expected) -> Vec<Sequence<'_>> {

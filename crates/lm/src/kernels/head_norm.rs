@@ -63,9 +63,10 @@ vectorized! {
             for (index, ((d, x), &scale)) in
                 d_row.chunks_exact_mut(width).zip(raw.chunks_exact(width)).zip(inverse).enumerate()
             {
-                let (weight, dw) = match index < shape.num_query {
-                    true => (query_weight, &mut *d_query_weight),
-                    false => (key_weight, &mut *d_key_weight),
+                let (weight, dw) = if index < shape.num_query {
+                    (query_weight, &mut *d_query_weight)
+                } else {
+                    (key_weight, &mut *d_key_weight)
                 };
                 for (((dw, d), x), w) in dw.iter_mut().zip(d.iter_mut()).zip(x).zip(weight) {
                     *dw += *d * x * scale;

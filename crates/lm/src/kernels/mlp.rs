@@ -16,7 +16,7 @@ pub(crate) enum Activation {
 }
 
 /// Twice the root of two over pi.
-const SLOPE: f32 = 1.595_769_1;
+const SLOPE: f32 = std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::SQRT_2;
 const CUBIC: f32 = 0.044_715;
 
 /// Gates rows.
