@@ -194,6 +194,41 @@ fn checkpoints_of_transformers_survive_a_round_trip() {
     }
 }
 
+#[derive(Deserialize)]
+struct PublishedCompletion {
+    prompt: Vec<u32>,
+    completion: Vec<u32>,
+    logprobs: Vec<f32>,
+}
+
+/// Compares with what `fixtures/make_completions.py` wrote beside the checkpoint.
+#[test]
+#[ignore = "needs CODEWARD_CHECKPOINT, the folder of a published checkpoint"]
+fn a_published_checkpoint_completes_as_in_transformers() {
+    let folder = PathBuf::from(std::env::var("CODEWARD_CHECKPOINT").unwrap());
+    let text = std::fs::read_to_string(folder.join("completions.json")).unwrap();
+    let expected: Vec<PublishedCompletion> = serde_json::from_str(&text).unwrap();
+    let model = Model::load(&folder).unwrap();
+    let length = expected[0].completion.len();
+    let params = SamplingParams { temperature: 0.0, max_new_tokens: length, ..SamplingParams::default() };
+    let prompts: Vec<Prompt<'_>> = expected.iter().map(|row| Prompt { tokens: &row.prompt, seed: 0 }).collect();
+    let sampled = generate(&model, &prompts, u32::MAX, &params);
+    let texts: Vec<Vec<u32>> = expected.iter().map(|row| [row.prompt.as_slice(), &row.completion].concat()).collect();
+    let batch: Vec<Sequence<'_>> =
+        texts.iter().zip(&expected).map(|(tokens, row)| Sequence { tokens, num_prompt: row.prompt.len() }).collect();
+    let scores = score(&model, &batch, 1.0);
+    let (mut equal, mut worst) = (0, 0.0f32);
+    for ((row, sampled), scored) in expected.iter().zip(&sampled).zip(&scores.logprobs) {
+        equal += usize::from(row.completion == sampled.tokens);
+        for (got, wanted) in scored.iter().zip(&row.logprobs) {
+            worst = worst.max((got - wanted).abs());
+        }
+    }
+    println!("{equal} of {} completions are equal; largest difference of a log-probability: {worst:e}", expected.len());
+    assert_eq!(equal, expected.len());
+    assert!(worst < 1e-3, "{worst}");
+}
+
 /// Writes what `fixtures/check_exports.py` reads.
 #[test]
 #[ignore = "the other half of the check needs Python: see fixtures/check_exports.py"]
