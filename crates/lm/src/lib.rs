@@ -1,9 +1,9 @@
 //! The native language model: checkpoints, tokenizer, decoder, sampling, gradients.
 //!
 //! The question this crate answers: what does a model write, how likely does it find what was written, and how does it
-//! change? [`Model`] holds the weights of a decoder (Llama, Qwen2, Qwen3, Gemma 3) in Hugging Face layout, [`generate`] samples from it,
-//! [`score`] rates completions, and [`Trainer`] turns derivatives by log-probability and entropy into updates. It knows
-//! nothing of tasks, rewards or losses.
+//! change? [`Model`] holds the weights of a decoder in Hugging Face layout, of one of the families in [`Family`];
+//! [`generate`] samples from it, [`score`] rates completions, and [`Trainer`] turns derivatives by log-probability and
+//! entropy into updates. It knows nothing of tasks, rewards or losses.
 //!
 //! ```
 //! use codeward_lm::{AdamW, Model, ModelConfig, Prompt, SamplingParams, Sequence, Trainer, Upstream, generate};

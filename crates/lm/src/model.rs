@@ -22,8 +22,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// A fresh model: normal matrices, norms that multiply with one, biases of zero. The matrices that write to the residual stream
-    /// start smaller, by the root of how many there are, so that depth does not make the stream grow.
+    /// A fresh model: normal matrices, norms that multiply with one, biases of zero. The matrices that write to the
+    /// residual stream start smaller, by the root of how many there are, so that depth does not make the stream grow.
     ///
     /// # Panics
     /// If the configuration is not valid ([`ModelConfig::validate`]).

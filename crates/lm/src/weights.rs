@@ -20,8 +20,8 @@ const WEIGHTS_FILE: &str = "model.safetensors";
 const INDEX_FILE: &str = "model.safetensors.index.json";
 /// The longest header we take; that of a model with a thousand layers has a tenth of this.
 const MOST_HEADER_BYTES: u64 = 100 << 20;
-/// The longest text file we take: `config.json` has a thousandth of this, the list of a thousand layers' tensors a tenth.
-const MOST_TEXT_BYTES: u64 = 16 << 20;
+/// The longest text file we take; the `tokenizer.json` of a quarter of a million tokens has a third of this.
+const MOST_TEXT_BYTES: u64 = 100 << 20;
 /// The most weight files of a checkpoint; the largest published ones have a fifth of this.
 const MOST_SHARDS: usize = 1000;
 /// Numbers converted at a time.
