@@ -1,17 +1,116 @@
-//! The shape of a model: the fields of a Hugging Face `config.json` that decide its computation, checked before use.
+//! The shape of a model: what decides its computation, checked before use.
+//!
+//! All families share one decoder block. What differs between them is data: [`Family`] for what every member of a family
+//! has in common, the fields of [`ModelConfig`] for what its `config.json` may choose. Facts about the families are those
+//! of `modeling_<family>.py` and `configuration_<family>.py` in `transformers`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-/// The architecture name this crate reads and writes.
-const ARCHITECTURE: &str = "Qwen2ForCausalLM";
-/// The `model_type` that goes with [`ARCHITECTURE`].
-const MODEL_TYPE: &str = "qwen2";
+use crate::config_file::ConfigFile;
+use crate::kernels::mlp::Activation;
+use crate::layout;
+use crate::rotary::RopeScaling;
 
-/// The shape of a Qwen2-style decoder. Reads and writes as a Hugging Face `config.json`.
+/// A family of decoders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Llama 2 and 3, and what is built like them: CodeLlama, DeepSeek-Coder, SmolLM2.
+    Llama,
+    /// Qwen2 and Qwen2.5: biases on queries, keys and values.
+    Qwen2,
+    /// Qwen3: each head of queries and keys is normalised before it is rotated.
+    Qwen3,
+    /// The text models of Gemma 3.
+    Gemma3,
+}
+
+/// What every member of a family has in common.
+#[expect(clippy::struct_excessive_bools, reason = "differences between families that do not depend on one another")]
+pub(crate) struct FamilyTraits {
+    /// In the file's `architectures`.
+    pub(crate) architecture: &'static str,
+    /// In the file's `model_type`.
+    pub(crate) model_type: &'static str,
+    /// What gates the feed-forward layer.
+    pub(crate) activation: Activation,
+    /// Whether each head of queries and keys is normalised before it is rotated.
+    pub(crate) head_norms: bool,
+    /// Whether the results of attention and feed-forward are normalised before they are added to the stream.
+    pub(crate) branch_norms: bool,
+    /// What is added to the stored weights of every norm.
+    pub(crate) norm_offset: f32,
+    /// Whether embeddings are multiplied by the root of their width.
+    pub(crate) scaled_embedding: bool,
+    /// Whether `attention_bias` includes the projection of what was attended to.
+    pub(crate) biased_output: bool,
+    /// Whether some layers may see a window only.
+    pub(crate) slides: bool,
+}
+
+impl Family {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Llama, Self::Qwen2, Self::Qwen3, Self::Gemma3];
+
+    /// What its members have in common.
+    pub(crate) fn traits(self) -> FamilyTraits {
+        let llama = FamilyTraits {
+            architecture: "LlamaForCausalLM",
+            model_type: "llama",
+            activation: Activation::Silu,
+            head_norms: false,
+            branch_norms: false,
+            norm_offset: 0.0,
+            scaled_embedding: false,
+            biased_output: true,
+            slides: false,
+        };
+        match self {
+            Self::Llama => llama,
+            Self::Qwen2 => FamilyTraits {
+                architecture: "Qwen2ForCausalLM",
+                model_type: "qwen2",
+                biased_output: false,
+                slides: true,
+                ..llama
+            },
+            Self::Qwen3 => FamilyTraits {
+                architecture: "Qwen3ForCausalLM",
+                model_type: "qwen3",
+                head_norms: true,
+                slides: true,
+                ..llama
+            },
+            Self::Gemma3 => FamilyTraits {
+                architecture: "Gemma3ForCausalLM",
+                model_type: "gemma3_text",
+                activation: Activation::GeluTanh,
+                head_norms: true,
+                branch_norms: true,
+                norm_offset: 1.0,
+                scaled_embedding: true,
+                slides: true,
+                ..llama
+            },
+        }
+    }
+}
+
+/// Layers that see the last few tokens only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SlidingWindow {
+    /// How many tokens such a layer sees, the current one included.
+    pub length: usize,
+    /// For each layer of the model, whether it is such a layer.
+    pub layers: Vec<bool>,
+    /// Base of the rotary wavelengths in such layers, which then know no [`RopeScaling`]. Gemma 3 has it, the others do not.
+    pub local_rope_theta: Option<f32>,
+}
+
+/// The shape of a decoder. Reads and writes as a Hugging Face `config.json`.
 ///
 /// Deserialising validates. A value built by hand is checked by [`ModelConfig::validate`], which everything that takes
-/// a configuration calls.
+/// a configuration calls. To build one, start from [`ModelConfig::tiny`] or [`ModelConfig::of_family`], which choose what
+/// the family prescribes, and set the sizes.
 ///
 /// ```
 /// use codeward_lm::ModelConfig;
@@ -23,6 +122,8 @@ const MODEL_TYPE: &str = "qwen2";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "ConfigFile", into = "ConfigFile")]
 pub struct ModelConfig {
+    /// Which decoder block.
+    pub family: Family,
     /// Width of the residual stream.
     pub hidden_size: usize,
     /// Width of the feed-forward layer.
@@ -33,7 +134,7 @@ pub struct ModelConfig {
     pub num_attention_heads: usize,
     /// Number of key and value heads; divides the number of query heads.
     pub num_key_value_heads: usize,
-    /// Width of one head; even, because rotary embedding rotates pairs.
+    /// Width of one head; even, because rotary embedding rotates pairs. Need not be `hidden_size / num_attention_heads`.
     pub head_dim: usize,
     /// Number of token ids, including unused ones that pad the table.
     pub vocab_size: usize,
@@ -41,6 +142,16 @@ pub struct ModelConfig {
     pub rms_norm_eps: f32,
     /// Base of the rotary wavelengths.
     pub rope_theta: f32,
+    /// How the wavelengths are stretched.
+    pub rope_scaling: RopeScaling,
+    /// Which layers see the last few tokens only, if any. Llama has none.
+    pub sliding_window: Option<SlidingWindow>,
+    /// Scores are divided by the root of this; absent, by that of `head_dim`. Gemma 3 has it, the others do not.
+    pub query_pre_attn_scalar: Option<usize>,
+    /// Whether queries, keys and values have biases, and, except in Qwen2, what was attended to. Always so in Qwen2.
+    pub attention_bias: bool,
+    /// Whether the feed-forward layer's matrices have biases. Llama may, the others do not.
+    pub mlp_bias: bool,
     /// The longest sequence that the model takes, prompt and completion together.
     pub max_position_embeddings: usize,
     /// Whether the output head is the token embedding.
@@ -55,7 +166,7 @@ pub struct ModelConfig {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ConfigError {
     /// The file describes a family that this crate does not compute.
-    #[error("architecture {found:?} is not supported, expected {ARCHITECTURE:?}")]
+    #[error("architecture {found:?} is not supported, expected one of {}", supported_architectures())]
     UnsupportedArchitecture {
         /// What the file says.
         found: String,
@@ -80,20 +191,37 @@ pub enum ConfigError {
         /// What would be accepted.
         expected: String,
     },
+    /// A key without which the computation is not defined.
+    #[error("{field} is missing, expected {expected}")]
+    Missing {
+        /// The key.
+        field: &'static str,
+        /// What it would hold.
+        expected: &'static str,
+    },
     /// The shapes multiply to more parameters than an address space holds.
     #[error("the configuration describes more parameters than this machine can address")]
     TooLarge,
+}
+
+fn supported_architectures() -> String {
+    Family::ALL.map(|family| family.traits().architecture).join(", ")
 }
 
 impl ConfigError {
     /// What the user can do about it, where we know.
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::UnsupportedArchitecture { .. } => {
-                Some("use a Qwen2 or Qwen2.5 checkpoint; other families need their own decoder block")
-            }
+            Self::UnsupportedArchitecture { found } if found.starts_with("Gemma3") || found == "gemma3" => Some(
+                "this is the model of text and images; use a text-only checkpoint such as gemma-3-1b or gemma-3-270m",
+            ),
+            Self::UnsupportedArchitecture { .. } => Some(
+                "use a checkpoint built like Llama (Llama 2 and 3, CodeLlama, DeepSeek-Coder, SmolLM2), Qwen2, Qwen2.5, Qwen3 or Gemma 3",
+            ),
             Self::UnsupportedFeature { .. } => Some("use a checkpoint without this option"),
-            Self::OutOfRange { .. } | Self::TooLarge => Some("check that config.json belongs to these weights"),
+            Self::OutOfRange { .. } | Self::Missing { .. } | Self::TooLarge => {
+                Some("check that config.json belongs to these weights")
+            }
         }
     }
 }
@@ -102,6 +230,7 @@ impl ModelConfig {
     /// The bundled tiny shape: 3.3 million parameters, small enough to train on two CPU cores.
     pub fn tiny() -> Self {
         Self {
+            family: Family::Qwen2,
             hidden_size: 256,
             intermediate_size: 640,
             num_hidden_layers: 4,
@@ -111,10 +240,34 @@ impl ModelConfig {
             vocab_size: 2048,
             rms_norm_eps: 1e-6,
             rope_theta: 10_000.0,
+            rope_scaling: RopeScaling::None,
+            sliding_window: None,
+            query_pre_attn_scalar: None,
+            attention_bias: true,
+            mlp_bias: false,
             max_position_embeddings: 1024,
             tie_word_embeddings: true,
             bos_token_id: None,
             eos_token_id: Some(0),
+        }
+    }
+
+    /// [`ModelConfig::tiny`] in another family: with biases in Qwen2 only, and in Gemma 3 with every layer but the last
+    /// seeing 512 tokens.
+    pub fn of_family(family: Family) -> Self {
+        let tiny = Self { family, attention_bias: family == Family::Qwen2, ..Self::tiny() };
+        if family != Family::Gemma3 {
+            return tiny;
+        }
+        Self {
+            rope_theta: 1e6,
+            sliding_window: Some(SlidingWindow {
+                length: 512,
+                layers: (1..=tiny.num_hidden_layers).map(|layer| layer < tiny.num_hidden_layers).collect(),
+                local_rope_theta: Some(10_000.0),
+            }),
+            query_pre_attn_scalar: Some(tiny.head_dim),
+            ..tiny
         }
     }
 
@@ -142,15 +295,54 @@ impl ModelConfig {
         if !(self.rms_norm_eps > 0.0 && self.rms_norm_eps <= 0.1) {
             return Err(out_of_range("rms_norm_eps", &self.rms_norm_eps, "a number above 0 and up to 0.1".to_owned()));
         }
-        if !(self.rope_theta >= 1.0 && self.rope_theta.is_finite()) {
-            return Err(out_of_range("rope_theta", &self.rope_theta, "a finite number, 1 or more".to_owned()));
-        }
+        validate_theta("rope_theta", self.rope_theta)?;
+        self.rope_scaling.validate()?;
         for (field, id) in [("bos_token_id", self.bos_token_id), ("eos_token_id", self.eos_token_id)] {
             if let Some(id) = id.filter(|&id| id as usize >= self.vocab_size) {
                 return Err(out_of_range(field, &id, format!("below vocab_size = {}", self.vocab_size)));
             }
         }
-        self.checked_num_parameters().ok_or(ConfigError::TooLarge).map(|_| ())
+        self.validate_family()?;
+        layout::checked_total(self).ok_or(ConfigError::TooLarge).map(|_| ())
+    }
+
+    /// Checks that the choices are those that the family has.
+    fn validate_family(&self) -> Result<(), ConfigError> {
+        let family = self.family;
+        let unsupported =
+            |field, found: String, expected| Err(ConfigError::UnsupportedFeature { field, found, expected });
+        if family == Family::Qwen2 && !self.attention_bias {
+            return unsupported("attention_bias", "false".to_owned(), "true in Qwen2");
+        }
+        if family != Family::Llama && self.mlp_bias {
+            return unsupported("mlp_bias", "true".to_owned(), "false outside Llama");
+        }
+        match self.query_pre_attn_scalar {
+            Some(scalar) if family != Family::Gemma3 => {
+                return unsupported("query_pre_attn_scalar", scalar.to_string(), "none outside Gemma 3");
+            }
+            Some(scalar) => within("query_pre_attn_scalar", scalar, 1 << 16)?,
+            None => {}
+        }
+        let Some(window) = &self.sliding_window else {
+            return Ok(());
+        };
+        if !family.traits().slides {
+            return unsupported("sliding_window", window.length.to_string(), "none in Llama");
+        }
+        within("sliding_window", window.length, 1 << 24)?;
+        if window.layers.len() != self.num_hidden_layers {
+            let expected = format!("one entry for each of num_hidden_layers = {}", self.num_hidden_layers);
+            return Err(out_of_range("layer_types", &format!("{} entries", window.layers.len()), expected));
+        }
+        match window.local_rope_theta {
+            Some(theta) if family == Family::Gemma3 => validate_theta("rope_local_base_freq", theta),
+            Some(theta) => unsupported("rope_local_base_freq", theta.to_string(), "none outside Gemma 3"),
+            None if family == Family::Gemma3 => {
+                Err(ConfigError::Missing { field: "rope_local_base_freq", expected: "the rotary base of local layers" })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Width of all query heads together.
@@ -168,20 +360,25 @@ impl ModelConfig {
         self.query_width() + 2 * self.key_width()
     }
 
-    /// The number of parameters, or nothing if their bytes exceed what one allocation may hold.
-    fn checked_num_parameters(&self) -> Option<usize> {
-        let product = |a: usize, b: usize| a.checked_mul(b);
-        let query = product(self.num_attention_heads, self.head_dim)?;
-        let key = product(self.num_key_value_heads, self.head_dim)?;
-        let qkv = query.checked_add(product(2, key)?)?;
-        let matrices = product(qkv.checked_add(query)?, self.hidden_size)?
-            .checked_add(product(product(3, self.intermediate_size)?, self.hidden_size)?)?;
-        let layer = matrices.checked_add(qkv)?.checked_add(product(2, self.hidden_size)?)?;
-        let tables = if self.tie_word_embeddings { 1 } else { 2 };
-        let total = product(layer, self.num_hidden_layers)?
-            .checked_add(product(product(self.vocab_size, self.hidden_size)?, tables)?)?
-            .checked_add(self.hidden_size)?;
-        isize::try_from(product(total, size_of::<f32>())?).is_ok().then_some(total)
+    /// Whether the projection of what was attended to has a bias.
+    pub(crate) fn output_bias(&self) -> bool {
+        self.attention_bias && self.family.traits().biased_output
+    }
+
+    /// Number of heads that are rotated: those of queries and keys.
+    pub(crate) fn num_rotated_heads(&self) -> usize {
+        self.num_attention_heads + self.num_key_value_heads
+    }
+
+    /// How many tokens a layer sees, if not all.
+    pub(crate) fn window(&self, layer: usize) -> Option<usize> {
+        self.sliding_window.as_ref().filter(|window| window.layers[layer]).map(|window| window.length)
+    }
+
+    /// What token embeddings are multiplied with: in single precision, as `transformers` has it for weights in single
+    /// precision (for weights in bfloat16 it rounds the root to bfloat16).
+    pub(crate) fn embedding_scale(&self) -> f32 {
+        if self.family.traits().scaled_embedding { (self.hidden_size as f64).sqrt() as f32 } else { 1.0 }
     }
 }
 
@@ -192,204 +389,28 @@ fn within(field: &'static str, found: usize, most: usize) -> Result<(), ConfigEr
     Err(out_of_range(field, &found, format!("between 1 and {most}")))
 }
 
-fn out_of_range(field: &'static str, found: &dyn std::fmt::Display, expected: String) -> ConfigError {
+fn validate_theta(field: &'static str, theta: f32) -> Result<(), ConfigError> {
+    // Written so that NaN fails.
+    if theta >= 1.0 && theta.is_finite() {
+        return Ok(());
+    }
+    Err(out_of_range(field, &theta, "a finite number, 1 or more".to_owned()))
+}
+
+pub(crate) fn out_of_range(field: &'static str, found: &dyn std::fmt::Display, expected: String) -> ConfigError {
     ConfigError::OutOfRange { field, found: found.to_string(), expected }
-}
-
-/// `config.json` as it stands in the file. Unknown keys are ignored, as every library adds its own.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct ConfigFile {
-    #[serde(default)]
-    architectures: Vec<String>,
-    #[serde(default)]
-    model_type: String,
-    #[serde(default = "default_activation")]
-    hidden_act: String,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    head_dim: Option<usize>,
-    vocab_size: usize,
-    #[serde(default = "default_eps")]
-    rms_norm_eps: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rope_theta: Option<f64>,
-    /// Where newer files keep the rotary settings.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rope_parameters: Option<RopeParameters>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rope_scaling: Option<RopeParameters>,
-    max_position_embeddings: usize,
-    #[serde(default)]
-    tie_word_embeddings: bool,
-    #[serde(default)]
-    use_sliding_window: bool,
-    bos_token_id: Option<Value>,
-    eos_token_id: Option<Value>,
-    /// Written for other readers; here the tensors themselves say what they are.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) torch_dtype: Option<String>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct RopeParameters {
-    #[serde(alias = "type")]
-    rope_type: Option<String>,
-    rope_theta: Option<f64>,
-}
-
-fn default_activation() -> String {
-    "silu".to_owned()
-}
-
-fn default_eps() -> f64 {
-    1e-6
-}
-
-impl TryFrom<ConfigFile> for ModelConfig {
-    type Error = ConfigError;
-
-    fn try_from(file: ConfigFile) -> Result<Self, ConfigError> {
-        file.require_supported()?;
-        let heads = file.num_attention_heads;
-        let theta = file.rope_parameters.as_ref().and_then(|rope| rope.rope_theta).or(file.rope_theta);
-        let config = Self {
-            hidden_size: file.hidden_size,
-            intermediate_size: file.intermediate_size,
-            num_hidden_layers: file.num_hidden_layers,
-            num_attention_heads: heads,
-            num_key_value_heads: file.num_key_value_heads.unwrap_or(heads),
-            head_dim: file.head_dim.unwrap_or_else(|| file.hidden_size.checked_div(heads).unwrap_or(0)),
-            vocab_size: file.vocab_size,
-            rms_norm_eps: file.rms_norm_eps as f32,
-            rope_theta: theta.unwrap_or(10_000.0) as f32,
-            max_position_embeddings: file.max_position_embeddings,
-            tie_word_embeddings: file.tie_word_embeddings,
-            bos_token_id: token_id("bos_token_id", file.bos_token_id.as_ref())?,
-            eos_token_id: token_id("eos_token_id", file.eos_token_id.as_ref())?,
-        };
-        config.validate()?;
-        Ok(config)
-    }
-}
-
-impl ConfigFile {
-    /// Refuses what would load but compute something else.
-    fn require_supported(&self) -> Result<(), ConfigError> {
-        let known = match self.architectures.first() {
-            Some(architecture) => architecture == ARCHITECTURE,
-            None => self.model_type == MODEL_TYPE,
-        };
-        if !known {
-            let found = self.architectures.first().unwrap_or(&self.model_type).clone();
-            return Err(ConfigError::UnsupportedArchitecture { found });
-        }
-        let unsupported =
-            |field, found: String, expected| Err(ConfigError::UnsupportedFeature { field, found, expected });
-        if self.hidden_act != "silu" {
-            return unsupported("hidden_act", self.hidden_act.clone(), "\"silu\"");
-        }
-        if self.use_sliding_window {
-            return unsupported("use_sliding_window", "true".to_owned(), "false");
-        }
-        for (field, rope) in [("rope_parameters", &self.rope_parameters), ("rope_scaling", &self.rope_scaling)] {
-            let kind = rope.as_ref().and_then(|rope| rope.rope_type.as_deref()).unwrap_or("default");
-            if kind != "default" {
-                return unsupported(field, kind.to_owned(), "\"default\"");
-            }
-        }
-        Ok(())
-    }
-}
-
-impl From<ModelConfig> for ConfigFile {
-    fn from(config: ModelConfig) -> Self {
-        let usual_head = config.head_dim * config.num_attention_heads == config.hidden_size;
-        Self {
-            architectures: vec![ARCHITECTURE.to_owned()],
-            model_type: MODEL_TYPE.to_owned(),
-            hidden_act: default_activation(),
-            hidden_size: config.hidden_size,
-            intermediate_size: config.intermediate_size,
-            num_hidden_layers: config.num_hidden_layers,
-            num_attention_heads: config.num_attention_heads,
-            num_key_value_heads: Some(config.num_key_value_heads),
-            head_dim: (!usual_head).then_some(config.head_dim),
-            vocab_size: config.vocab_size,
-            rms_norm_eps: shortest(config.rms_norm_eps),
-            rope_theta: Some(shortest(config.rope_theta)),
-            rope_parameters: None,
-            rope_scaling: None,
-            max_position_embeddings: config.max_position_embeddings,
-            tie_word_embeddings: config.tie_word_embeddings,
-            use_sliding_window: false,
-            bos_token_id: config.bos_token_id.map(Value::from),
-            eos_token_id: config.eos_token_id.map(Value::from),
-            torch_dtype: None,
-        }
-    }
-}
-
-/// The double whose text is that of the single, so that 1e-6 is written as 1e-6 and not as 9.99999997e-7.
-fn shortest(value: f32) -> f64 {
-    value.to_string().parse().expect("a printed number parses")
-}
-
-/// One id, or the first of a list of them.
-fn token_id(field: &'static str, value: Option<&Value>) -> Result<Option<u32>, ConfigError> {
-    let first = match value {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::Array(ids)) => ids.first(),
-        Some(id) => Some(id),
-    };
-    match first.and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok()) {
-        Some(id) => Ok(Some(id)),
-        None => Err(out_of_range(field, value.unwrap_or(&Value::Null), "a token id or a list of them".to_owned())),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(change: impl FnOnce(&mut serde_json::Map<String, Value>)) -> Result<ModelConfig, ConfigError> {
-        let mut json = serde_json::to_value(ModelConfig::tiny()).unwrap();
-        change(json.as_object_mut().unwrap());
-        serde_json::from_value::<ConfigFile>(json).unwrap().try_into()
-    }
-
     #[test]
-    fn writes_the_numbers_as_a_person_would() {
-        let json = serde_json::to_value(ModelConfig::tiny()).unwrap();
-        assert_eq!(json["rms_norm_eps"].to_string(), "1e-6");
-        assert_eq!(json["rope_theta"], 10_000.0);
-        assert_eq!(json["architectures"][0], "Qwen2ForCausalLM");
-        assert_eq!(json.get("head_dim"), None);
-    }
-
-    #[test]
-    fn reads_both_spellings_of_the_rotary_base_and_of_the_end_token() {
-        let config = parse(|json| {
-            json.remove("rope_theta");
-            json.insert("rope_parameters".into(), serde_json::json!({"rope_type": "default", "rope_theta": 1e6}));
-            json.insert("eos_token_id".into(), serde_json::json!([7, 9]));
-        });
-        let config = config.unwrap();
-        assert_eq!((config.rope_theta, config.eos_token_id), (1e6, Some(7)));
-    }
-
-    #[test]
-    fn refuses_what_it_cannot_compute() {
-        let error = parse(|json| drop(json.insert("architectures".into(), serde_json::json!(["LlamaForCausalLM"]))));
-        assert_eq!(error, Err(ConfigError::UnsupportedArchitecture { found: "LlamaForCausalLM".into() }));
-        let error = parse(|json| drop(json.insert("use_sliding_window".into(), true.into()))).unwrap_err();
-        assert_eq!(error.to_string(), "use_sliding_window = true is not supported, expected false");
-        let scaling = serde_json::json!({"rope_type": "yarn", "rope_theta": 1e6});
-        let error = parse(|json| drop(json.insert("rope_scaling".into(), scaling))).unwrap_err();
-        assert_eq!(error.to_string(), "rope_scaling = yarn is not supported, expected \"default\"");
+    fn the_shape_of_every_family_is_valid() {
+        for family in Family::ALL {
+            ModelConfig::of_family(family).validate().unwrap();
+        }
+        assert_eq!(ModelConfig::of_family(Family::Qwen2), ModelConfig::tiny());
     }
 
     #[test]
@@ -415,6 +436,48 @@ mod tests {
         ];
         for (change, message) in cases {
             let mut config = ModelConfig::tiny();
+            change(&mut config);
+            assert_eq!(config.validate().unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn refuses_what_a_family_does_not_have() {
+        type Change = fn(&mut ModelConfig);
+        let window = |layers| Some(SlidingWindow { length: 8, layers, local_rope_theta: None });
+        let mut short = ModelConfig::of_family(Family::Qwen3);
+        short.sliding_window = window(vec![true; 3]);
+        let message = "layer_types = 3 entries is out of range, expected one entry for each of num_hidden_layers = 4";
+        assert_eq!(short.validate().unwrap_err().to_string(), message);
+        let mut sliding = ModelConfig::of_family(Family::Llama);
+        sliding.sliding_window = window(vec![true; 4]);
+        let message = "sliding_window = 8 is not supported, expected none in Llama";
+        assert_eq!(sliding.validate().unwrap_err().to_string(), message);
+        let cases: [(Family, Change, &str); 5] = [
+            (
+                Family::Qwen2,
+                |c| c.attention_bias = false,
+                "attention_bias = false is not supported, expected true in Qwen2",
+            ),
+            (Family::Qwen3, |c| c.mlp_bias = true, "mlp_bias = true is not supported, expected false outside Llama"),
+            (
+                Family::Llama,
+                |c| c.query_pre_attn_scalar = Some(64),
+                "query_pre_attn_scalar = 64 is not supported, expected none outside Gemma 3",
+            ),
+            (
+                Family::Llama,
+                |c| c.rope_scaling = RopeScaling::Linear { factor: 0.0 },
+                "factor = 0 is out of range, expected a finite number above 0",
+            ),
+            (
+                Family::Gemma3,
+                |c| c.sliding_window.as_mut().unwrap().local_rope_theta = None,
+                "rope_local_base_freq is missing, expected the rotary base of local layers",
+            ),
+        ];
+        for (family, change, message) in cases {
+            let mut config = ModelConfig::of_family(family);
             change(&mut config);
             assert_eq!(config.validate().unwrap_err().to_string(), message);
         }

@@ -1,4 +1,4 @@
-//! The order of computation: forward through the layers and backward through them again, over a packed batch.
+//! The order of computation: forward through the layers, over a packed batch. `backward` goes through them again.
 //!
 //! Sequences are concatenated, without padding. A region of work that is independent per row runs as one task per block
 //! of rows, from the first norm to the last product, so that a block's data stays in cache.
@@ -7,23 +7,20 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::backward::BackwardBuffers;
+use crate::block::{Block, LayerWeights, RawBranch, RawHeads};
 use crate::config::ModelConfig;
-use crate::kernels::attention::{self, ForwardRecord, HeadShape};
-use crate::kernels::blocks::{RowBlocks, UNIT, add_units};
+use crate::kernels::attention;
+use crate::kernels::blocks::{RowBlocks, UNIT};
 use crate::kernels::head::{self, RowStatistics};
-use crate::kernels::matrix::{MatrixMut, MatrixRef, Store, multiply, multiply_rows};
-use crate::kernels::rope::RotaryTable;
-use crate::kernels::{bias, mlp, norm};
-use crate::layout::{DecoderGradients, LayerGradients};
+use crate::kernels::matrix::{MatrixRef, Store, multiply_rows};
+use crate::kernels::norm;
 use crate::model::Model;
+use crate::rotary::RotaryTables;
 use crate::transposed::TransposedWeights;
 
 /// The most logits held at a time, as numbers: 64 MiB. Longer batches go through the head in chunks of rows.
 const MOST_LOGITS: usize = 1 << 24;
-/// Outputs per task of a weight gradient.
-const GRADIENT_OUTPUTS: usize = 512;
-/// Inputs per task of a weight gradient. No more than this, as the engine would copy the other operand, strided, first.
-const GRADIENT_INPUTS: usize = 128;
 
 /// The tensors of the decoder, as they are multiplied: a product's matrix is `[inputs, outputs]`.
 pub(crate) struct DecoderWeights<'a> {
@@ -31,24 +28,6 @@ pub(crate) struct DecoderWeights<'a> {
     pub(crate) layers: Vec<LayerWeights<'a>>,
     pub(crate) final_norm: &'a [f32], // [hidden]
     pub(crate) head: MatrixRef<'a>,   // [hidden, vocab]
-}
-
-/// The tensors of one layer.
-pub(crate) struct LayerWeights<'a> {
-    pub(crate) input_norm: &'a [f32],  // [hidden]
-    pub(crate) qkv: MatrixRef<'a>,     // [hidden, qkv]
-    pub(crate) qkv_bias: &'a [f32],    // [qkv]
-    pub(crate) output: MatrixRef<'a>,  // [query, hidden]
-    pub(crate) middle_norm: &'a [f32], // [hidden]
-    pub(crate) gate_up: MatrixRef<'a>, // [hidden, 2 * inner]
-    pub(crate) down: MatrixRef<'a>,    // [inner, hidden]
-}
-
-impl ModelConfig {
-    /// How the attention kernels divide a row.
-    pub(crate) fn head_shape(&self) -> HeadShape {
-        HeadShape { num_query: self.num_attention_heads, num_key: self.num_key_value_heads, head_dim: self.head_dim }
-    }
 }
 
 /// One token to score: the row whose hidden state predicts it.
@@ -103,18 +82,69 @@ impl PackedBatch {
 /// What a layer keeps of its forward.
 #[derive(Default)]
 pub(crate) struct LayerRecord {
-    input: Vec<f32>,         // [rows, hidden]
-    input_inverse: Vec<f32>, // [rows]
-    input_normed: Vec<f32>,  // [rows, hidden]
-    /// Rotated.
+    pub(crate) input: Vec<f32>,         // [rows, hidden]
+    pub(crate) input_inverse: Vec<f32>, // [rows]
+    pub(crate) input_normed: Vec<f32>,  // [rows, hidden]
+    pub(crate) raw_heads: RawHeadsRecord,
+    /// Normalised and rotated.
     pub(crate) qkv: Vec<f32>, // [rows, qkv]
-    attended: Vec<f32>,      // [rows, query]
-    log_sums: Vec<f32>,      // [rows, query heads]
-    middle: Vec<f32>,        // [rows, hidden]
-    middle_inverse: Vec<f32>, // [rows]
-    middle_normed: Vec<f32>, // [rows, hidden]
-    gate_up: Vec<f32>,       // [rows, 2 * inner]
-    gated: Vec<f32>,         // [rows, inner]
+    pub(crate) attended: Vec<f32>, // [rows, query]
+    pub(crate) log_sums: Vec<f32>, // [rows, query heads]
+    pub(crate) attention_branch: BranchRecord,
+    pub(crate) middle: Vec<f32>,         // [rows, hidden]
+    pub(crate) middle_inverse: Vec<f32>, // [rows]
+    pub(crate) middle_normed: Vec<f32>,  // [rows, hidden]
+    pub(crate) gate_up: Vec<f32>,        // [rows, 2 * inner]
+    pub(crate) gated: Vec<f32>,          // [rows, inner]
+    pub(crate) feed_forward_branch: BranchRecord,
+}
+
+/// Queries and keys before their heads are normalised; empty where they are not.
+#[derive(Default)]
+pub(crate) struct RawHeadsRecord {
+    pub(crate) values: Vec<f32>,  // [rows, raw heads]
+    pub(crate) inverse: Vec<f32>, // [rows, normed heads]
+}
+
+/// What is added to the stream before it is normalised; empty where it is not.
+#[derive(Default)]
+pub(crate) struct BranchRecord {
+    pub(crate) values: Vec<f32>,  // [rows, branch]
+    pub(crate) inverse: Vec<f32>, // [rows, 1 or 0]
+}
+
+impl RawHeadsRecord {
+    pub(crate) fn resize(&mut self, rows: usize, config: &ModelConfig) {
+        self.values.resize(rows * config.raw_heads_width(), 0.0);
+        self.inverse.resize(rows * config.num_normed_heads(), 0.0);
+    }
+
+    pub(crate) fn whole(&mut self) -> RawHeads<'_> {
+        RawHeads { values: &mut self.values, inverse: &mut self.inverse }
+    }
+
+    fn cut(&mut self, blocks: &RowBlocks, config: &ModelConfig) -> Vec<RawHeads<'_>> {
+        let values = blocks.cut(&mut self.values, config.raw_heads_width());
+        let inverse = blocks.cut(&mut self.inverse, config.num_normed_heads());
+        values.into_iter().zip(inverse).map(|(values, inverse)| RawHeads { values, inverse }).collect()
+    }
+}
+
+impl BranchRecord {
+    pub(crate) fn resize(&mut self, rows: usize, config: &ModelConfig) {
+        self.values.resize(rows * config.branch_width(), 0.0);
+        self.inverse.resize(rows * config.num_branch_norms(), 0.0);
+    }
+
+    pub(crate) fn whole(&mut self) -> RawBranch<'_> {
+        RawBranch { values: &mut self.values, inverse: &mut self.inverse }
+    }
+
+    fn cut(&mut self, blocks: &RowBlocks, config: &ModelConfig) -> Vec<RawBranch<'_>> {
+        let values = blocks.cut(&mut self.values, config.branch_width());
+        let inverse = blocks.cut(&mut self.inverse, config.num_branch_norms());
+        values.into_iter().zip(inverse).map(|(values, inverse)| RawBranch { values, inverse }).collect()
+    }
 }
 
 impl LayerRecord {
@@ -134,34 +164,20 @@ impl LayerRecord {
         ] {
             buffer.resize(rows * width, 0.0);
         }
+        self.raw_heads.resize(rows, config);
+        self.attention_branch.resize(rows, config);
+        self.feed_forward_branch.resize(rows, config);
     }
 }
 
 /// What the head keeps of its forward.
 #[derive(Default)]
-struct HeadRecord {
-    input: Vec<f32>,                // [scored, hidden]
-    inverse: Vec<f32>,              // [scored]
-    normed: Vec<f32>,               // [scored, hidden]
-    logits: Vec<f32>,               // [chunk, vocab]
-    statistics: Vec<RowStatistics>, // [scored]
-}
-
-/// The gradients on their way down.
-#[derive(Default)]
-struct BackwardBuffers {
-    d_output: Vec<f32>,      // [rows, hidden], of a layer's output
-    d_middle: Vec<f32>,      // [rows, hidden], of the stream between attention and feed-forward
-    d_input: Vec<f32>,       // [rows, hidden], of a layer's input
-    d_normed: Vec<f32>,      // [rows, hidden]
-    d_gated: Vec<f32>,       // [rows, inner]
-    d_gate_up: Vec<f32>,     // [rows, 2 * inner]
-    d_attended: Vec<f32>,    // [rows, query]
-    d_qkv: Vec<f32>,         // [rows, qkv]
-    d_head_normed: Vec<f32>, // [scored, hidden]
-    d_head_input: Vec<f32>,  // [scored, hidden]
-    norm_units: Vec<f32>,    // [units, hidden]
-    bias_units: Vec<f32>,    // [units, qkv]
+pub(crate) struct HeadRecord {
+    pub(crate) input: Vec<f32>,                // [scored, hidden]
+    pub(crate) inverse: Vec<f32>,              // [scored]
+    pub(crate) normed: Vec<f32>,               // [scored, hidden]
+    pub(crate) logits: Vec<f32>,               // [chunk, vocab]
+    pub(crate) statistics: Vec<RowStatistics>, // [scored]
 }
 
 /// Whether a forward keeps what the backward needs.
@@ -176,12 +192,12 @@ pub(crate) enum Retention {
 /// Buffers that are reused from batch to batch.
 #[derive(Default)]
 pub(crate) struct Workspace {
-    layers: Vec<LayerRecord>,
+    pub(crate) layers: Vec<LayerRecord>,
     /// The residual stream.
     stream: Vec<f32>, // [rows, hidden]
-    head: HeadRecord,
-    backward: BackwardBuffers,
-    rotary: Option<RotaryTable>,
+    pub(crate) head: HeadRecord,
+    pub(crate) backward: BackwardBuffers,
+    pub(crate) rotary: Option<RotaryTables>,
 }
 
 impl Workspace {
@@ -197,23 +213,20 @@ pub(crate) struct Decoder<'a> {
     /// For the forward: inputs outermost.
     pub(crate) weights: DecoderWeights<'a>,
     /// For the backward: outputs outermost, as in the file.
-    stored: DecoderWeights<'a>,
+    pub(crate) stored: DecoderWeights<'a>,
 }
 
-/// Makes a table that covers `positions`, unless there is one.
-pub(crate) fn rotary_table<'a>(
-    table: &'a mut Option<RotaryTable>,
+/// Makes tables that cover `positions`, unless there are some.
+pub(crate) fn rotary_tables<'a>(
+    tables: &'a mut Option<RotaryTables>,
     positions: usize,
     config: &ModelConfig,
-) -> &'a RotaryTable {
-    if table.as_ref().is_some_and(|table| table.num_positions() < positions) {
-        *table = None;
+) -> &'a RotaryTables {
+    if tables.as_ref().is_some_and(|tables| tables.num_positions() < positions) {
+        *tables = None;
     }
-    table.get_or_insert_with(|| {
-        // Room to spare, so that slightly longer batches do not make it anew.
-        let positions = positions.next_power_of_two().max(256);
-        RotaryTable::new(positions, config.head_dim, config.rope_theta)
-    })
+    // Room to spare, so that slightly longer batches do not make them anew.
+    tables.get_or_insert_with(|| RotaryTables::new(positions.next_power_of_two().max(256), config))
 }
 
 impl<'a> Decoder<'a> {
@@ -236,91 +249,40 @@ impl Decoder<'_> {
         let blocks = RowBlocks::new(rows);
         let kept = if retention == Retention::EveryLayer { config.num_hidden_layers } else { 1 };
         workspace.layers.resize_with(kept.max(workspace.layers.len()), LayerRecord::default);
-        let rotary = rotary_table(&mut workspace.rotary, batch.longest(), config);
-        self.embed(&batch.tokens, &mut workspace.stream);
+        let rotary = rotary_tables(&mut workspace.rotary, batch.longest(), config);
+        let hidden = config.hidden_size;
+        workspace.stream.resize(rows * hidden, 0.0);
+        for (row, &token) in workspace.stream.chunks_exact_mut(hidden).zip(&batch.tokens) {
+            self.embed(token, row);
+        }
         for (index, weights) in self.weights.layers.iter().enumerate() {
             let record = &mut workspace.layers[if retention == Retention::EveryLayer { index } else { 0 }];
             record.resize(rows, config);
-            self.attention_input(weights, &blocks, &workspace.stream, record, rotary, &batch.positions);
+            let block = Block { config, weights, rotary: rotary.of_layer(index, config) };
+            attention_input(block, &blocks, &workspace.stream, record, &batch.positions);
             attention::forward(
                 &mut record.attended,
                 &mut record.log_sums,
                 &record.qkv,
                 &batch.sequences,
                 config.head_shape(),
+                config.window(index),
             );
-            self.feed_forward(weights, &blocks, &mut workspace.stream, record);
+            feed_forward(block, &blocks, &mut workspace.stream, record);
             after_layer(index, record);
         }
     }
 
-    fn embed(&self, tokens: &[u32], stream: &mut Vec<f32>) {
+    /// A token's row of the residual stream before the first layer.
+    pub(crate) fn embed(&self, token: u32, row: &mut [f32]) {
         let hidden = self.config.hidden_size;
-        stream.resize(tokens.len() * hidden, 0.0);
-        for (row, &token) in stream.chunks_exact_mut(hidden).zip(tokens) {
-            row.copy_from_slice(&self.weights.embedding[token as usize * hidden..][..hidden]);
+        row.copy_from_slice(&self.weights.embedding[token as usize * hidden..][..hidden]);
+        if self.config.family.traits().scaled_embedding {
+            let scale = self.config.embedding_scale();
+            for x in row {
+                *x *= scale;
+            }
         }
-    }
-
-    /// Norm, projection to queries, keys and values, bias, rotation.
-    fn attention_input(
-        &self,
-        weights: &LayerWeights<'_>,
-        blocks: &RowBlocks,
-        stream: &[f32],
-        record: &mut LayerRecord,
-        rotary: &RotaryTable,
-        positions: &[u32],
-    ) {
-        let (config, hidden) = (self.config, self.config.hidden_size);
-        let rotated_heads = config.num_attention_heads + config.num_key_value_heads;
-        blocks
-            .ranges()
-            .par_iter()
-            .zip(blocks.cut(&mut record.input, hidden))
-            .zip(blocks.cut(&mut record.input_inverse, 1))
-            .zip(blocks.cut(&mut record.input_normed, hidden))
-            .zip(blocks.cut(&mut record.qkv, config.qkv_width()))
-            .with_max_len(1)
-            .for_each(|((((rows, input), inverse), normed), qkv)| {
-                input.copy_from_slice(&stream[rows.start * hidden..rows.end * hidden]);
-                norm::forward(normed, inverse, input, weights.input_norm, config.rms_norm_eps);
-                multiply_rows(qkv, Store::Overwrite, normed, weights.qkv);
-                bias::forward(qkv, weights.qkv_bias);
-                rotary.rotate(qkv, config.qkv_width(), rotated_heads, &positions[rows.clone()]);
-            });
-    }
-
-    /// Projection of what was attended to, norm, gated feed-forward; both results are added to the stream.
-    fn feed_forward(
-        &self,
-        weights: &LayerWeights<'_>,
-        blocks: &RowBlocks,
-        stream: &mut [f32],
-        record: &mut LayerRecord,
-    ) {
-        let config = self.config;
-        let (hidden, inner, query) = (config.hidden_size, config.intermediate_size, config.query_width());
-        let attended = &record.attended;
-        blocks
-            .ranges()
-            .par_iter()
-            .zip(blocks.cut(stream, hidden))
-            .zip(blocks.cut(&mut record.middle, hidden))
-            .zip(blocks.cut(&mut record.middle_inverse, 1))
-            .zip(blocks.cut(&mut record.middle_normed, hidden))
-            .zip(blocks.cut(&mut record.gate_up, 2 * inner))
-            .zip(blocks.cut(&mut record.gated, inner))
-            .with_max_len(1)
-            .for_each(|((((((rows, stream), middle), inverse), normed), gate_up), gated)| {
-                let attended = &attended[rows.start * query..rows.end * query];
-                multiply_rows(stream, Store::Accumulate, attended, weights.output);
-                middle.copy_from_slice(stream);
-                norm::forward(normed, inverse, middle, weights.middle_norm, config.rms_norm_eps);
-                multiply_rows(gate_up, Store::Overwrite, normed, weights.gate_up);
-                mlp::forward(gated, gate_up, inner);
-                multiply_rows(stream, Store::Accumulate, gated, weights.down);
-            });
     }
 
     /// The logits of some rows of the stream.
@@ -330,7 +292,7 @@ impl Decoder<'_> {
         logits.resize(rows * vocab, 0.0);
         let mut normed = vec![0.0; stream.len()]; // [rows, hidden]
         let mut inverse = vec![0.0; rows];
-        norm::forward(&mut normed, &mut inverse, stream, self.weights.final_norm, self.config.rms_norm_eps);
+        norm::forward(&mut normed, &mut inverse, stream, self.config.norm(self.weights.final_norm));
         multiply_rows(logits, Store::Overwrite, &normed, self.weights.head);
     }
 
@@ -351,13 +313,8 @@ impl Decoder<'_> {
         for (row, token) in record.input.chunks_exact_mut(hidden).zip(&batch.scored) {
             row.copy_from_slice(&stream[token.row * hidden..][..hidden]);
         }
-        norm::forward(
-            &mut record.normed,
-            &mut record.inverse,
-            &record.input,
-            self.weights.final_norm,
-            config.rms_norm_eps,
-        );
+        let norm = config.norm(self.weights.final_norm);
+        norm::forward(&mut record.normed, &mut record.inverse, &record.input, norm);
         for chunk in self.head_chunks(scored) {
             self.score_chunk(&batch.scored, chunk, 1.0 / temperature, record);
         }
@@ -365,12 +322,18 @@ impl Decoder<'_> {
     }
 
     /// Ranges of scored rows whose logits are held together.
-    fn head_chunks(&self, scored: usize) -> impl DoubleEndedIterator<Item = Range<usize>> + use<> {
+    pub(crate) fn head_chunks(&self, scored: usize) -> impl DoubleEndedIterator<Item = Range<usize>> + use<> {
         let most = (MOST_LOGITS / self.config.vocab_size).max(UNIT);
         (0..scored.div_ceil(most)).map(move |chunk| chunk * most..((chunk + 1) * most).min(scored))
     }
 
-    fn score_chunk(&self, scored: &[ScoredToken], chunk: Range<usize>, inverse: f32, record: &mut HeadRecord) {
+    pub(crate) fn score_chunk(
+        &self,
+        scored: &[ScoredToken],
+        chunk: Range<usize>,
+        inverse: f32,
+        record: &mut HeadRecord,
+    ) {
         let (hidden, vocab) = (self.config.hidden_size, self.config.vocab_size);
         let blocks = RowBlocks::new(chunk.len());
         record.logits.resize(chunk.len() * vocab, 0.0);
@@ -395,282 +358,55 @@ impl Decoder<'_> {
                 }
             });
     }
-
-    /// Adds the gradient of `sum(d_scores . [logprob, entropy])` for the batch just scored with every layer kept.
-    pub(crate) fn backward(
-        &self,
-        batch: &PackedBatch,
-        temperature: f32,
-        d_scores: &[[f32; 2]], // [scored]: of the log-probability, of the entropy
-        workspace: &mut Workspace,
-        gradients: &mut DecoderGradients<'_>,
-    ) {
-        let (config, rows) = (self.config, batch.num_rows());
-        assert_eq!(d_scores.len(), batch.scored.len(), "one pair per scored token");
-        let blocks = RowBlocks::new(rows);
-        workspace.backward.resize(rows, batch.scored.len(), config);
-        self.head_backward(batch, temperature, d_scores, workspace, gradients);
-        let Workspace { layers, backward, rotary, .. } = workspace;
-        let rotary = rotary.as_ref().expect("the forward made the table");
-        for (index, weights) in self.stored.layers.iter().enumerate().rev() {
-            let (record, gradients) = (&layers[index], &mut gradients.layers[index]);
-            self.feed_forward_backward(weights, &blocks, record, backward, gradients);
-            let forward = ForwardRecord { qkv: &record.qkv, output: &record.attended, log_sums: &record.log_sums };
-            attention::backward(
-                &mut backward.d_qkv,
-                &backward.d_attended,
-                forward,
-                &batch.sequences,
-                config.head_shape(),
-            );
-            self.attention_input_backward(weights, &blocks, record, backward, gradients, rotary, &batch.positions);
-            self.matrix_gradients(rows, record, backward, gradients);
-            std::mem::swap(&mut backward.d_output, &mut backward.d_input);
-        }
-        let hidden = config.hidden_size;
-        for (d_row, &token) in backward.d_output.chunks_exact(hidden).zip(&batch.tokens) {
-            let table_row = &mut gradients.embedding[token as usize * hidden..][..hidden];
-            for (sum, d) in table_row.iter_mut().zip(d_row) {
-                *sum += d;
-            }
-        }
-    }
-
-    /// From the scores to the stream's gradient above the last layer.
-    fn head_backward(
-        &self,
-        batch: &PackedBatch,
-        temperature: f32,
-        d_scores: &[[f32; 2]],
-        workspace: &mut Workspace,
-        gradients: &mut DecoderGradients<'_>,
-    ) {
-        let hidden = self.config.hidden_size;
-        let scored = batch.scored.len();
-        let Workspace { head: record, backward, .. } = workspace;
-        let table = match &mut gradients.head {
-            Some(head) => head,
-            None => &mut gradients.embedding,
-        };
-        let chunks = self.head_chunks(scored).count();
-        for (index, chunk) in self.head_chunks(scored).enumerate().collect::<Vec<_>>().into_iter().rev() {
-            // The last chunk's logits are still there from the forward.
-            if index + 1 < chunks {
-                self.score_chunk(&batch.scored, chunk.clone(), 1.0 / temperature, record);
-            }
-            let d_normed = &mut backward.d_head_normed[chunk.start * hidden..chunk.end * hidden];
-            self.head_chunk_backward(&batch.scored, chunk, 1.0 / temperature, d_scores, record, d_normed, table);
-        }
-        // A row is scored at most once, so there are enough units for all rows.
-        let units = scored.div_ceil(UNIT) * hidden;
-        // Nothing else reaches these rows of the stream yet.
-        let nothing = vec![0.0; scored * hidden];
-        norm::backward(
-            &mut backward.d_head_input,
-            &nothing,
-            &mut backward.norm_units[..units],
-            &backward.d_head_normed,
-            &record.input,
-            &record.inverse,
-            self.weights.final_norm,
-        );
-        add_units(gradients.final_norm, &backward.norm_units[..units]);
-        backward.d_output.fill(0.0);
-        for (d_row, token) in backward.d_head_input.chunks_exact(hidden).zip(&batch.scored) {
-            backward.d_output[token.row * hidden..][..hidden].copy_from_slice(d_row);
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one step over one chunk, with what it reads and writes spelled out")]
-    fn head_chunk_backward(
-        &self,
-        scored: &[ScoredToken],
-        chunk: Range<usize>,
-        inverse: f32,
-        d_scores: &[[f32; 2]],
-        record: &mut HeadRecord,
-        d_normed: &mut [f32], // [chunk, hidden], overwritten
-        d_table: &mut [f32],  // [vocab, hidden], added to
-    ) {
-        let (hidden, vocab) = (self.config.hidden_size, self.config.vocab_size);
-        let blocks = RowBlocks::new(chunk.len());
-        let statistics = &record.statistics[chunk.clone()];
-        let (scored, d_scores) = (&scored[chunk.clone()], &d_scores[chunk.clone()]);
-        blocks
-            .ranges()
-            .par_iter()
-            .zip(blocks.cut(&mut record.logits, vocab))
-            .zip(blocks.cut(d_normed, hidden))
-            .with_max_len(1)
-            .for_each(|((rows, logits), d_normed)| {
-                for (row, logits) in rows.clone().zip(logits.chunks_exact_mut(vocab)) {
-                    let [d_logprob, d_entropy] = d_scores[row];
-                    head::backward(logits, scored[row].token, inverse, statistics[row], d_logprob, d_entropy);
-                }
-                multiply_rows(d_normed, Store::Overwrite, logits, self.stored.head.transposed());
-            });
-        let d_logits = MatrixRef::new(&record.logits, chunk.len(), vocab); // [chunk, vocab]
-        let normed = &record.normed[chunk.start * hidden..chunk.end * hidden];
-        let mut products = Vec::new();
-        push_products(&mut products, d_table, d_logits, MatrixRef::new(normed, chunk.len(), hidden));
-        run_products(products);
-    }
-
-    /// From a layer's output to the stream in its middle and to what was attended to.
-    fn feed_forward_backward(
-        &self,
-        weights: &LayerWeights<'_>,
-        blocks: &RowBlocks,
-        record: &LayerRecord,
-        backward: &mut BackwardBuffers,
-        gradients: &mut LayerGradients<'_>,
-    ) {
-        let config = self.config;
-        let (hidden, inner, query) = (config.hidden_size, config.intermediate_size, config.query_width());
-        let d_output = &backward.d_output;
-        blocks
-            .ranges()
-            .par_iter()
-            .zip(blocks.cut(&mut backward.d_gated, inner))
-            .zip(blocks.cut(&mut backward.d_gate_up, 2 * inner))
-            .zip(blocks.cut(&mut backward.d_normed, hidden))
-            .zip(blocks.cut(&mut backward.d_middle, hidden))
-            .zip(blocks.cut(&mut backward.d_attended, query))
-            .zip(blocks.cut_units(&mut backward.norm_units, hidden))
-            .with_max_len(1)
-            .for_each(|((((((rows, d_gated), d_gate_up), d_normed), d_middle), d_attended), units)| {
-                let span = rows.start * hidden..rows.end * hidden;
-                let d_output = &d_output[span.clone()];
-                multiply_rows(d_gated, Store::Overwrite, d_output, weights.down.transposed());
-                let gate_up = &record.gate_up[rows.start * 2 * inner..rows.end * 2 * inner];
-                mlp::backward(d_gate_up, d_gated, gate_up, inner);
-                multiply_rows(d_normed, Store::Overwrite, d_gate_up, weights.gate_up.transposed());
-                let inverse = &record.middle_inverse[rows.clone()];
-                let middle = &record.middle[span];
-                norm::backward(d_middle, d_output, units, d_normed, middle, inverse, weights.middle_norm);
-                multiply_rows(d_attended, Store::Overwrite, d_middle, weights.output.transposed());
-            });
-        add_units(gradients.middle_norm, &backward.norm_units);
-    }
-
-    /// From queries, keys and values to a layer's input.
-    #[expect(clippy::too_many_arguments, reason = "one step over one layer, with what it reads and writes spelled out")]
-    fn attention_input_backward(
-        &self,
-        weights: &LayerWeights<'_>,
-        blocks: &RowBlocks,
-        record: &LayerRecord,
-        backward: &mut BackwardBuffers,
-        gradients: &mut LayerGradients<'_>,
-        rotary: &RotaryTable,
-        positions: &[u32],
-    ) {
-        let (config, hidden, width) = (self.config, self.config.hidden_size, self.config.qkv_width());
-        let rotated_heads = config.num_attention_heads + config.num_key_value_heads;
-        let d_middle = &backward.d_middle;
-        blocks
-            .ranges()
-            .par_iter()
-            .zip(blocks.cut(&mut backward.d_qkv, width))
-            .zip(blocks.cut(&mut backward.d_normed, hidden))
-            .zip(blocks.cut(&mut backward.d_input, hidden))
-            .zip(blocks.cut_units(&mut backward.norm_units, hidden))
-            .zip(blocks.cut_units(&mut backward.bias_units, width))
-            .with_max_len(1)
-            .for_each(|(((((rows, d_qkv), d_normed), d_input), norm_units), bias_units)| {
-                rotary.rotate_back(d_qkv, width, rotated_heads, &positions[rows.clone()]);
-                bias::backward(bias_units, d_qkv, width);
-                multiply_rows(d_normed, Store::Overwrite, d_qkv, weights.qkv.transposed());
-                let span = rows.start * hidden..rows.end * hidden;
-                let (d_middle, input) = (&d_middle[span.clone()], &record.input[span]);
-                let inverse = &record.input_inverse[rows.clone()];
-                norm::backward(d_input, d_middle, norm_units, d_normed, input, inverse, weights.input_norm);
-            });
-        add_units(gradients.input_norm, &backward.norm_units);
-        add_units(gradients.qkv_bias, &backward.bias_units);
-    }
-
-    /// The gradients of a layer's matrices, all in one region of work.
-    fn matrix_gradients(
-        &self,
-        rows: usize,
-        record: &LayerRecord,
-        backward: &BackwardBuffers,
-        gradients: &mut LayerGradients<'_>,
-    ) {
-        let config = self.config;
-        let (hidden, inner, query) = (config.hidden_size, config.intermediate_size, config.query_width());
-        let matrix = |data, columns| MatrixRef::new(data, rows, columns);
-        let mut products = Vec::new();
-        let d_gate_up = matrix(&backward.d_gate_up, 2 * inner); // [rows, 2 * inner]
-        push_products(&mut products, gradients.gate_up, d_gate_up, matrix(&record.middle_normed, hidden));
-        let d_qkv = matrix(&backward.d_qkv, config.qkv_width()); // [rows, qkv]
-        push_products(&mut products, gradients.qkv, d_qkv, matrix(&record.input_normed, hidden));
-        let d_output = matrix(&backward.d_output, hidden); // [rows, hidden]
-        push_products(&mut products, gradients.down, d_output, matrix(&record.gated, inner));
-        let d_middle = matrix(&backward.d_middle, hidden); // [rows, hidden]
-        push_products(&mut products, gradients.output, d_middle, matrix(&record.attended, query));
-        run_products(products);
-    }
 }
 
-impl BackwardBuffers {
-    fn resize(&mut self, rows: usize, scored: usize, config: &ModelConfig) {
-        let (hidden, inner, units) = (config.hidden_size, config.intermediate_size, rows.div_ceil(UNIT));
-        for (buffer, length) in [
-            (&mut self.d_output, rows * hidden),
-            (&mut self.d_middle, rows * hidden),
-            (&mut self.d_input, rows * hidden),
-            (&mut self.d_normed, rows * hidden),
-            (&mut self.d_gated, rows * inner),
-            (&mut self.d_gate_up, rows * 2 * inner),
-            (&mut self.d_attended, rows * config.query_width()),
-            (&mut self.d_qkv, rows * config.qkv_width()),
-            (&mut self.d_head_normed, scored * hidden),
-            (&mut self.d_head_input, scored * hidden),
-            (&mut self.norm_units, units * hidden),
-            (&mut self.bias_units, units * config.qkv_width()),
-        ] {
-            buffer.resize(length, 0.0);
-        }
-    }
-}
-
-/// A part of a weight gradient: some rows of it.
-struct Product<'a> {
-    destination: MatrixMut<'a>,
-    left: MatrixRef<'a>,
-    right: MatrixRef<'a>,
-}
-
-/// Divides `gradient += d_output' * input` into tasks of a fixed size.
-fn push_products<'a>(
-    products: &mut Vec<Product<'a>>,
-    gradient: &'a mut [f32], // [outputs, inputs]
-    d_output: MatrixRef<'a>, // [rows, outputs]
-    input: MatrixRef<'a>,    // [rows, inputs]
+/// Norm, projection to queries, keys and values, rotation.
+fn attention_input(
+    block: Block<'_>,
+    blocks: &RowBlocks,
+    stream: &[f32], // [rows, hidden]
+    record: &mut LayerRecord,
+    positions: &[u32],
 ) {
-    let (outputs, inputs) = (d_output.num_columns(), input.num_columns());
-    let mut rest = MatrixMut::new(gradient, outputs, inputs);
-    for rows in tiles(outputs, GRADIENT_OUTPUTS) {
-        let (mut strip, remaining) = rest.split_rows(rows.len());
-        rest = remaining;
-        let left = d_output.column_range(rows).transposed(); // [outputs of the strip, rows]
-        for columns in tiles(inputs, GRADIENT_INPUTS) {
-            let (destination, remaining) = strip.split_columns(columns.len());
-            strip = remaining;
-            products.push(Product { destination, left, right: input.column_range(columns) });
-        }
-    }
+    let (config, hidden) = (block.config, block.config.hidden_size);
+    blocks
+        .ranges()
+        .par_iter()
+        .zip(blocks.cut(&mut record.input, hidden))
+        .zip(blocks.cut(&mut record.input_inverse, 1))
+        .zip(blocks.cut(&mut record.input_normed, hidden))
+        .zip(record.raw_heads.cut(blocks, config))
+        .zip(blocks.cut(&mut record.qkv, config.qkv_width()))
+        .with_max_len(1)
+        .for_each(|(((((rows, input), inverse), normed), raw), qkv)| {
+            input.copy_from_slice(&stream[rows.start * hidden..rows.end * hidden]);
+            norm::forward(normed, inverse, input, config.norm(block.weights.input_norm));
+            block.project_heads(qkv, raw, normed, &positions[rows.clone()]);
+        });
 }
 
-/// Ranges of `width` that cover `0..end`; the last may be shorter.
-fn tiles(end: usize, width: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..end).step_by(width).map(move |start| start..(start + width).min(end))
-}
-
-fn run_products(products: Vec<Product<'_>>) {
-    products.into_par_iter().with_max_len(1).for_each(|mut product| {
-        multiply(&mut product.destination, Store::Accumulate, 1.0, product.left, product.right);
-    });
+/// Projection of what was attended to, norm, gated feed-forward; both results are added to the stream.
+fn feed_forward(block: Block<'_>, blocks: &RowBlocks, stream: &mut [f32], record: &mut LayerRecord) {
+    let config = block.config;
+    let (hidden, inner, query) = (config.hidden_size, config.intermediate_size, config.query_width());
+    let attended = &record.attended;
+    blocks
+        .ranges()
+        .par_iter()
+        .zip(blocks.cut(stream, hidden))
+        .zip(record.attention_branch.cut(blocks, config))
+        .zip(blocks.cut(&mut record.middle, hidden))
+        .zip(blocks.cut(&mut record.middle_inverse, 1))
+        .zip(blocks.cut(&mut record.middle_normed, hidden))
+        .zip(blocks.cut(&mut record.gate_up, 2 * inner))
+        .zip(blocks.cut(&mut record.gated, inner))
+        .zip(record.feed_forward_branch.cut(blocks, config))
+        .with_max_len(1)
+        .for_each(|((((((((rows, stream), attention), middle), inverse), normed), gate_up), gated), feed_forward)| {
+            block.add_attention(stream, attention, &attended[rows.start * query..rows.end * query]);
+            middle.copy_from_slice(stream);
+            norm::forward(normed, inverse, middle, config.norm(block.weights.middle_norm));
+            block.gate(gated, gate_up, normed);
+            block.add_feed_forward(stream, feed_forward, gated);
+        });
 }

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::block::Block;
 use crate::config::ModelConfig;
-use crate::decoder::{Decoder, LayerWeights, PackedBatch, Retention, Workspace, rotary_table};
+use crate::decoder::{BranchRecord, Decoder, PackedBatch, RawHeadsRecord, Retention, Workspace, rotary_tables};
 use crate::kernels::cached_attention::{self, KeyValueCache, Segment};
-use crate::kernels::matrix::{Store, multiply_rows};
-use crate::kernels::rope::RotaryTable;
-use crate::kernels::{bias, mlp, norm};
+use crate::kernels::norm;
 use crate::model::Model;
 use crate::random::Stream;
+use crate::rotary::RotaryTables;
 use crate::sampler::{SamplingParams, draw};
 use crate::transposed::TransposedWeights;
 
@@ -65,7 +65,7 @@ pub fn generate(model: &Model, prompts: &[Prompt<'_>], eos: u32, params: &Sampli
     let longest = prompts.iter().map(|prompt| prompt.tokens.len()).max().unwrap_or(1);
     let positions = longest.saturating_add(params.max_new_tokens).min(model.config().max_position_embeddings);
     let mut rotary = None;
-    let rotary = rotary_table(&mut rotary, positions, model.config());
+    let rotary = rotary_tables(&mut rotary, positions, model.config());
     let step = DecodeStep { decoder: &decoder, rotary, eos, params };
     let mut results = vec![Sampled::default(); prompts.len()];
     let mut waiting = prompts.iter().enumerate();
@@ -208,7 +208,9 @@ struct Scratch {
     attended: Vec<f32>, // [rows, query]
     gate_up: Vec<f32>,  // [rows, 2 * inner]
     gated: Vec<f32>,    // [rows, inner]
-    logits: Vec<f32>,   // [rows, vocab]
+    raw_heads: RawHeadsRecord,
+    branch: BranchRecord,
+    logits: Vec<f32>, // [rows, vocab]
     scores: Vec<f32>,
     positions: Vec<u32>, // [rows]
 }
@@ -226,13 +228,15 @@ impl Scratch {
         ] {
             buffer.resize(rows * width, 0.0);
         }
+        self.raw_heads.resize(rows, config);
+        self.branch.resize(rows, config);
     }
 }
 
 /// What every row's next token needs.
 struct DecodeStep<'a> {
     decoder: &'a Decoder<'a>,
-    rotary: &'a RotaryTable,
+    rotary: &'a RotaryTables,
     eos: u32,
     params: &'a SamplingParams,
 }
@@ -266,37 +270,33 @@ impl DecodeStep<'_> {
         scratch.resize(rows.len(), config);
         scratch.positions.clear();
         for (row, stream) in rows.iter().zip(scratch.stream.chunks_exact_mut(hidden)) {
-            let last = *row.sampled.tokens.last().expect("the row has begun") as usize;
-            stream.copy_from_slice(&self.decoder.weights.embedding[last * hidden..][..hidden]);
+            self.decoder.embed(*row.sampled.tokens.last().expect("the row has begun"), stream);
             scratch.positions.push((row.prefix.length + row.sampled.tokens.len() - 1) as u32);
         }
         for (layer, weights) in self.decoder.weights.layers.iter().enumerate() {
-            self.attend(layer, weights, rows, scratch);
-            multiply_rows(&mut scratch.stream, Store::Accumulate, &scratch.attended, weights.output);
-            let Scratch { stream, normed, inverse, gate_up, gated, .. } = scratch;
-            norm::forward(normed, inverse, stream, weights.middle_norm, config.rms_norm_eps);
-            multiply_rows(gate_up, Store::Overwrite, normed, weights.gate_up);
-            mlp::forward(gated, gate_up, config.intermediate_size);
-            multiply_rows(stream, Store::Accumulate, gated, weights.down);
+            let block = Block { config, weights, rotary: self.rotary.of_layer(layer, config) };
+            attend(block, layer, rows, scratch);
+            let Scratch { stream, normed, inverse, attended, gate_up, gated, branch, .. } = scratch;
+            block.add_attention(stream, branch.whole(), attended);
+            norm::forward(normed, inverse, stream, config.norm(weights.middle_norm));
+            block.gate(gated, gate_up, normed);
+            block.add_feed_forward(stream, branch.whole(), gated);
         }
     }
+}
 
-    fn attend(&self, layer: usize, weights: &LayerWeights<'_>, rows: &mut [&mut Row], scratch: &mut Scratch) {
-        let config = self.decoder.config;
-        let (width, query) = (config.qkv_width(), config.query_width());
-        let rotated_heads = config.num_attention_heads + config.num_key_value_heads;
-        let Scratch { stream, normed, inverse, qkv, attended, scores, positions, .. } = scratch;
-        norm::forward(normed, inverse, stream, weights.input_norm, config.rms_norm_eps);
-        multiply_rows(qkv, Store::Overwrite, normed, weights.qkv);
-        bias::forward(qkv, weights.qkv_bias);
-        self.rotary.rotate(qkv, width, rotated_heads, positions);
-        for ((row, qkv), attended) in rows.iter_mut().zip(qkv.chunks_exact(width)).zip(attended.chunks_exact_mut(query))
-        {
-            let length = row.sampled.tokens.len();
-            row.own.store(layer, length - 1, qkv);
-            let segments =
-                [Segment { cache: &row.prefix.cache, length: row.prefix.length }, Segment { cache: &row.own, length }];
-            cached_attention::attend(attended, &qkv[..query], layer, segments, scores);
-        }
+/// Attends from each row's last token, and stores its keys and values.
+fn attend(block: Block<'_>, layer: usize, rows: &mut [&mut Row], scratch: &mut Scratch) {
+    let config = block.config;
+    let (width, query) = (config.qkv_width(), config.query_width());
+    let Scratch { stream, normed, inverse, qkv, raw_heads, attended, scores, positions, .. } = scratch;
+    norm::forward(normed, inverse, stream, config.norm(block.weights.input_norm));
+    block.project_heads(qkv, raw_heads.whole(), normed, positions);
+    for ((row, qkv), attended) in rows.iter_mut().zip(qkv.chunks_exact(width)).zip(attended.chunks_exact_mut(query)) {
+        let length = row.sampled.tokens.len();
+        row.own.store(layer, length - 1, qkv);
+        let caches = [&row.prefix.cache, &row.own];
+        let segments = Segment::seen(caches, row.prefix.length, length, config.window(layer));
+        cached_attention::attend(attended, &qkv[..query], layer, &segments, scores);
     }
 }

@@ -6,8 +6,9 @@
 
 use std::ops::Range;
 
+use crate::block::LayerWeights;
 use crate::config::ModelConfig;
-use crate::decoder::{DecoderWeights, LayerWeights};
+use crate::decoder::DecoderWeights;
 use crate::kernels::matrix::MatrixRef;
 
 /// One tensor of the checkpoint.
@@ -45,16 +46,100 @@ fn layer_matrices(config: &ModelConfig) -> [(&'static str, [usize; 2]); 7] {
     ]
 }
 
-/// The vectors of a layer, in order.
-fn layer_vectors(config: &ModelConfig) -> [(&'static str, usize); 5] {
-    [
-        ("input_layernorm.weight", config.hidden_size),
-        ("self_attn.q_proj.bias", config.query_width()),
-        ("self_attn.k_proj.bias", config.key_width()),
-        ("self_attn.v_proj.bias", config.key_width()),
-        ("post_attention_layernorm.weight", config.hidden_size),
-    ]
+/// The vectors of a layer, in order. Families differ in what they have, and in what they call it: the norm before the
+/// feed-forward layer is Gemma's `pre_feedforward_layernorm`, where `post_attention_layernorm` comes after attention.
+fn layer_vectors(config: &ModelConfig) -> Vec<(&'static str, usize)> {
+    let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+    let (query, key) = (config.query_width(), config.key_width());
+    let traits = config.family.traits();
+    let mut vectors = vec![("input_layernorm.weight", hidden)];
+    if config.attention_bias {
+        vectors.push(("self_attn.q_proj.bias", query));
+        vectors.push(("self_attn.k_proj.bias", key));
+        vectors.push(("self_attn.v_proj.bias", key));
+    }
+    if traits.head_norms {
+        vectors.push(("self_attn.q_norm.weight", config.head_dim));
+        vectors.push(("self_attn.k_norm.weight", config.head_dim));
+    }
+    if config.output_bias() {
+        vectors.push(("self_attn.o_proj.bias", hidden));
+    }
+    let before_feed_forward =
+        if traits.branch_norms { "pre_feedforward_layernorm.weight" } else { "post_attention_layernorm.weight" };
+    vectors.push((before_feed_forward, hidden));
+    if config.mlp_bias {
+        vectors.push(("mlp.gate_proj.bias", inner));
+        vectors.push(("mlp.up_proj.bias", inner));
+        vectors.push(("mlp.down_proj.bias", hidden));
+    }
+    if traits.branch_norms {
+        vectors.push(("post_attention_layernorm.weight", hidden));
+        vectors.push(("post_feedforward_layernorm.weight", hidden));
+    }
+    vectors
 }
+
+/// The number of parameters, or nothing if their bytes exceed what one allocation may hold. Every size is in its range,
+/// so that the product of two does not overflow.
+pub(crate) fn checked_total(config: &ModelConfig) -> Option<usize> {
+    let matrices = layer_matrices(config).iter().map(|(_, [rows, columns])| rows * columns).sum::<usize>();
+    let vectors = layer_vectors(config).iter().map(|(_, length)| length).sum::<usize>();
+    let tables = if config.tie_word_embeddings { 1 } else { 2 } * config.vocab_size * config.hidden_size;
+    let layers = matrices.checked_add(vectors)?.checked_mul(config.num_hidden_layers)?;
+    let total = layers.checked_add(tables)?.checked_add(config.hidden_size)?;
+    isize::try_from(total.checked_mul(size_of::<f32>())?).is_ok().then_some(total)
+}
+
+/// The tensors of one layer: matrices as `M`, vectors as `V`; absent are those that the model does not have.
+pub(crate) struct LayerTensors<M, V> {
+    pub(crate) input_norm: V, // [hidden]
+    pub(crate) qkv: M,        // [hidden, qkv]
+    /// Of queries, keys and values.
+    pub(crate) qkv_bias: Option<V>, // [qkv]
+    /// Of each head of queries, then of keys.
+    pub(crate) head_norms: Option<V>, // [2, head_dim]
+    pub(crate) output: M,     // [query, hidden]
+    pub(crate) output_bias: Option<V>, // [hidden]
+    /// Before the feed-forward layer.
+    pub(crate) middle_norm: V, // [hidden]
+    pub(crate) gate_up: M,    // [hidden, 2 * inner]
+    pub(crate) gate_up_bias: Option<V>, // [2 * inner]
+    pub(crate) down: M,       // [inner, hidden]
+    pub(crate) down_bias: Option<V>, // [hidden]
+    /// After attention, before its result is added to the stream.
+    pub(crate) attention_norm: Option<V>, // [hidden]
+    /// After the feed-forward layer, before its result is added to the stream.
+    pub(crate) feed_forward_norm: Option<V>, // [hidden]
+}
+
+impl<M, V> LayerTensors<M, V> {
+    /// Takes the layer's vectors in the order of [`layer_vectors`].
+    fn new(matrices: [M; 4], config: &ModelConfig, mut take: impl FnMut(usize) -> V) -> Self {
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        let traits = config.family.traits();
+        let [qkv, output, gate_up, down] = matrices;
+        // Fields are evaluated in the order they stand in.
+        Self {
+            qkv,
+            output,
+            gate_up,
+            down,
+            input_norm: take(hidden),
+            qkv_bias: config.attention_bias.then(|| take(config.qkv_width())),
+            head_norms: traits.head_norms.then(|| take(2 * config.head_dim)),
+            output_bias: config.output_bias().then(|| take(hidden)),
+            middle_norm: take(hidden),
+            gate_up_bias: config.mlp_bias.then(|| take(2 * inner)),
+            down_bias: config.mlp_bias.then(|| take(hidden)),
+            attention_norm: traits.branch_norms.then(|| take(hidden)),
+            feed_forward_norm: traits.branch_norms.then(|| take(hidden)),
+        }
+    }
+}
+
+/// Where a layer's gradients are added; matrices as in the file, `[outputs, inputs]`.
+pub(crate) type LayerGradients<'a> = LayerTensors<&'a mut [f32], &'a mut [f32]>;
 
 impl Layout {
     /// The layout of a valid configuration.
@@ -128,18 +213,7 @@ impl Layout {
                 ]
             })
             .collect();
-        let layers = matrices
-            .into_iter()
-            .map(|[qkv_matrix, output, gate_up, down]| LayerWeights {
-                input_norm: take(hidden),
-                qkv: qkv_matrix,
-                qkv_bias: take(qkv),
-                output,
-                middle_norm: take(hidden),
-                gate_up,
-                down,
-            })
-            .collect();
+        let layers = matrices.into_iter().map(|matrices| LayerWeights::new(matrices, config, &mut take)).collect();
         DecoderWeights { embedding, layers, final_norm: take(hidden), head: by_input(head, hidden, config.vocab_size) }
     }
 
@@ -161,18 +235,7 @@ impl Layout {
         let matrices: Vec<[&'a mut [f32]; 4]> = (0..config.num_hidden_layers)
             .map(|_| [take(qkv * hidden), take(hidden * query), take(2 * inner * hidden), take(hidden * inner)])
             .collect();
-        let layers = matrices
-            .into_iter()
-            .map(|[qkv_matrix, output, gate_up, down]| LayerGradients {
-                input_norm: take(hidden),
-                qkv: qkv_matrix,
-                qkv_bias: take(qkv),
-                output,
-                middle_norm: take(hidden),
-                gate_up,
-                down,
-            })
-            .collect();
+        let layers = matrices.into_iter().map(|matrices| LayerGradients::new(matrices, config, &mut take)).collect();
         DecoderGradients { embedding, head, layers, final_norm: take(hidden) }
     }
 }
@@ -186,20 +249,10 @@ pub(crate) struct DecoderGradients<'a> {
     pub(crate) final_norm: &'a mut [f32], // [hidden]
 }
 
-/// The part of [`DecoderGradients`] for one layer.
-pub(crate) struct LayerGradients<'a> {
-    pub(crate) input_norm: &'a mut [f32],  // [hidden]
-    pub(crate) qkv: &'a mut [f32],         // [qkv, hidden]
-    pub(crate) qkv_bias: &'a mut [f32],    // [qkv]
-    pub(crate) output: &'a mut [f32],      // [hidden, query]
-    pub(crate) middle_norm: &'a mut [f32], // [hidden]
-    pub(crate) gate_up: &'a mut [f32],     // [2 * inner, hidden]
-    pub(crate) down: &'a mut [f32],        // [hidden, inner]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Family;
 
     #[test]
     fn slots_cover_the_buffer_and_decay_stops_at_the_vectors() {
@@ -229,12 +282,51 @@ mod tests {
         assert_eq!(layer.qkv.transposed().row(256)[0], start("model.layers.2.self_attn.k_proj.weight"));
         assert_eq!(layer.gate_up.transposed().row(640)[0], start("model.layers.2.mlp.up_proj.weight"));
         assert_eq!(layer.down.transposed().row(0)[0], start("model.layers.2.mlp.down_proj.weight"));
-        assert_eq!(layer.qkv_bias[256], start("model.layers.2.self_attn.k_proj.bias"));
+        assert_eq!(layer.qkv_bias.unwrap()[256], start("model.layers.2.self_attn.k_proj.bias"));
         assert_eq!(view.final_norm[0], start("model.norm.weight"));
         let mut buffer = buffer;
         let gradients = layout.gradients(&mut buffer);
         assert_eq!(gradients.layers[2].gate_up[0], start("model.layers.2.mlp.gate_proj.weight"));
         assert_eq!(gradients.layers[3].middle_norm[0], start("model.layers.3.post_attention_layernorm.weight"));
         assert!(gradients.head.is_none());
+    }
+    #[test]
+    fn every_family_has_its_tensors_where_the_views_look_for_them() {
+        for family in Family::ALL {
+            let config = ModelConfig {
+                attention_bias: true,
+                mlp_bias: family == Family::Llama,
+                tie_word_embeddings: false,
+                ..ModelConfig::of_family(family)
+            };
+            config.validate().unwrap();
+            let layout = Layout::new(&config);
+            assert_eq!(checked_total(&config), Some(layout.total()));
+            let buffer: Vec<f32> = (0..layout.total()).map(|i| i as f32).collect();
+            let view = layout.view(&buffer);
+            let layer = &view.layers[2];
+            let biases = [("self_attn.q_proj.bias", layer.qkv_bias), ("self_attn.o_proj.bias", layer.output_bias)];
+            let feed = [("mlp.gate_proj.bias", layer.gate_up_bias), ("mlp.down_proj.bias", layer.down_bias)];
+            let middle = match family {
+                Family::Gemma3 => "pre_feedforward_layernorm.weight",
+                _ => "post_attention_layernorm.weight",
+            };
+            let after_attention = layer.attention_norm.or(Some(layer.middle_norm));
+            let norms = [
+                ("self_attn.q_norm.weight", layer.head_norms),
+                ("self_attn.k_norm.weight", layer.head_norms.map(|norms| &norms[config.head_dim..])),
+                (middle, Some(layer.middle_norm)),
+                ("post_attention_layernorm.weight", after_attention),
+                ("post_feedforward_layernorm.weight", layer.feed_forward_norm),
+            ];
+            for (name, tensor) in biases.into_iter().chain(feed).chain(norms) {
+                let slot = layout.slots().iter().find(|slot| slot.name == format!("model.layers.2.{name}"));
+                assert_eq!(
+                    tensor.map(|tensor| tensor[0]),
+                    slot.map(|slot| slot.range.start as f32),
+                    "{family:?} {name}"
+                );
+            }
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! The native language model: checkpoints, tokenizer, decoder, sampling, gradients.
 //!
 //! The question this crate answers: what does a model write, how likely does it find what was written, and how does it
-//! change? [`Model`] holds the weights of a Qwen2-style decoder in Hugging Face layout, [`generate`] samples from it,
-//! [`score`] rates completions, and [`Trainer`] turns derivatives by log-probability and entropy into updates. It knows
-//! nothing of tasks, rewards or losses.
+//! change? [`Model`] holds the weights of a decoder in Hugging Face layout, of one of the families in [`Family`];
+//! [`generate`] samples from it, [`score`] rates completions, and [`Trainer`] turns derivatives by log-probability and
+//! entropy into updates. It knows nothing of tasks, rewards or losses.
 //!
 //! ```
 //! use codeward_lm::{AdamW, Model, ModelConfig, Prompt, SamplingParams, Sequence, Trainer, Upstream, generate};
@@ -32,13 +32,17 @@
 //! every random number is a function of a seed and a position. A processor with other vector units may round otherwise.
 
 mod alignment;
+mod backward;
+mod block;
 mod config;
+mod config_file;
 mod decoder;
 mod generate;
 mod kernels;
 mod layout;
 mod model;
 mod random;
+mod rotary;
 mod sampler;
 #[cfg(test)]
 mod testing;
@@ -48,9 +52,10 @@ mod transposed;
 mod weights;
 
 pub use alignment::{Aligner, AlignmentError};
-pub use config::{ConfigError, ModelConfig};
+pub use config::{ConfigError, Family, ModelConfig, SlidingWindow};
 pub use generate::{Prompt, Sampled, generate};
 pub use model::Model;
+pub use rotary::RopeScaling;
 pub use sampler::SamplingParams;
 pub use tokenizer::{Tokenizer, TokenizerError};
 pub use trainer::{AdamW, Scores, Sequence, Trainer, Upstream, score};

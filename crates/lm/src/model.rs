@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::config::{ConfigFile, ModelConfig};
+use crate::config::ModelConfig;
+use crate::config_file::{ConfigFile, FamilyName};
 use crate::decoder::DecoderWeights;
 use crate::layout::Layout;
 use crate::random::Stream;
@@ -21,8 +22,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// A fresh model: normal matrices, norms of one, biases of zero. The matrices that write to the residual stream
-    /// start smaller, by the root of how many there are, so that depth does not make the stream grow.
+    /// A fresh model: normal matrices, norms that multiply with one, biases of zero. The matrices that write to the
+    /// residual stream start smaller, by the root of how many there are, so that depth does not make the stream grow.
     ///
     /// # Panics
     /// If the configuration is not valid ([`ModelConfig::validate`]).
@@ -36,7 +37,7 @@ impl Model {
         for (number, slot) in layout.slots().iter().enumerate() {
             let values = &mut parameters[slot.range.clone()];
             if slot.name.ends_with("norm.weight") {
-                values.fill(1.0);
+                values.fill(1.0 - config.family.traits().norm_offset);
             } else if slot.shape.len() == 2 {
                 let writes = slot.name.ends_with("o_proj.weight") || slot.name.ends_with("down_proj.weight");
                 let deviation = if writes { residual } else { INITIAL_DEVIATION };
@@ -57,9 +58,12 @@ impl Model {
     pub fn load(folder: &Path) -> Result<Self, LoadError> {
         let path = folder.join(CONFIG_FILE);
         let text = weights::read_text(&path, "the model's configuration")?;
-        let file: ConfigFile =
-            serde_json::from_str(&text).map_err(|source| LoadError::Json { path: path.clone(), source })?;
-        let config = ModelConfig::try_from(file).map_err(|source| LoadError::Config { path, source })?;
+        let not_json = |source| LoadError::Json { path: path.clone(), source };
+        let unusable = |source| LoadError::Config { path: path.clone(), source };
+        let name: FamilyName = serde_json::from_str(&text).map_err(not_json)?;
+        name.family().map_err(unusable)?;
+        let file: ConfigFile = serde_json::from_str(&text).map_err(not_json)?;
+        let config = ModelConfig::try_from(file).map_err(unusable)?;
         let layout = Layout::new(&config);
         let parameters = weights::read_weights(folder, &layout)?;
         Ok(Self { config, layout, parameters })

@@ -20,6 +20,10 @@ const WEIGHTS_FILE: &str = "model.safetensors";
 const INDEX_FILE: &str = "model.safetensors.index.json";
 /// The longest header we take; that of a model with a thousand layers has a tenth of this.
 const MOST_HEADER_BYTES: u64 = 100 << 20;
+/// The longest text file we take; the `tokenizer.json` of a quarter of a million tokens has a third of this.
+const MOST_TEXT_BYTES: u64 = 100 << 20;
+/// The most weight files of a checkpoint; the largest published ones have a fifth of this.
+const MOST_SHARDS: usize = 1000;
 /// Numbers converted at a time.
 const READ_NUMBERS: usize = 1 << 18;
 
@@ -83,8 +87,28 @@ pub enum LoadError {
         /// Bytes in the file.
         found: u64,
     },
-    /// The index names a weight file outside the checkpoint's folder.
-    #[error("{path:?} names the weight file {file:?}, expected a file beside it")]
+    /// A text file is longer than any that belongs to a checkpoint.
+    #[error("{path:?} holds {found} bytes, expected no more than {limit}")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Bytes in the file.
+        found: u64,
+        /// The most that is read.
+        limit: u64,
+    },
+    /// The index names more weight files than any checkpoint has.
+    #[error("{path:?} names {found} weight files, expected no more than {limit}")]
+    TooManyShards {
+        /// The index.
+        path: PathBuf,
+        /// Files that it names.
+        found: usize,
+        /// The most that are opened.
+        limit: usize,
+    },
+    /// The index names a weight file outside the checkpoint's folder, or one of another kind.
+    #[error("{path:?} names the weight file {file:?}, expected a .safetensors file beside it")]
     ForeignShard {
         /// The index.
         path: PathBuf,
@@ -96,6 +120,16 @@ pub enum LoadError {
     MissingTensor {
         /// The file or the folder of shards.
         path: PathBuf,
+        /// The tensor.
+        name: String,
+    },
+    /// A tensor is in two weight files, which may differ.
+    #[error("tensor {name} is in {path:?} and in {other:?}")]
+    DuplicateTensor {
+        /// The first file that has it.
+        path: PathBuf,
+        /// Another one.
+        other: PathBuf,
         /// The tensor.
         name: String,
     },
@@ -155,7 +189,13 @@ impl LoadError {
             Self::UnsupportedType { .. } => {
                 Some("convert the checkpoint to bfloat16 or float32; quantised ones are not read")
             }
-            Self::Read { .. } | Self::Json { .. } | Self::ForeignShard { .. } | Self::NotFinite { .. } => None,
+            Self::DuplicateTensor { .. } => Some("remove the weight files that do not belong to this checkpoint"),
+            Self::Read { .. }
+            | Self::Json { .. }
+            | Self::TooLong { .. }
+            | Self::TooManyShards { .. }
+            | Self::ForeignShard { .. }
+            | Self::NotFinite { .. } => None,
         }
     }
 }
@@ -187,7 +227,17 @@ pub(crate) fn read_text(path: &Path, expected: &'static str) -> Result<String, L
     if !folder.is_dir() {
         return Err(LoadError::MissingFolder { path: folder.to_owned() });
     }
-    std::fs::read_to_string(path).map_err(|source| read_error(path, expected, source))
+    let failed = |source| read_error(path, expected, source);
+    let file = File::open(path).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?.len();
+    let limit = MOST_TEXT_BYTES;
+    if found > limit {
+        return Err(LoadError::TooLong { path: path.to_owned(), found, limit });
+    }
+    let mut text = String::new();
+    // No further than the limit: not every file knows its length, and one may grow.
+    file.take(limit).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
 }
 
 fn read_error(path: &Path, expected: &'static str, source: std::io::Error) -> LoadError {
@@ -312,16 +362,41 @@ fn weight_files(folder: &Path) -> Result<Vec<WeightFile>, LoadError> {
     let text = read_text(&index_path, "the list of weight files")?;
     let index: ShardIndex =
         serde_json::from_str(&text).map_err(|source| LoadError::Json { path: index_path.clone(), source })?;
-    let names: BTreeSet<String> = index.weight_map.into_values().collect();
-    names
-        .into_iter()
-        .map(|name| {
-            if Path::new(&name).file_name() != Some(name.as_ref()) {
-                return Err(LoadError::ForeignShard { path: index_path.clone(), file: name });
+    let names: BTreeSet<&str> = index.weight_map.values().map(String::as_str).collect();
+    if names.len() > MOST_SHARDS {
+        return Err(LoadError::TooManyShards { path: index_path, found: names.len(), limit: MOST_SHARDS });
+    }
+    if let Some(foreign) = names.iter().find(|name| !is_shard_name(name)) {
+        return Err(LoadError::ForeignShard { file: (*foreign).to_owned(), path: index_path });
+    }
+    let files = names.iter().map(|name| WeightFile::open(&folder.join(name))).collect::<Result<Vec<_>, _>>()?;
+    // Each tensor must be where the index says: otherwise a file of another checkpoint stands in its place.
+    for (name, shard) in index.weight_map {
+        let home = files.iter().find(|file| file.path.ends_with(&shard)).expect("every named file was opened");
+        if home.header.info(&name).is_none() {
+            return Err(LoadError::MissingTensor { path: home.path.clone(), name });
+        }
+    }
+    refuse_duplicates(&files)?;
+    Ok(files)
+}
+
+/// Whether an index may name this file: a plain name, on every system, of the kind that holds weights.
+fn is_shard_name(name: &str) -> bool {
+    let plain = Path::new(name).file_name() == Some(name.as_ref()) && !name.contains(['/', '\\', ':', '\0']);
+    plain && Path::new(name).extension().is_some_and(|extension| extension == "safetensors")
+}
+
+fn refuse_duplicates(files: &[WeightFile]) -> Result<(), LoadError> {
+    let mut homes: BTreeMap<String, &Path> = BTreeMap::new();
+    for file in files {
+        for name in file.header.offset_keys() {
+            if let Some(first) = homes.insert(name.clone(), &file.path) {
+                return Err(LoadError::DuplicateTensor { path: first.to_owned(), other: file.path.clone(), name });
             }
-            WeightFile::open(&folder.join(name))
-        })
-        .collect()
+        }
+    }
+    Ok(())
 }
 
 /// Reads all parameters of a layout from a checkpoint folder.

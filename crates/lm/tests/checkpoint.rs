@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use codeward_lm::{ConfigError, LoadError, Model, ModelConfig, Precision};
+use codeward_lm::{ConfigError, Family, LoadError, Model, ModelConfig, Precision};
 
 fn config() -> ModelConfig {
     ModelConfig {
@@ -39,17 +39,29 @@ fn change_config(folder: &Path, from: &str, to: &str) {
 
 #[test]
 fn saving_in_single_precision_is_exact() {
-    for tied in [true, false] {
-        let folder = tempfile::tempdir().unwrap();
-        let config = ModelConfig { tie_word_embeddings: tied, head_dim: 6, bos_token_id: Some(3), ..config() };
-        let model = Model::init(config.clone(), 1);
-        model.save(folder.path(), Precision::F32).unwrap();
-        let loaded = Model::load(folder.path()).unwrap();
-        assert_eq!(loaded.config(), &config);
-        assert_eq!(loaded.weights_hash(), model.weights_hash());
-        let mut names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, ["config.json", "model.safetensors"], "no partial file stays behind");
+    for family in [Family::Llama, Family::Qwen2, Family::Qwen3, Family::Gemma3] {
+        for tied in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let config = ModelConfig {
+                num_hidden_layers: 4,
+                tie_word_embeddings: tied,
+                bos_token_id: Some(3),
+                hidden_size: 16,
+                intermediate_size: 24,
+                head_dim: 6,
+                vocab_size: 40,
+                ..ModelConfig::of_family(family)
+            };
+            let model = Model::init(config.clone(), 1);
+            model.save(folder.path(), Precision::F32).unwrap();
+            let loaded = Model::load(folder.path()).unwrap();
+            assert_eq!(loaded.config(), &config);
+            assert_eq!(loaded.weights_hash(), model.weights_hash());
+            let entries = std::fs::read_dir(folder.path()).unwrap();
+            let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            assert_eq!(names, ["config.json", "model.safetensors"], "no partial file stays behind");
+        }
     }
 }
 
@@ -85,28 +97,152 @@ fn initial_weights_depend_on_the_seed_alone() {
     assert!((deviation("model.layers.1.mlp.down_proj.weight") / (0.02 / 8f64.sqrt()) - 1.0).abs() < 0.01);
     assert_eq!(deviation("model.layers.1.self_attn.q_proj.bias"), 0.0);
     assert_eq!(model.tensor("model.norm.weight").unwrap(), [1.0; 256]);
+    // Gemma's norms add one to what is stored.
+    let gemma = Model::init(ModelConfig::of_family(Family::Gemma3), 1);
+    assert_eq!(gemma.tensor("model.layers.2.self_attn.q_norm.weight").unwrap(), [0.0; 64]);
+}
+
+const SHARDS: [&str; 2] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+
+/// Replaces the weight file by shards, and writes the index. `home` says which shards hold a tensor, by its number.
+fn shard(folder: &Path, homes: impl Fn(usize) -> Vec<usize>) {
+    let path = folder.join("model.safetensors");
+    let bytes = std::fs::read(&path).expect("the checkpoint was saved");
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("the checkpoint was saved");
+    let mut tensors = tensors.tensors();
+    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut map = serde_json::Map::new();
+    for (shard, file) in SHARDS.iter().enumerate() {
+        let part: Vec<_> = tensors.iter().enumerate().filter(|(number, _)| homes(*number).contains(&shard)).collect();
+        map.extend(part.iter().map(|(_, (name, _))| (name.clone(), serde_json::Value::from(*file))));
+        let part: Vec<_> = part.into_iter().map(|(_, (name, view))| (name.as_str(), view.clone())).collect();
+        safetensors::serialize_to_file(part, None, &folder.join(file)).expect("the test's folder is writable");
+    }
+    std::fs::remove_file(path).expect("the test's folder is writable");
+    write_index(folder, &serde_json::Value::Object(map));
+}
+
+fn write_index(folder: &Path, map: &serde_json::Value) {
+    let index = folder.join("model.safetensors.index.json");
+    let contents = serde_json::json!({ "metadata": { "total_size": 1 }, "weight_map": map });
+    std::fs::write(index, contents.to_string()).expect("the test's folder is writable");
 }
 
 #[test]
 fn a_sharded_checkpoint_reads_like_a_whole_one() {
     let (folder, model) = saved();
-    // Two models' files stand in for shards: each tensor is in one of them only.
-    let bytes = std::fs::read(folder.path().join("model.safetensors")).unwrap();
-    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let mut map = serde_json::Map::new();
-    for (number, file) in ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"].iter().enumerate() {
-        let mut part: Vec<_> = tensors.tensors();
-        part.sort_by(|a, b| a.0.cmp(&b.0));
-        let part: Vec<_> = part.into_iter().enumerate().filter(|(i, _)| i % 2 == number).map(|(_, t)| t).collect();
-        map.extend(part.iter().map(|(name, _)| (name.clone(), serde_json::Value::from(*file))));
-        safetensors::serialize_to_file(part, None, &folder.path().join(file)).unwrap();
-    }
-    std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
-    let index = folder.path().join("model.safetensors.index.json");
-    std::fs::write(&index, serde_json::json!({ "weight_map": map }).to_string()).unwrap();
+    shard(folder.path(), |number| vec![number % 2]);
     assert_eq!(Model::load(folder.path()).unwrap().weights_hash(), model.weights_hash());
-    std::fs::write(&index, r#"{"weight_map": {"model.norm.weight": "../secret.safetensors"}}"#).unwrap();
-    assert!(matches!(refused(folder.path()), LoadError::ForeignShard { file, .. } if file == "../secret.safetensors"));
+}
+
+#[test]
+fn shards_stay_in_the_folder() {
+    let (folder, _) = saved();
+    shard(folder.path(), |number| vec![number % 2]);
+    // A real checkpoint outside, to be refused for its place alone.
+    let outside = folder.path().join("elsewhere");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::copy(folder.path().join(SHARDS[0]), outside.join("model.safetensors")).unwrap();
+    let absolute = outside.join("model.safetensors").display().to_string();
+    let tricks = [
+        "../secret.safetensors",
+        "elsewhere/model.safetensors",
+        "./model-00001-of-00002.safetensors",
+        "model-00001-of-00002.safetensors/",
+        "elsewhere\\model.safetensors",
+        "C:model.safetensors",
+        "..",
+        "",
+        "config.json",
+        absolute.as_str(),
+    ];
+    for trick in tricks {
+        write_index(folder.path(), &serde_json::json!({ "model.norm.weight": trick }));
+        let error = refused(folder.path());
+        assert!(matches!(&error, LoadError::ForeignShard { file, .. } if file == trick), "{trick}: {error}");
+    }
+}
+
+#[test]
+fn shards_that_do_not_fit_together_are_named() {
+    // The third tensor is in both.
+    let (folder, _) = saved();
+    shard(folder.path(), |number| if number == 2 { vec![0, 1] } else { vec![number % 2] });
+    let error = refused(folder.path());
+    assert!(matches!(&error, LoadError::DuplicateTensor { path, other, name }
+        if path.ends_with(SHARDS[0]) && other.ends_with(SHARDS[1]) && name == "model.layers.0.mlp.down_proj.weight"));
+    assert!(error.hint().is_some());
+    // The third tensor is in neither.
+    let (folder, _) = saved();
+    shard(folder.path(), |number| if number == 2 { vec![] } else { vec![number % 2] });
+    let error = refused(folder.path());
+    assert!(matches!(error, LoadError::MissingTensor { name, .. } if name == "model.layers.0.mlp.down_proj.weight"));
+    // The index says that a tensor is in the other shard.
+    let (folder, _) = saved();
+    shard(folder.path(), |number| vec![number % 2]);
+    let text = std::fs::read_to_string(folder.path().join("model.safetensors.index.json")).unwrap();
+    let mut index: serde_json::Value = serde_json::from_str(&text).unwrap();
+    index["weight_map"]["model.norm.weight"] =
+        if index["weight_map"]["model.norm.weight"] == SHARDS[0] { SHARDS[1] } else { SHARDS[0] }.into();
+    write_index(folder.path(), &index["weight_map"]);
+    assert!(matches!(refused(folder.path()), LoadError::MissingTensor { name, .. } if name == "model.norm.weight"));
+    // A shard does not exist, and there are more than anyone could have.
+    let (folder, _) = saved();
+    shard(folder.path(), |number| vec![number % 2]);
+    std::fs::remove_file(folder.path().join(SHARDS[1])).unwrap();
+    assert!(matches!(refused(folder.path()), LoadError::MissingFile { path, .. } if path.ends_with(SHARDS[1])));
+    let many: serde_json::Map<String, serde_json::Value> =
+        (0..1001).map(|number| (format!("tensor-{number}"), format!("{number}.safetensors").into())).collect();
+    write_index(folder.path(), &many.into());
+    assert!(matches!(refused(folder.path()), LoadError::TooManyShards { found: 1001, limit: 1000, .. }));
+}
+
+#[test]
+fn half_precision_is_read_as_it_is() {
+    let (folder, model) = saved();
+    let path = folder.path().join("model.safetensors");
+    let names: Vec<String> = model.tensor_names().map(str::to_owned).collect();
+    let shapes: Vec<Vec<usize>> = {
+        let bytes = std::fs::read(&path).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        names.iter().map(|name| tensors.tensor(name).unwrap().shape().to_vec()).collect()
+    };
+    // All three types in one file.
+    let kinds = [safetensors::Dtype::F16, safetensors::Dtype::BF16, safetensors::Dtype::F32];
+    let encode = |number: usize, x: f32| match number % 3 {
+        0 => half::f16::from_f32(x).to_le_bytes().to_vec(),
+        1 => half::bf16::from_f32(x).to_le_bytes().to_vec(),
+        _ => x.to_le_bytes().to_vec(),
+    };
+    let rounded = |number: usize, x: f32| match number % 3 {
+        0 => half::f16::from_f32(x).to_f32(),
+        1 => half::bf16::from_f32(x).to_f32(),
+        _ => x,
+    };
+    let encoded: Vec<Vec<u8>> = names
+        .iter()
+        .enumerate()
+        .map(|(number, name)| model.tensor(name).unwrap().iter().flat_map(|&x| encode(number, x)).collect())
+        .collect();
+    let views = names.iter().zip(&shapes).zip(&encoded).enumerate().map(|(number, ((name, shape), bytes))| {
+        let kind = kinds[number % 3];
+        (name.as_str(), safetensors::tensor::TensorView::new(kind, shape.clone(), bytes).unwrap())
+    });
+    safetensors::serialize_to_file(views.collect::<Vec<_>>(), None, &path).unwrap();
+    let loaded = Model::load(folder.path()).unwrap();
+    for (number, name) in names.iter().enumerate() {
+        let wanted: Vec<f32> = model.tensor(name).unwrap().iter().map(|&x| rounded(number, x)).collect();
+        assert_eq!(loaded.tensor(name).unwrap(), wanted, "{name}");
+    }
+}
+
+#[test]
+fn endless_text_is_refused() {
+    let (folder, _) = saved();
+    let path = folder.path().join("config.json");
+    // Sparse: it takes no room on the disk.
+    std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    assert!(matches!(refused(folder.path()), LoadError::TooLong { found, .. } if found == 1 << 40));
 }
 
 #[test]
@@ -134,6 +270,10 @@ fn broken_configurations_are_refused() {
         LoadError::Config { source: ConfigError::UnsupportedArchitecture { found }, .. } if found == "GPT2LMHeadModel"
     ));
     assert!(error.hint().is_some());
+    // A family whose file has none of our keys is named all the same.
+    let text = r#"{"architectures": ["Gemma3ForConditionalGeneration"], "model_type": "gemma3", "text_config": {}}"#;
+    std::fs::write(folder.path().join("config.json"), text).unwrap();
+    assert!(refused(folder.path()).hint().unwrap().contains("text-only"));
     let (folder, _) = saved();
     change_config(folder.path(), "\"num_attention_heads\": 2", "\"num_attention_heads\": \"two\"");
     assert!(matches!(refused(folder.path()), LoadError::Json { .. }));

@@ -1,6 +1,8 @@
 //! Gradients, updates and their reproducibility.
 
-use codeward_lm::{AdamW, LoadError, Model, ModelConfig, Precision, Scores, Sequence, Trainer, Upstream, score};
+use codeward_lm::{
+    AdamW, Family, LoadError, Model, ModelConfig, Precision, Scores, Sequence, SlidingWindow, Trainer, Upstream, score,
+};
 
 fn config() -> ModelConfig {
     ModelConfig {
@@ -14,6 +16,25 @@ fn config() -> ModelConfig {
         max_position_embeddings: 128,
         tie_word_embeddings: false,
         ..ModelConfig::tiny()
+    }
+}
+
+/// The same sizes in another family, with every bias that it may have, and a window within the longest sequence.
+fn of_family(family: Family, tied: bool) -> ModelConfig {
+    let windowed = matches!(family, Family::Qwen3 | Family::Gemma3);
+    let window = SlidingWindow {
+        length: 11,
+        layers: vec![true, false],
+        local_rope_theta: (family == Family::Gemma3).then_some(100.0),
+    };
+    ModelConfig {
+        family,
+        attention_bias: true,
+        mlp_bias: family == Family::Llama,
+        sliding_window: windowed.then_some(window),
+        query_pre_attn_scalar: (family == Family::Gemma3).then_some(24),
+        tie_word_embeddings: tied,
+        ..config()
     }
 }
 
@@ -53,9 +74,16 @@ fn gradients_of_the_whole_model_match_finite_differences() {
     let sequences = sequences();
     let batch = borrowed(&sequences);
     let mut worst = 0.0f64;
-    for tied in [false, true] {
+    for (family, tied) in [
+        (Family::Qwen2, false),
+        (Family::Qwen2, true),
+        (Family::Llama, false),
+        (Family::Qwen3, true),
+        (Family::Gemma3, false),
+        (Family::Gemma3, true),
+    ] {
         // A model that has left its initial state, where biases and norms are trivial.
-        let mut trainer = Trainer::new(Model::init(ModelConfig { tie_word_embeddings: tied, ..config() }, 3));
+        let mut trainer = Trainer::new(Model::init(of_family(family, tied), 3));
         for _ in 0..3 {
             trainer.zero_gradients();
             trainer.accumulate(&batch, TEMPERATURE, derivatives);
@@ -81,8 +109,12 @@ fn gradients_of_the_whole_model_match_finite_differences() {
             // Two central differences, combined so that the third derivative cancels.
             let difference = |step: f64| (moved(step) - moved(-step)) / (2.0 * step);
             let estimate = (4.0 * difference(step) - difference(2.0 * step)) / 3.0;
-            let error = (estimate - norm).abs() / norm;
-            assert!(error < 5e-3, "{name} (tied: {tied}): norm {norm}, difference {estimate}, error {error:e}");
+            // Differences of losses in single precision are no better than this, however small the gradient is.
+            let error = ((estimate - norm).abs() - 1e-4).max(0.0) / norm;
+            assert!(
+                error < 5e-3,
+                "{name} ({family:?}, tied: {tied}): norm {norm}, difference {estimate}, error {error:e}"
+            );
             worst = worst.max(error);
         }
     }

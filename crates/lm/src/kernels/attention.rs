@@ -1,4 +1,4 @@
-//! Causal attention within each sequence of a packed batch, with grouped queries.
+//! Causal attention within each sequence of a packed batch, with grouped queries, over all of the past or a window of it.
 //!
 //! A row of the input is `[queries | keys | values]`, rotated already. Scores exist for one block of queries at a time:
 //! the forward keeps the logarithm of each softmax's denominator, and the backward computes the scores again from it.
@@ -21,6 +21,8 @@ pub(crate) struct HeadShape {
     pub(crate) num_query: usize,
     pub(crate) num_key: usize,
     pub(crate) head_dim: usize,
+    /// What scores are multiplied with.
+    pub(crate) scale: f32,
 }
 
 impl HeadShape {
@@ -39,11 +41,6 @@ impl HeadShape {
         self.num_query / self.num_key
     }
 
-    /// What scores are multiplied with.
-    pub(crate) fn scale(self) -> f32 {
-        1.0 / (self.head_dim as f32).sqrt()
-    }
-
     fn columns(self, head: usize) -> Range<usize> {
         head * self.head_dim..(head + 1) * self.head_dim
     }
@@ -53,6 +50,12 @@ impl HeadShape {
         let key_head = self.num_query + query_head / self.group();
         [query_head, key_head, key_head + self.num_key].map(|head| rows.column_range(self.columns(head)))
     }
+}
+
+/// The first position that a query sees: it sees itself and what is before it, within a window if there is one
+/// (`sliding_window_overlay` in `transformers`).
+pub(crate) fn first_seen(position: usize, window: Option<usize>) -> usize {
+    window.map_or(0, |window| (position + 1).saturating_sub(window))
 }
 
 /// One key head of one sequence in the forward.
@@ -70,6 +73,7 @@ pub(crate) fn forward(
     qkv: &[f32],          // [rows, row_width]
     sequences: &[Range<usize>],
     shape: HeadShape,
+    window: Option<usize>,
 ) {
     let rows = covered_rows(sequences);
     let qkv = MatrixRef::new(qkv, rows, shape.row_width());
@@ -89,7 +93,7 @@ pub(crate) fn forward(
             log_sums,
         }));
     }
-    tasks.into_par_iter().for_each_init(Scratch::default, |scratch, task| attend(task, qkv, shape, scratch));
+    tasks.into_par_iter().for_each_init(Scratch::default, |scratch, task| attend(task, qkv, shape, window, scratch));
 }
 
 /// The rows that the sequences cover, one after the other.
@@ -111,11 +115,15 @@ struct Scratch {
     d_scores: Vec<f32>, // [block, stride]
 }
 
-/// Scores of a block of queries with every key up to the block's last; rows are padded to whole lanes.
+/// Scores of a block of queries with every key from the first that one of them sees up to the block's last; rows are
+/// padded to whole lanes.
 #[derive(Clone, Copy)]
 struct Block {
     /// The first query.
     start: usize,
+    /// The first key.
+    first: usize,
+    window: Option<usize>,
     /// Queries, and rows of scores.
     height: usize,
     /// Keys.
@@ -126,15 +134,26 @@ struct Block {
 
 impl Block {
     /// The blocks of a sequence.
-    fn cover(length: usize) -> impl Iterator<Item = Self> {
+    fn cover(length: usize, window: Option<usize>) -> impl Iterator<Item = Self> {
         (0..length).step_by(QUERY_BLOCK).map(move |start| {
-            let width = (start + QUERY_BLOCK).min(length);
-            Self { start, height: width - start, width, stride: width.next_multiple_of(LANES) }
+            let (first, end) = (first_seen(start, window), (start + QUERY_BLOCK).min(length));
+            let width = end - first;
+            Self { start, first, window, height: end - start, width, stride: width.next_multiple_of(LANES) }
         })
     }
 
     fn queries(self) -> Range<usize> {
-        self.start..self.width
+        self.start..self.start + self.height
+    }
+
+    fn keys(self) -> Range<usize> {
+        self.first..self.first + self.width
+    }
+
+    /// The columns that a row's query sees.
+    fn seen(self, row: usize) -> Range<usize> {
+        let query = self.start + row;
+        first_seen(query, self.window) - self.first..query + 1 - self.first
     }
 
     /// Makes room for the block's rows.
@@ -154,7 +173,13 @@ impl Block {
     }
 }
 
-fn attend(mut task: ForwardTask<'_>, qkv: MatrixRef<'_>, shape: HeadShape, scratch: &mut Scratch) {
+fn attend(
+    mut task: ForwardTask<'_>,
+    qkv: MatrixRef<'_>,
+    shape: HeadShape,
+    window: Option<usize>,
+    scratch: &mut Scratch,
+) {
     let rows = qkv.row_range(task.rows.clone());
     let length = task.rows.len();
     let Scratch { keys, scores, .. } = scratch;
@@ -163,29 +188,30 @@ fn attend(mut task: ForwardTask<'_>, qkv: MatrixRef<'_>, shape: HeadShape, scrat
     let keys = MatrixRef::new(keys, shape.head_dim, length); // [head_dim, length]
     for member in 0..shape.group() {
         let [query, _, _] = shape.inputs(rows, task.key_head * shape.group() + member);
-        for block in Block::cover(length) {
+        for block in Block::cover(length, window) {
             block.fit(scores);
-            let (queries, past) = (query.row_range(block.queries()), keys.column_range(0..block.width));
-            block.multiply(scores, shape.scale(), queries, past);
+            let (queries, past) = (query.row_range(block.queries()), keys.column_range(block.keys()));
+            block.multiply(scores, shape.scale, queries, past);
             let mut sums = [0.0; QUERY_BLOCK];
-            causal_softmax(scores, block.stride, block.start, &mut sums[..block.height]);
+            causal_softmax(scores, block, &mut sums[..block.height]);
             for (row, sum) in block.queries().zip(sums) {
                 task.log_sums.row(row)[member] = sum;
             }
             let mut output = task.output.window(block.queries(), shape.columns(member));
-            multiply(&mut output, Store::Overwrite, 1.0, block.view(scores), value.row_range(0..block.width));
+            multiply(&mut output, Store::Overwrite, 1.0, block.view(scores), value.row_range(block.keys()));
         }
     }
 }
 
 vectorized! {
-    /// Turns scores into weights, each row over its own past; row `i` of the block is query `start + i`.
-    fn causal_softmax(scores: &mut [f32], stride: usize, start: usize, log_sums: &mut [f32]) {
-        for (index, (row, log_sum)) in scores.chunks_exact_mut(stride).zip(log_sums).enumerate() {
-            let length = start + index + 1;
-            // Whole lanes: what is beyond the past vanishes in the sums, and is cleared after.
-            let (past, future) = row.split_at_mut(length.next_multiple_of(LANES));
-            past[length..].fill(f32::NEG_INFINITY);
+    /// Turns scores into weights, each row over what its query sees.
+    fn causal_softmax(scores: &mut [f32], block: Block, log_sums: &mut [f32]) {
+        for (index, (row, log_sum)) in scores.chunks_exact_mut(block.stride).zip(log_sums).enumerate() {
+            let seen = block.seen(index);
+            // Whole lanes: what is not seen vanishes in the sums, and is cleared after.
+            let (past, future) = row.split_at_mut(seen.end.next_multiple_of(LANES));
+            past[..seen.start].fill(f32::NEG_INFINITY);
+            past[seen.end..].fill(f32::NEG_INFINITY);
             let top = maximum(past);
             exponentiate(past, 1.0, top);
             let sum = sum(past);
@@ -196,7 +222,8 @@ vectorized! {
                     *weight *= inverse;
                 }
             }
-            past[length..].fill(0.0);
+            past[..seen.start].fill(0.0);
+            past[seen.end..].fill(0.0);
             future.fill(0.0);
         }
     }
@@ -226,6 +253,7 @@ pub(crate) fn backward(
     record: ForwardRecord<'_>,
     sequences: &[Range<usize>],
     shape: HeadShape,
+    window: Option<usize>,
 ) {
     let rows = covered_rows(sequences);
     let views = Views {
@@ -251,7 +279,9 @@ pub(crate) fn backward(
             d_value,
         }));
     }
-    tasks.into_par_iter().for_each_init(Scratch::default, |scratch, task| propagate(task, &views, shape, scratch));
+    tasks
+        .into_par_iter()
+        .for_each_init(Scratch::default, |scratch, task| propagate(task, &views, shape, window, scratch));
 }
 
 /// The forward's record and the output's gradient as matrices over all rows.
@@ -262,7 +292,13 @@ struct Views<'a> {
     d_output: MatrixRef<'a>,
 }
 
-fn propagate(mut task: BackwardTask<'_>, views: &Views<'_>, shape: HeadShape, scratch: &mut Scratch) {
+fn propagate(
+    mut task: BackwardTask<'_>,
+    views: &Views<'_>,
+    shape: HeadShape,
+    window: Option<usize>,
+    scratch: &mut Scratch,
+) {
     let Scratch { keys, values, scores: weights, d_scores } = scratch;
     let length = task.rows.len();
     let rows = views.qkv.row_range(task.rows.clone());
@@ -279,25 +315,25 @@ fn propagate(mut task: BackwardTask<'_>, views: &Views<'_>, shape: HeadShape, sc
         let columns = shape.columns(head);
         let output = views.output.row_range(task.rows.clone()).column_range(columns.clone());
         let d_output = views.d_output.row_range(task.rows.clone()).column_range(columns);
-        for block in Block::cover(length) {
+        for block in Block::cover(length, window) {
             block.fit(weights);
             block.fit(d_scores);
             let (queries, d_block) = (query.row_range(block.queries()), d_output.row_range(block.queries()));
-            block.multiply(weights, shape.scale(), queries, keys.column_range(0..block.width));
+            block.multiply(weights, shape.scale, queries, keys.column_range(block.keys()));
             // The gradient of the weights, before that of the softmax.
-            block.multiply(d_scores, 1.0, d_block, values.column_range(0..block.width));
+            block.multiply(d_scores, 1.0, d_block, values.column_range(block.keys()));
             let (mut sums, mut along) = ([0.0; QUERY_BLOCK], [0.0; QUERY_BLOCK]);
             for (index, row) in block.queries().enumerate() {
                 sums[index] = views.log_sums.row(task.rows.start + row)[head];
                 along[index] = row_dot(output.row(row), d_output.row(row));
             }
-            score_gradient(weights, d_scores, block.stride, block.start, &sums, &along);
+            score_gradient(weights, d_scores, block, &sums, &along);
             let (weights, d_scores) = (block.view(weights), block.view(d_scores));
-            let past = 0..block.width;
+            let past = block.keys();
             let mut d_query = task.d_query.window(block.queries(), shape.columns(member));
-            multiply(&mut d_query, Store::Overwrite, shape.scale(), d_scores, key.row_range(past.clone()));
+            multiply(&mut d_query, Store::Overwrite, shape.scale, d_scores, key.row_range(past.clone()));
             let mut d_key = task.d_key.window(past.clone(), 0..shape.head_dim);
-            multiply(&mut d_key, Store::Accumulate, shape.scale(), d_scores.transposed(), queries);
+            multiply(&mut d_key, Store::Accumulate, shape.scale, d_scores.transposed(), queries);
             let mut d_value = task.d_value.window(past, 0..shape.head_dim);
             multiply(&mut d_value, Store::Accumulate, 1.0, weights.transposed(), d_block);
         }
@@ -317,17 +353,16 @@ vectorized! {
     fn score_gradient(
         scores: &mut [f32],
         d_weights: &mut [f32],
-        stride: usize,
-        start: usize,
+        block: Block,
         log_sums: &[f32],
         along: &[f32],
     ) {
-        let rows = scores.chunks_exact_mut(stride).zip(d_weights.chunks_exact_mut(stride));
+        let rows = scores.chunks_exact_mut(block.stride).zip(d_weights.chunks_exact_mut(block.stride));
         for (index, ((row, d_row), (log_sum, along))) in rows.zip(log_sums.iter().zip(along)).enumerate() {
-            let length = start + index + 1;
+            let seen = block.seen(index);
             // By value: behind references the compiler must assume that the stores change them.
             let (log_sum, along) = (*log_sum, *along);
-            let chunks = row.as_chunks_mut::<LANES>().0[..length.div_ceil(LANES)].iter_mut();
+            let chunks = row.as_chunks_mut::<LANES>().0[..seen.end.div_ceil(LANES)].iter_mut();
             for (chunk, d_chunk) in chunks.zip(d_row.as_chunks_mut::<LANES>().0) {
                 let (mut weights, mut d_scores) = (*chunk, *d_chunk);
                 for lane in 0..LANES {
@@ -336,8 +371,10 @@ vectorized! {
                 }
                 (*chunk, *d_chunk) = (weights, d_scores);
             }
-            row[length..].fill(0.0);
-            d_row[length..].fill(0.0);
+            for row in [row, d_row] {
+                row[..seen.start].fill(0.0);
+                row[seen.end..].fill(0.0);
+            }
         }
     }
 }
@@ -347,36 +384,41 @@ mod tests {
     use super::*;
     use crate::testing::{Noise, assert_gradient};
 
-    const SHAPE: HeadShape = HeadShape { num_query: 4, num_key: 2, head_dim: 6 };
+    const SHAPE: HeadShape = HeadShape { num_query: 4, num_key: 2, head_dim: 6, scale: 0.37 };
+    /// None, one within a block, one across blocks.
+    const WINDOWS: [Option<usize>; 3] = [None, Some(3), Some(QUERY_BLOCK + 5)];
 
-    fn run(qkv: &[f32], sequences: &[Range<usize>]) -> (Vec<f32>, Vec<f32>) {
+    fn run(qkv: &[f32], sequences: &[Range<usize>], window: Option<usize>) -> (Vec<f32>, Vec<f32>) {
         let rows = covered_rows(sequences);
         let (mut output, mut sums) = (vec![f32::NAN; rows * SHAPE.query_width()], vec![f32::NAN; rows * 4]);
-        forward(&mut output, &mut sums, qkv, sequences, SHAPE);
+        forward(&mut output, &mut sums, qkv, sequences, SHAPE, window);
         (output, sums)
     }
 
     #[test]
     fn forward_matches_the_definition_in_double_precision() {
-        // The second sequence crosses a block boundary.
-        let sequences = [0..5, 5..5 + QUERY_BLOCK + 9, 5 + QUERY_BLOCK + 9..5 + QUERY_BLOCK + 10];
+        // The second sequence crosses block boundaries.
+        let sequences = [0..5, 5..5 + 2 * QUERY_BLOCK + 9, 5 + 2 * QUERY_BLOCK + 9..5 + 2 * QUERY_BLOCK + 10];
         let rows = covered_rows(&sequences);
         let qkv = Noise::new(8).vector(rows * SHAPE.row_width());
-        let (output, _) = run(&qkv, &sequences);
         let at = |row: usize, head: usize, i: usize| f64::from(qkv[row * SHAPE.row_width() + head * 6 + i]);
-        for sequence in &sequences {
-            for row in sequence.clone() {
+        for window in WINDOWS {
+            let (output, _) = run(&qkv, &sequences, window);
+            for (sequence, row) in
+                sequences.iter().flat_map(|sequence| sequence.clone().map(move |row| (sequence, row)))
+            {
+                let first =
+                    window.map_or(sequence.start, |window| sequence.start.max((row + 1).saturating_sub(window)));
                 for head in 0..4 {
                     let (key_head, value_head) = (4 + head / 2, 6 + head / 2);
-                    let score = |past: usize| {
-                        (0..6).map(|i| at(row, head, i) * at(past, key_head, i)).sum::<f64>() / 6f64.sqrt()
-                    };
-                    let sum: f64 = (sequence.start..=row).map(|past| score(past).exp()).sum();
+                    let score =
+                        |past: usize| 0.37 * (0..6).map(|i| at(row, head, i) * at(past, key_head, i)).sum::<f64>();
+                    let sum: f64 = (first..=row).map(|past| score(past).exp()).sum();
                     for i in 0..6 {
-                        let wanted: f64 =
-                            (sequence.start..=row).map(|past| score(past).exp() / sum * at(past, value_head, i)).sum();
+                        let weight = |past: usize| score(past).exp() / sum;
+                        let wanted: f64 = (first..=row).map(|past| weight(past) * at(past, value_head, i)).sum();
                         let got = f64::from(output[row * 24 + head * 6 + i]);
-                        assert!((got - wanted).abs() < 2e-6, "row {row} head {head}: {got} {wanted}");
+                        assert!((got - wanted).abs() < 2e-6, "{window:?}, row {row} head {head}: {got} {wanted}");
                     }
                 }
             }
@@ -385,17 +427,19 @@ mod tests {
 
     #[test]
     fn backward_matches_finite_differences() {
-        let sequences = [0..3, 3..QUERY_BLOCK + 10];
+        let sequences = [0..3, 3..2 * QUERY_BLOCK + 10];
         let rows = covered_rows(&sequences);
         let mut noise = Noise::new(9);
         let qkv: Vec<f32> = noise.vector(rows * SHAPE.row_width()).iter().map(|x| 1.5 * x).collect();
         let upstream = noise.vector(rows * SHAPE.query_width());
-        let (output, sums) = run(&qkv, &sequences);
-        let mut gradient = vec![f32::NAN; qkv.len()];
-        let record = ForwardRecord { qkv: &qkv, output: &output, log_sums: &sums };
-        backward(&mut gradient, &upstream, record, &sequences, SHAPE);
-        assert_gradient("qkv", &qkv, &gradient, |qkv| {
-            run(qkv, &sequences).0.iter().zip(&upstream).map(|(a, b)| f64::from(a * b)).sum()
-        });
+        for window in WINDOWS {
+            let (output, sums) = run(&qkv, &sequences, window);
+            let mut gradient = vec![f32::NAN; qkv.len()];
+            let record = ForwardRecord { qkv: &qkv, output: &output, log_sums: &sums };
+            backward(&mut gradient, &upstream, record, &sequences, SHAPE, window);
+            assert_gradient("qkv", &qkv, &gradient, |qkv| {
+                run(qkv, &sequences, window).0.iter().zip(&upstream).map(|(a, b)| f64::from(a * b)).sum()
+            });
+        }
     }
 }

@@ -4,7 +4,9 @@
 //! blocks of sixteen positions with the positions innermost: a block's scores then fill one register per coordinate
 //! and need no sum across lanes.
 
-use super::attention::HeadShape;
+use std::ops::Range;
+
+use super::attention::{HeadShape, first_seen};
 use super::simd::{LANES, add, add_scaled, exponentiate, maximum, sum, vectorized};
 
 /// Keys and values of a run of positions, in every layer.
@@ -45,19 +47,44 @@ impl KeyValueCache {
         (layer * self.shape.num_key + head) * self.capacity * self.shape.head_dim
     }
 
-    /// The keys of the blocks that hold the first `length` positions, and the values of these positions.
-    fn head(&self, layer: usize, head: usize, length: usize) -> (&[f32], &[f32]) {
-        let start = self.head_start(layer, head);
-        let head_dim = self.shape.head_dim;
-        (&self.keys[start..][..length.next_multiple_of(LANES) * head_dim], &self.values[start..][..length * head_dim])
+    /// The keys of the blocks that hold a range of positions, and the values of these positions.
+    fn head(&self, layer: usize, head: usize, positions: &Range<usize>) -> (&[f32], &[f32]) {
+        let (start, head_dim) = (self.head_start(layer, head), self.shape.head_dim);
+        let blocks = positions.start / LANES * LANES..positions.end.next_multiple_of(LANES);
+        (
+            &self.keys[start + blocks.start * head_dim..start + blocks.end * head_dim],
+            &self.values[start + positions.start * head_dim..start + positions.end * head_dim],
+        )
     }
 }
 
-/// The first `length` positions of a cache.
-#[derive(Clone, Copy)]
+/// A run of positions in a cache.
+#[derive(Clone)]
 pub(crate) struct Segment<'a> {
     pub(crate) cache: &'a KeyValueCache,
-    pub(crate) length: usize,
+    pub(crate) positions: Range<usize>,
+}
+
+impl<'a> Segment<'a> {
+    /// What the last of `first + second` positions sees, where a cache holds the first of them and another the others.
+    pub(crate) fn seen(
+        caches: [&'a KeyValueCache; 2],
+        first: usize,
+        second: usize,
+        window: Option<usize>,
+    ) -> [Segment<'a>; 2] {
+        let start = first_seen(first + second - 1, window);
+        // An empty run begins at zero, so that no scores precede it.
+        let before = if start < first { start..first } else { 0..0 };
+        let after = start.saturating_sub(first)..second;
+        let [a, b] = caches;
+        [Segment { cache: a, positions: before }, Segment { cache: b, positions: after }]
+    }
+
+    /// Positions in the first block of keys that come before the run.
+    fn skipped(&self) -> usize {
+        self.positions.start % LANES
+    }
 }
 
 /// Attends from one row to two segments, the second of which ends with the row's own position.
@@ -65,19 +92,23 @@ pub(crate) fn attend(
     output: &mut [f32], // [num_query * head_dim]
     query: &[f32],      // [num_query * head_dim]
     layer: usize,
-    segments: [Segment<'_>; 2],
+    segments: &[Segment<'_>; 2],
     scores: &mut Vec<f32>,
 ) {
     let shape = segments[0].cache.shape;
-    let [first, second] = segments.map(|segment| segment.length);
+    let [first, second] = [0, 1].map(|index| segments[index].skipped() + segments[index].positions.len());
+    // What precedes the run in its first block of keys; the second run then begins a block or is the only one.
+    let skipped = segments[0].skipped() + segments[1].skipped();
+    assert!(segments[0].positions.is_empty() || segments[1].skipped() == 0, "one run after the other");
     assert!(output.len() == shape.query_width() && query.len() == output.len(), "a row of queries");
     assert!(first + second > 0, "something to attend to");
     // Each segment writes whole blocks; the second overwrites the first's excess.
     scores.resize(first + LANES + second.next_multiple_of(LANES), 0.0);
     for head in 0..shape.num_query {
         let span = head * shape.head_dim..(head + 1) * shape.head_dim;
-        let [a, b] = segments.map(|segment| segment.cache.head(layer, head / shape.group(), segment.length));
-        attend_head(&mut output[span.clone()], &query[span], a, b, shape.scale(), scores);
+        let [a, b] =
+            [0, 1].map(|index| segments[index].cache.head(layer, head / shape.group(), &segments[index].positions));
+        attend_head(&mut output[span.clone()], &query[span], a, b, skipped, shape.scale, scores);
     }
 }
 
@@ -87,14 +118,17 @@ vectorized! {
         query: &[f32],
         first: (&[f32], &[f32]),
         second: (&[f32], &[f32]),
+        skipped: usize,
         scale: f32,
         scores: &mut [f32],
     ) {
         let width = query.len();
         let (prefix, total) = (first.1.len() / width, (first.1.len() + second.1.len()) / width);
         score_blocks(scores, query, first.0, scale);
-        score_blocks(&mut scores[prefix..], query, second.0, scale);
-        let scores = &mut scores[..total];
+        // After the first run, if there is one, and what precedes it; before what precedes the second.
+        let offset = if prefix > 0 { skipped + prefix } else { 0 };
+        score_blocks(&mut scores[offset..], query, second.0, scale);
+        let scores = &mut scores[skipped..skipped + total];
         let top = maximum(scores);
         exponentiate(scores, 1.0, top);
         let inverse = 1.0 / sum(scores);
@@ -184,30 +218,37 @@ mod tests {
     use crate::kernels::attention;
     use crate::testing::Noise;
 
+    /// None; within, at and across the boundaries of blocks and of caches; longer than everything.
+    const WINDOWS: [Option<usize>; 7] = [None, Some(1), Some(3), Some(16), Some(29), Some(37), Some(100)];
+
     /// The batch kernel is checked against the definition; the cached one is checked against the batch kernel.
     #[test]
     fn agrees_with_attention_over_the_whole_sequence() {
         for head_dim in [6, 16, 64, 82] {
-            let shape = HeadShape { num_query: 4, num_key: 2, head_dim };
+            let shape = HeadShape { num_query: 4, num_key: 2, head_dim, scale: 0.3 };
             let (rows, layers) = (45, 2);
             let width = shape.row_width();
             let qkv = Noise::new(10).vector(rows * width);
-            let (mut wanted, mut sums) = (vec![0.0; rows * shape.query_width()], vec![0.0; rows * 4]);
-            attention::forward(&mut wanted, &mut sums, &qkv, std::slice::from_ref(&(0..rows)), shape);
-            for prefix in [0, 1, 16, 21, 44] {
+            for (prefix, window) in
+                [0, 1, 16, 21, 44].into_iter().flat_map(|prefix| WINDOWS.map(|window| (prefix, window)))
+            {
+                let (mut wanted, mut sums) = (vec![0.0; rows * shape.query_width()], vec![0.0; rows * 4]);
+                attention::forward(&mut wanted, &mut sums, &qkv, std::slice::from_ref(&(0..rows)), shape, window);
                 let mut caches = [prefix, rows - prefix].map(|positions| KeyValueCache::new(layers, shape, positions));
                 for (row, qkv) in qkv.chunks_exact(width).enumerate() {
                     let (segment, position) = if row < prefix { (0, row) } else { (1, row - prefix) };
                     caches[segment].store(1, position, qkv);
                 }
                 let [first, second] = &caches;
-                let segments =
-                    [Segment { cache: first, length: prefix }, Segment { cache: second, length: rows - prefix }];
+                let segments = Segment::seen([first, second], prefix, rows - prefix, window);
                 let mut output = vec![f32::NAN; shape.query_width()];
                 let query = &qkv[(rows - 1) * width..][..shape.query_width()];
-                attend(&mut output, query, 1, segments, &mut Vec::new());
+                attend(&mut output, query, 1, &segments, &mut Vec::new());
                 for (got, wanted) in output.iter().zip(&wanted[(rows - 1) * shape.query_width()..]) {
-                    assert!((got - wanted).abs() < 2e-6, "head {head_dim}, prefix {prefix}: {got} {wanted}");
+                    assert!(
+                        (got - wanted).abs() < 2e-6,
+                        "head {head_dim}, prefix {prefix}, {window:?}: {got} {wanted}"
+                    );
                 }
             }
         }

@@ -8,6 +8,7 @@ pub(crate) mod bias;
 pub(crate) mod blocks;
 pub(crate) mod cached_attention;
 pub(crate) mod head;
+pub(crate) mod head_norm;
 pub(crate) mod matrix;
 pub(crate) mod mlp;
 pub(crate) mod norm;

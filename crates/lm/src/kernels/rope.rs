@@ -10,17 +10,16 @@ pub(crate) struct RotaryTable {
 }
 
 impl RotaryTable {
-    /// A table for positions below `positions`.
+    /// A table for positions below `positions`, with the radians per position of each pair.
     ///
     /// The angle is the product of two singles, as in the reference implementations; its cosine is taken in double.
-    pub(crate) fn new(positions: usize, head_dim: usize, theta: f32) -> Self {
-        let half = head_dim / 2;
-        let frequencies: Vec<f32> =
-            (0..half).map(|pair| 1.0 / f64::from(theta).powf(2.0 * pair as f64 / head_dim as f64) as f32).collect();
+    /// Cosines and sines are multiplied by `magnitude`, and so is then what is rotated.
+    pub(crate) fn new(positions: usize, frequencies: &[f32], magnitude: f32) -> Self {
         let angles = (0..positions)
             .flat_map(|position| frequencies.iter().map(move |frequency| f64::from(position as f32 * frequency)));
-        let (cosines, sines) = angles.map(|angle| (angle.cos() as f32, angle.sin() as f32)).unzip();
-        Self { half, cosines, sines }
+        let numbers = angles.map(|angle| (angle.cos() as f32 * magnitude, angle.sin() as f32 * magnitude));
+        let (cosines, sines) = numbers.unzip();
+        Self { half: frequencies.len(), cosines, sines }
     }
 
     /// How many positions the table covers.
@@ -33,7 +32,7 @@ impl RotaryTable {
         self.turn(rows, width, num_heads, positions, 1.0);
     }
 
-    /// Rotates back, which is the backward: a rotation is orthogonal.
+    /// Rotates the other way, which is the backward: the transpose of a rotation.
     pub(crate) fn rotate_back(&self, rows: &mut [f32], width: usize, num_heads: usize, positions: &[u32]) {
         self.turn(rows, width, num_heads, positions, -1.0);
     }
@@ -70,7 +69,7 @@ mod tests {
 
     #[test]
     fn rotates_pairs_half_a_head_apart() {
-        let table = RotaryTable::new(4, 4, 100.0);
+        let table = RotaryTable::new(4, &[1.0, 0.1], 1.0);
         assert_eq!(table.num_positions(), 4);
         // Two heads to rotate and one number that is left alone; frequencies 1 and 100^(-1/2) = 0.1.
         let mut row = [1.0, 0.0, 0.0, 2.0, 0.0, 1.0, 1.0, 0.0, 5.0];
@@ -84,8 +83,8 @@ mod tests {
 
     #[test]
     fn rotating_back_is_the_transpose() {
-        // <R x, y> = <x, R' y> is what the backward must satisfy.
-        let table = RotaryTable::new(50, 8, 10_000.0);
+        // <R x, y> = <x, R' y> is what the backward must satisfy, whatever the magnitude.
+        let table = RotaryTable::new(50, &[1.0, 0.1, 0.01, 0.001], 1.3);
         let mut noise = Noise::new(2);
         let (x, y) = (noise.vector(3 * 16), noise.vector(3 * 16));
         let (mut rotated, mut returned) = (x.clone(), y.clone());

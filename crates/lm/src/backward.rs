@@ -1,0 +1,452 @@
+//! The way back: from the derivatives of a batch's scores to the gradient of every tensor.
+//!
+//! Steps are those of [`decoder`](crate::decoder) and [`block`](crate::block) in reverse, in regions of work of the same
+//! kind. The gradients of matrices are products over all rows and run after the regions of a layer.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::block::LayerWeights;
+use crate::config::ModelConfig;
+use crate::decoder::{BranchRecord, Decoder, HeadRecord, LayerRecord, PackedBatch, ScoredToken, Workspace};
+use crate::kernels::attention::{self, ForwardRecord};
+use crate::kernels::blocks::{RowBlocks, UNIT, add_units};
+use crate::kernels::matrix::{MatrixMut, MatrixRef, Store, multiply, multiply_rows};
+use crate::kernels::rope::RotaryTable;
+use crate::kernels::{bias, head, head_norm, mlp, norm};
+use crate::layout::{DecoderGradients, LayerGradients};
+
+/// Outputs per task of a weight gradient.
+const GRADIENT_OUTPUTS: usize = 512;
+/// Inputs per task of a weight gradient. No more than this, as the engine would copy the other operand, strided, first.
+const GRADIENT_INPUTS: usize = 128;
+
+/// The gradients on their way down.
+#[derive(Default)]
+pub(crate) struct BackwardBuffers {
+    d_output: Vec<f32>,           // [rows, hidden], of a layer's output
+    d_middle: Vec<f32>,           // [rows, hidden], of the stream between attention and feed-forward
+    d_input: Vec<f32>,            // [rows, hidden], of a layer's input
+    d_normed: Vec<f32>,           // [rows, hidden]
+    d_gated: Vec<f32>,            // [rows, inner]
+    d_gate_up: Vec<f32>,          // [rows, 2 * inner]
+    d_attended: Vec<f32>,         // [rows, query]
+    d_qkv: Vec<f32>,              // [rows, qkv]
+    d_head_normed: Vec<f32>,      // [scored, hidden]
+    d_head_input: Vec<f32>,       // [scored, hidden]
+    norm_units: Vec<f32>,         // [units, hidden]
+    qkv_bias_units: Vec<f32>,     // [units, qkv or 0]
+    head_norm_units: Vec<f32>,    // [units, 2 * head_dim or 0]
+    gate_up_bias_units: Vec<f32>, // [units, 2 * inner or 0]
+    attention_branch: BranchBackward,
+    feed_forward_branch: BranchBackward,
+}
+
+/// The gradients of one of the two results that a layer adds to the stream.
+#[derive(Default)]
+struct BranchBackward {
+    /// Of the result before it is normalised; empty where it is not.
+    d_values: Vec<f32>, // [rows, branch]
+    norm_units: Vec<f32>, // [units, branch]
+    bias_units: Vec<f32>, // [units, hidden or 0]
+}
+
+/// The part of [`BranchBackward`] for a block of rows.
+struct BranchBlock<'a> {
+    d_values: &'a mut [f32],
+    norm_units: &'a mut [f32],
+    bias_units: &'a mut [f32],
+}
+
+/// The tensors of a branch that are not matrices.
+struct BranchWeights<'a> {
+    bias: Option<&'a [f32]>,
+    norm: Option<&'a [f32]>,
+}
+
+impl BranchBackward {
+    fn resize(&mut self, rows: usize, biased: bool, config: &ModelConfig) {
+        let units = rows.div_ceil(UNIT);
+        self.d_values.resize(rows * config.branch_width(), 0.0);
+        self.norm_units.resize(units * config.branch_width(), 0.0);
+        self.bias_units.resize(units * width_if(biased, config.hidden_size), 0.0);
+    }
+
+    fn cut(&mut self, blocks: &RowBlocks, biased: bool, config: &ModelConfig) -> Vec<BranchBlock<'_>> {
+        let d_values = blocks.cut(&mut self.d_values, config.branch_width());
+        let norm_units = blocks.cut_units(&mut self.norm_units, config.branch_width());
+        let bias_units = blocks.cut_units(&mut self.bias_units, width_if(biased, config.hidden_size));
+        let units = norm_units.into_iter().zip(bias_units);
+        let pieces = d_values.into_iter().zip(units);
+        pieces.map(|(d_values, (norm_units, bias_units))| BranchBlock { d_values, norm_units, bias_units }).collect()
+    }
+
+    /// The gradient of the branch's product, given that of the stream it was added to.
+    fn of_product<'a>(&'a self, d_stream: &'a [f32], config: &ModelConfig) -> &'a [f32] {
+        if config.family.traits().branch_norms { &self.d_values } else { d_stream }
+    }
+
+    fn add_units(&self, norm: Option<&mut [f32]>, bias: Option<&mut [f32]>) {
+        for (total, units) in [(norm, &self.norm_units), (bias, &self.bias_units)] {
+            if let Some(total) = total {
+                add_units(total, units);
+            }
+        }
+    }
+}
+
+impl<'b> BranchBlock<'b> {
+    /// From the stream's gradient to that of the branch's product, for a block of rows.
+    fn backward<'a>(
+        &'a mut self,
+        d_stream: &'a [f32], // [rows, hidden]
+        rows: &Range<usize>,
+        record: &BranchRecord,
+        weights: &BranchWeights<'_>,
+        config: &ModelConfig,
+    ) -> &'a [f32]
+    where
+        'b: 'a,
+    {
+        let hidden = config.hidden_size;
+        let d_product = match weights.norm {
+            None => d_stream,
+            Some(weight) => {
+                let values = &record.values[rows.start * hidden..rows.end * hidden];
+                let inverse = &record.inverse[rows.clone()];
+                norm::backward(self.d_values, None, self.norm_units, d_stream, values, inverse, config.norm(weight));
+                &*self.d_values
+            }
+        };
+        if weights.bias.is_some() {
+            bias::backward(self.bias_units, d_product, hidden);
+        }
+        d_product
+    }
+}
+
+/// A width, or zero.
+fn width_if(present: bool, width: usize) -> usize {
+    if present { width } else { 0 }
+}
+
+impl BackwardBuffers {
+    fn resize(&mut self, rows: usize, scored: usize, config: &ModelConfig) {
+        let (hidden, inner, units) = (config.hidden_size, config.intermediate_size, rows.div_ceil(UNIT));
+        let normed_heads = config.family.traits().head_norms;
+        for (buffer, length) in [
+            (&mut self.d_output, rows * hidden),
+            (&mut self.d_middle, rows * hidden),
+            (&mut self.d_input, rows * hidden),
+            (&mut self.d_normed, rows * hidden),
+            (&mut self.d_gated, rows * inner),
+            (&mut self.d_gate_up, rows * 2 * inner),
+            (&mut self.d_attended, rows * config.query_width()),
+            (&mut self.d_qkv, rows * config.qkv_width()),
+            (&mut self.d_head_normed, scored * hidden),
+            (&mut self.d_head_input, scored * hidden),
+            (&mut self.norm_units, units * hidden),
+            (&mut self.qkv_bias_units, units * width_if(config.attention_bias, config.qkv_width())),
+            (&mut self.head_norm_units, units * width_if(normed_heads, 2 * config.head_dim)),
+            (&mut self.gate_up_bias_units, units * width_if(config.mlp_bias, 2 * inner)),
+        ] {
+            buffer.resize(length, 0.0);
+        }
+        self.attention_branch.resize(rows, config.output_bias(), config);
+        self.feed_forward_branch.resize(rows, config.mlp_bias, config);
+    }
+}
+
+impl Decoder<'_> {
+    /// Adds the gradient of `sum(d_scores . [logprob, entropy])` for the batch just scored with every layer kept.
+    pub(crate) fn backward(
+        &self,
+        batch: &PackedBatch,
+        temperature: f32,
+        d_scores: &[[f32; 2]], // [scored]: of the log-probability, of the entropy
+        workspace: &mut Workspace,
+        gradients: &mut DecoderGradients<'_>,
+    ) {
+        let (config, rows) = (self.config, batch.num_rows());
+        assert_eq!(d_scores.len(), batch.scored.len(), "one pair per scored token");
+        let blocks = RowBlocks::new(rows);
+        workspace.backward.resize(rows, batch.scored.len(), config);
+        self.head_backward(batch, temperature, d_scores, workspace, gradients);
+        let Workspace { layers, backward, rotary, .. } = workspace;
+        let rotary = rotary.as_ref().expect("the forward made the tables");
+        for (index, weights) in self.stored.layers.iter().enumerate().rev() {
+            let (record, gradients) = (&layers[index], &mut gradients.layers[index]);
+            self.feed_forward_backward(weights, &blocks, record, backward, gradients);
+            let forward = ForwardRecord { qkv: &record.qkv, output: &record.attended, log_sums: &record.log_sums };
+            attention::backward(
+                &mut backward.d_qkv,
+                &backward.d_attended,
+                forward,
+                &batch.sequences,
+                config.head_shape(),
+                config.window(index),
+            );
+            let rotary = rotary.of_layer(index, config);
+            self.attention_input_backward(weights, &blocks, record, backward, gradients, rotary, &batch.positions);
+            self.matrix_gradients(rows, record, backward, gradients);
+            std::mem::swap(&mut backward.d_output, &mut backward.d_input);
+        }
+        let (hidden, scale) = (config.hidden_size, config.embedding_scale());
+        for (d_row, &token) in backward.d_output.chunks_exact(hidden).zip(&batch.tokens) {
+            let table_row = &mut gradients.embedding[token as usize * hidden..][..hidden];
+            for (sum, d) in table_row.iter_mut().zip(d_row) {
+                *sum += scale * d;
+            }
+        }
+    }
+
+    /// From the scores to the stream's gradient above the last layer.
+    fn head_backward(
+        &self,
+        batch: &PackedBatch,
+        temperature: f32,
+        d_scores: &[[f32; 2]],
+        workspace: &mut Workspace,
+        gradients: &mut DecoderGradients<'_>,
+    ) {
+        let hidden = self.config.hidden_size;
+        let scored = batch.scored.len();
+        let Workspace { head: record, backward, .. } = workspace;
+        let table = match &mut gradients.head {
+            Some(head) => head,
+            None => &mut gradients.embedding,
+        };
+        let chunks = self.head_chunks(scored).count();
+        for (index, chunk) in self.head_chunks(scored).enumerate().collect::<Vec<_>>().into_iter().rev() {
+            // The last chunk's logits are still there from the forward.
+            if index + 1 < chunks {
+                self.score_chunk(&batch.scored, chunk.clone(), 1.0 / temperature, record);
+            }
+            let d_normed = &mut backward.d_head_normed[chunk.start * hidden..chunk.end * hidden];
+            self.head_chunk_backward(&batch.scored, chunk, 1.0 / temperature, d_scores, record, d_normed, table);
+        }
+        // A row is scored at most once, so there are enough units for all rows.
+        let units = scored.div_ceil(UNIT) * hidden;
+        norm::backward(
+            &mut backward.d_head_input,
+            // Nothing else reaches these rows of the stream yet.
+            None,
+            &mut backward.norm_units[..units],
+            &backward.d_head_normed,
+            &record.input,
+            &record.inverse,
+            self.config.norm(self.weights.final_norm),
+        );
+        add_units(gradients.final_norm, &backward.norm_units[..units]);
+        backward.d_output.fill(0.0);
+        for (d_row, token) in backward.d_head_input.chunks_exact(hidden).zip(&batch.scored) {
+            backward.d_output[token.row * hidden..][..hidden].copy_from_slice(d_row);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step over one chunk, with what it reads and writes spelled out")]
+    fn head_chunk_backward(
+        &self,
+        scored: &[ScoredToken],
+        chunk: Range<usize>,
+        inverse: f32,
+        d_scores: &[[f32; 2]],
+        record: &mut HeadRecord,
+        d_normed: &mut [f32], // [chunk, hidden], overwritten
+        d_table: &mut [f32],  // [vocab, hidden], added to
+    ) {
+        let (hidden, vocab) = (self.config.hidden_size, self.config.vocab_size);
+        let blocks = RowBlocks::new(chunk.len());
+        let statistics = &record.statistics[chunk.clone()];
+        let (scored, d_scores) = (&scored[chunk.clone()], &d_scores[chunk.clone()]);
+        blocks
+            .ranges()
+            .par_iter()
+            .zip(blocks.cut(&mut record.logits, vocab))
+            .zip(blocks.cut(d_normed, hidden))
+            .with_max_len(1)
+            .for_each(|((rows, logits), d_normed)| {
+                for (row, logits) in rows.clone().zip(logits.chunks_exact_mut(vocab)) {
+                    let [d_logprob, d_entropy] = d_scores[row];
+                    head::backward(logits, scored[row].token, inverse, statistics[row], d_logprob, d_entropy);
+                }
+                multiply_rows(d_normed, Store::Overwrite, logits, self.stored.head.transposed());
+            });
+        let d_logits = MatrixRef::new(&record.logits, chunk.len(), vocab); // [chunk, vocab]
+        let normed = &record.normed[chunk.start * hidden..chunk.end * hidden];
+        let mut products = Vec::new();
+        push_products(&mut products, d_table, d_logits, MatrixRef::new(normed, chunk.len(), hidden));
+        run_products(products);
+    }
+
+    /// From a layer's output to the stream in its middle and to what was attended to.
+    fn feed_forward_backward(
+        &self,
+        weights: &LayerWeights<'_>,
+        blocks: &RowBlocks,
+        record: &LayerRecord,
+        backward: &mut BackwardBuffers,
+        gradients: &mut LayerGradients<'_>,
+    ) {
+        let config = self.config;
+        let (hidden, inner, query) = (config.hidden_size, config.intermediate_size, config.query_width());
+        let activation = config.family.traits().activation;
+        let above = BranchWeights { bias: weights.down_bias, norm: weights.feed_forward_norm };
+        let below = BranchWeights { bias: weights.output_bias, norm: weights.attention_norm };
+        let d_output = &backward.d_output;
+        blocks
+            .ranges()
+            .par_iter()
+            .zip(backward.feed_forward_branch.cut(blocks, config.mlp_bias, config))
+            .zip(blocks.cut(&mut backward.d_gated, inner))
+            .zip(blocks.cut(&mut backward.d_gate_up, 2 * inner))
+            .zip(blocks.cut_units(&mut backward.gate_up_bias_units, width_if(config.mlp_bias, 2 * inner)))
+            .zip(blocks.cut(&mut backward.d_normed, hidden))
+            .zip(blocks.cut(&mut backward.d_middle, hidden))
+            .zip(blocks.cut_units(&mut backward.norm_units, hidden))
+            .zip(backward.attention_branch.cut(blocks, config.output_bias(), config))
+            .zip(blocks.cut(&mut backward.d_attended, query))
+            .with_max_len(1)
+            .for_each(|(parts, d_attended)| {
+                let (parts, mut attention) = parts;
+                let (((parts, d_normed), d_middle), norm_units) = parts;
+                let ((((rows, mut feed_forward), d_gated), d_gate_up), bias_units) = parts;
+                let span = rows.start * hidden..rows.end * hidden;
+                let d_output = &d_output[span.clone()];
+                let d_down = feed_forward.backward(d_output, rows, &record.feed_forward_branch, &above, config);
+                multiply_rows(d_gated, Store::Overwrite, d_down, weights.down.transposed());
+                let gate_up = &record.gate_up[rows.start * 2 * inner..rows.end * 2 * inner];
+                mlp::backward(d_gate_up, d_gated, gate_up, inner, activation);
+                if weights.gate_up_bias.is_some() {
+                    bias::backward(bias_units, d_gate_up, 2 * inner);
+                }
+                multiply_rows(d_normed, Store::Overwrite, d_gate_up, weights.gate_up.transposed());
+                let inverse = &record.middle_inverse[rows.clone()];
+                let (middle, norm) = (&record.middle[span], config.norm(weights.middle_norm));
+                norm::backward(d_middle, Some(d_output), norm_units, d_normed, middle, inverse, norm);
+                let d_product = attention.backward(d_middle, rows, &record.attention_branch, &below, config);
+                multiply_rows(d_attended, Store::Overwrite, d_product, weights.output.transposed());
+            });
+        add_units(gradients.middle_norm, &backward.norm_units);
+        if let Some(total) = gradients.gate_up_bias.as_deref_mut() {
+            add_units(total, &backward.gate_up_bias_units);
+        }
+        let (norm, bias) = (gradients.feed_forward_norm.as_deref_mut(), gradients.down_bias.as_deref_mut());
+        backward.feed_forward_branch.add_units(norm, bias);
+        let (norm, bias) = (gradients.attention_norm.as_deref_mut(), gradients.output_bias.as_deref_mut());
+        backward.attention_branch.add_units(norm, bias);
+    }
+
+    /// From queries, keys and values to a layer's input.
+    #[expect(clippy::too_many_arguments, reason = "one step over one layer, with what it reads and writes spelled out")]
+    fn attention_input_backward(
+        &self,
+        weights: &LayerWeights<'_>,
+        blocks: &RowBlocks,
+        record: &LayerRecord,
+        backward: &mut BackwardBuffers,
+        gradients: &mut LayerGradients<'_>,
+        rotary: &RotaryTable,
+        positions: &[u32],
+    ) {
+        let (config, hidden, width) = (self.config, self.config.hidden_size, self.config.qkv_width());
+        let (raw_width, normed_heads) = (config.raw_heads_width(), config.num_normed_heads());
+        let d_middle = &backward.d_middle;
+        blocks
+            .ranges()
+            .par_iter()
+            .zip(blocks.cut(&mut backward.d_qkv, width))
+            .zip(blocks.cut_units(&mut backward.head_norm_units, width_if(normed_heads > 0, 2 * config.head_dim)))
+            .zip(blocks.cut_units(&mut backward.qkv_bias_units, width_if(config.attention_bias, width)))
+            .zip(blocks.cut(&mut backward.d_normed, hidden))
+            .zip(blocks.cut(&mut backward.d_input, hidden))
+            .zip(blocks.cut_units(&mut backward.norm_units, hidden))
+            .with_max_len(1)
+            .for_each(|((((((rows, d_qkv), head_units), bias_units), d_normed), d_input), norm_units)| {
+                rotary.rotate_back(d_qkv, width, config.num_rotated_heads(), &positions[rows.clone()]);
+                if let Some(weight) = weights.head_norms {
+                    let raw = &record.raw_heads.values[rows.start * raw_width..rows.end * raw_width];
+                    let inverse = &record.raw_heads.inverse[rows.start * normed_heads..rows.end * normed_heads];
+                    head_norm::backward(d_qkv, head_units, raw, inverse, config.norm(weight), config.head_shape());
+                }
+                if weights.qkv_bias.is_some() {
+                    bias::backward(bias_units, d_qkv, width);
+                }
+                multiply_rows(d_normed, Store::Overwrite, d_qkv, weights.qkv.transposed());
+                let span = rows.start * hidden..rows.end * hidden;
+                let (d_middle, input) = (&d_middle[span.clone()], &record.input[span]);
+                let (inverse, norm) = (&record.input_inverse[rows.clone()], config.norm(weights.input_norm));
+                norm::backward(d_input, Some(d_middle), norm_units, d_normed, input, inverse, norm);
+            });
+        add_units(gradients.input_norm, &backward.norm_units);
+        if let Some(total) = gradients.head_norms.as_deref_mut() {
+            add_units(total, &backward.head_norm_units);
+        }
+        if let Some(total) = gradients.qkv_bias.as_deref_mut() {
+            add_units(total, &backward.qkv_bias_units);
+        }
+    }
+
+    /// The gradients of a layer's matrices, all in one region of work.
+    fn matrix_gradients(
+        &self,
+        rows: usize,
+        record: &LayerRecord,
+        backward: &BackwardBuffers,
+        gradients: &mut LayerGradients<'_>,
+    ) {
+        let config = self.config;
+        let (hidden, inner, query) = (config.hidden_size, config.intermediate_size, config.query_width());
+        let matrix = |data, columns| MatrixRef::new(data, rows, columns);
+        let mut products = Vec::new();
+        let d_gate_up = matrix(&backward.d_gate_up, 2 * inner); // [rows, 2 * inner]
+        push_products(&mut products, gradients.gate_up, d_gate_up, matrix(&record.middle_normed, hidden));
+        let d_qkv = matrix(&backward.d_qkv, config.qkv_width()); // [rows, qkv]
+        push_products(&mut products, gradients.qkv, d_qkv, matrix(&record.input_normed, hidden));
+        let d_down = backward.feed_forward_branch.of_product(&backward.d_output, config); // [rows, hidden]
+        push_products(&mut products, gradients.down, matrix(d_down, hidden), matrix(&record.gated, inner));
+        let d_product = backward.attention_branch.of_product(&backward.d_middle, config); // [rows, hidden]
+        push_products(&mut products, gradients.output, matrix(d_product, hidden), matrix(&record.attended, query));
+        run_products(products);
+    }
+}
+
+/// A part of a weight gradient: some rows of it.
+struct Product<'a> {
+    destination: MatrixMut<'a>,
+    left: MatrixRef<'a>,
+    right: MatrixRef<'a>,
+}
+
+/// Divides `gradient += d_output' * input` into tasks of a fixed size.
+fn push_products<'a>(
+    products: &mut Vec<Product<'a>>,
+    gradient: &'a mut [f32], // [outputs, inputs]
+    d_output: MatrixRef<'a>, // [rows, outputs]
+    input: MatrixRef<'a>,    // [rows, inputs]
+) {
+    let (outputs, inputs) = (d_output.num_columns(), input.num_columns());
+    let mut rest = MatrixMut::new(gradient, outputs, inputs);
+    for rows in tiles(outputs, GRADIENT_OUTPUTS) {
+        let (mut strip, remaining) = rest.split_rows(rows.len());
+        rest = remaining;
+        let left = d_output.column_range(rows).transposed(); // [outputs of the strip, rows]
+        for columns in tiles(inputs, GRADIENT_INPUTS) {
+            let (destination, remaining) = strip.split_columns(columns.len());
+            strip = remaining;
+            products.push(Product { destination, left, right: input.column_range(columns) });
+        }
+    }
+}
+
+/// Ranges of `width` that cover `0..end`; the last may be shorter.
+fn tiles(end: usize, width: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..end).step_by(width).map(move |start| start..(start + width).min(end))
+}
+
+fn run_products(products: Vec<Product<'_>>) {
+    products.into_par_iter().with_max_len(1).for_each(|mut product| {
+        multiply(&mut product.destination, Store::Accumulate, 1.0, product.left, product.right);
+    });
+}

@@ -1,0 +1,158 @@
+//! The decoder block, forward, on the rows of one task. Families differ in the tensors that a layer has and in the
+//! [`FamilyTraits`](crate::config::FamilyTraits); the order of steps is one:
+//!
+//! ```text
+//! qkv     = norm(stream) Wqkv [+ bias]; [normalise each head]; rotate
+//! stream += [norm](attend(qkv) Wo [+ bias])
+//! stream += [norm]((a(gate) * up) Wd [+ bias])     with [gate, up] = norm(stream) Wgu [+ bias]
+//! ```
+
+use crate::config::ModelConfig;
+use crate::kernels::attention::HeadShape;
+use crate::kernels::matrix::{MatrixRef, Store, multiply_rows};
+use crate::kernels::norm::Norm;
+use crate::kernels::rope::RotaryTable;
+use crate::kernels::{bias, head_norm, mlp, norm};
+use crate::layout::LayerTensors;
+
+/// The tensors of one layer.
+pub(crate) type LayerWeights<'a> = LayerTensors<MatrixRef<'a>, &'a [f32]>;
+
+impl ModelConfig {
+    /// How the attention kernels divide a row, and what they multiply scores with.
+    pub(crate) fn head_shape(&self) -> HeadShape {
+        HeadShape {
+            num_query: self.num_attention_heads,
+            num_key: self.num_key_value_heads,
+            head_dim: self.head_dim,
+            scale: 1.0 / (self.query_pre_attn_scalar.unwrap_or(self.head_dim) as f32).sqrt(),
+        }
+    }
+
+    /// A norm of this model.
+    pub(crate) fn norm<'a>(&self, weight: &'a [f32]) -> Norm<'a> {
+        Norm { weight, offset: self.family.traits().norm_offset, eps: self.rms_norm_eps }
+    }
+
+    /// Numbers that a row keeps of its heads before they are normalised, if they are.
+    pub(crate) fn raw_heads_width(&self) -> usize {
+        if self.family.traits().head_norms { self.num_rotated_heads() * self.head_dim } else { 0 }
+    }
+
+    /// Heads of a row that are normalised.
+    pub(crate) fn num_normed_heads(&self) -> usize {
+        if self.family.traits().head_norms { self.num_rotated_heads() } else { 0 }
+    }
+
+    /// Numbers that a row keeps of a branch before it is normalised, if it is.
+    pub(crate) fn branch_width(&self) -> usize {
+        if self.family.traits().branch_norms { self.hidden_size } else { 0 }
+    }
+
+    /// Whether a branch is normalised, as a number of inverse roots per row.
+    pub(crate) fn num_branch_norms(&self) -> usize {
+        usize::from(self.family.traits().branch_norms)
+    }
+}
+
+/// What is kept of the heads before they are normalised; empty where they are not.
+pub(crate) struct RawHeads<'a> {
+    pub(crate) values: &'a mut [f32],  // [rows, raw heads]
+    pub(crate) inverse: &'a mut [f32], // [rows, normed heads]
+}
+
+/// What is kept of a branch before it is normalised; empty where it is not.
+pub(crate) struct RawBranch<'a> {
+    pub(crate) values: &'a mut [f32],  // [rows, branch]
+    pub(crate) inverse: &'a mut [f32], // [rows, 1 or 0]
+}
+
+/// One layer of a model.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a> {
+    pub(crate) config: &'a ModelConfig,
+    pub(crate) weights: &'a LayerWeights<'a>,
+    /// The layer's own.
+    pub(crate) rotary: &'a RotaryTable,
+}
+
+impl Block<'_> {
+    /// From normalised rows to queries, keys and values.
+    pub(crate) fn project_heads(
+        &self,
+        qkv: &mut [f32], // [rows, qkv]
+        raw: RawHeads<'_>,
+        normed: &[f32], // [rows, hidden]
+        positions: &[u32],
+    ) {
+        let (config, weights) = (self.config, self.weights);
+        let RawHeads { values: raw, inverse } = raw;
+        multiply_rows(qkv, Store::Overwrite, normed, weights.qkv);
+        if let Some(bias) = weights.qkv_bias {
+            bias::forward(qkv, bias);
+        }
+        if let Some(weight) = weights.head_norms {
+            head_norm::forward(qkv, raw, inverse, config.norm(weight), config.head_shape());
+        }
+        self.rotary.rotate(qkv, config.qkv_width(), config.num_rotated_heads(), positions);
+    }
+
+    /// Adds the result of attention to the stream.
+    pub(crate) fn add_attention(
+        &self,
+        stream: &mut [f32], // [rows, hidden]
+        raw: RawBranch<'_>,
+        attended: &[f32], // [rows, query]
+    ) {
+        let weights = self.weights;
+        self.add_branch(stream, raw, attended, weights.output, weights.output_bias, weights.attention_norm);
+    }
+
+    /// Adds the result of the feed-forward layer to the stream.
+    pub(crate) fn add_feed_forward(
+        &self,
+        stream: &mut [f32], // [rows, hidden]
+        raw: RawBranch<'_>,
+        gated: &[f32], // [rows, inner]
+    ) {
+        let weights = self.weights;
+        self.add_branch(stream, raw, gated, weights.down, weights.down_bias, weights.feed_forward_norm);
+    }
+
+    /// From normalised rows to gated ones.
+    pub(crate) fn gate(
+        &self,
+        gated: &mut [f32],   // [rows, inner]
+        gate_up: &mut [f32], // [rows, 2 * inner]
+        normed: &[f32],      // [rows, hidden]
+    ) {
+        multiply_rows(gate_up, Store::Overwrite, normed, self.weights.gate_up);
+        if let Some(values) = self.weights.gate_up_bias {
+            bias::forward(gate_up, values);
+        }
+        mlp::forward(gated, gate_up, self.config.intermediate_size, self.config.family.traits().activation);
+    }
+
+    fn add_branch(
+        &self,
+        stream: &mut [f32],
+        raw: RawBranch<'_>,
+        input: &[f32],
+        matrix: MatrixRef<'_>,
+        values: Option<&[f32]>,
+        weight: Option<&[f32]>,
+    ) {
+        let RawBranch { values: raw, inverse } = raw;
+        let (target, store) = match weight {
+            Some(_) => (&mut *raw, Store::Overwrite),
+            None => (&mut *stream, Store::Accumulate),
+        };
+        multiply_rows(target, store, input, matrix);
+        if let Some(values) = values {
+            bias::forward(target, values);
+        }
+        if let Some(weight) = weight {
+            norm::forward_add(stream, inverse, raw, self.config.norm(weight));
+        }
+    }
+}
