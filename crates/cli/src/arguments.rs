@@ -133,11 +133,23 @@ pub(crate) struct Generate {
     #[arg(long, default_value_t = 1)]
     pub(crate) samples: u32,
     /// Divisor of the logits; 0 takes the most likely token.
-    #[arg(long, default_value_t = 0.8)]
+    #[arg(long, default_value_t = 0.8, value_parser = at_least_zero)]
     pub(crate) temperature: f32,
-    /// Share of probability that is kept.
-    #[arg(long, default_value_t = 1.0)]
+    /// Keep the likeliest tokens that together reach this probability.
+    #[arg(long, default_value_t = 1.0, value_parser = share)]
     pub(crate) top_p: f32,
+    /// Keep this many of the likeliest tokens; 0 keeps all.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) top_k: usize,
+    /// Keep the tokens that are at least this share as likely as the likeliest.
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    pub(crate) min_p: f32,
+    /// Make tokens less likely that are there already; 1 leaves them.
+    #[arg(long, default_value_t = 1.0, value_parser = above_zero)]
+    pub(crate) repetition_penalty: f32,
+    /// Draw no end token before there are so many tokens.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) min_new_tokens: usize,
     /// Longest completion in tokens.
     #[arg(long, default_value_t = 256)]
     pub(crate) max_new_tokens: usize,
@@ -490,7 +502,7 @@ pub(crate) struct Eval {
     #[arg(long, default_value_t = 2)]
     pub(crate) samples: u32,
     /// Divisor of the logits.
-    #[arg(long, default_value_t = 0.8)]
+    #[arg(long, default_value_t = 0.8, value_parser = at_least_zero)]
     pub(crate) temperature: f32,
     /// Longest completion in tokens.
     #[arg(long, default_value_t = 256)]
@@ -521,4 +533,21 @@ pub(crate) struct Doctor {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn number(text: &str, is_allowed: fn(f32) -> bool, expected: &str) -> Result<f32, String> {
+    let number: f32 = text.parse().map_err(|_| format!("expected {expected}"))?;
+    if number.is_finite() && is_allowed(number) { Ok(number) } else { Err(format!("expected {expected}")) }
+}
+
+fn at_least_zero(text: &str) -> Result<f32, String> {
+    number(text, |number| number >= 0.0, "a number of at least 0")
+}
+
+fn above_zero(text: &str) -> Result<f32, String> {
+    number(text, |number| number > 0.0, "a number above 0")
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    number(text, |number| (0.0..=1.0).contains(&number), "a number from 0 to 1")
 }
