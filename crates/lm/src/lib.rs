@@ -32,10 +32,13 @@
 //! every random number is a function of a seed and a position. A processor with other vector units may round otherwise.
 
 mod alignment;
+mod chat;
 mod config;
+mod convert;
 mod decoder;
 mod generate;
 mod gguf;
+mod inspect;
 mod kernels;
 mod layout;
 mod model;
@@ -49,9 +52,12 @@ mod transposed;
 mod weights;
 
 pub use alignment::{Aligner, AlignmentError};
+pub use chat::{ChatError, ChatRequest, ChatTemplate, ChatTemplates, Moment};
 pub use config::{ConfigError, ModelConfig};
+pub use convert::{ConvertError, Converted, convert_gguf};
 pub use generate::{Prompt, Sampled, generate};
 pub use gguf::{GgufError, GgufFile, GgufModel, GgufTensor, GgufTokenizer, MetadataValue, StoredType, TensorEntry};
+pub use inspect::{InspectError, Inspection, MemoryNeed, StoredAs, inspect};
 pub use model::Model;
 pub use sampler::SamplingParams;
 pub use tokenizer::{Tokenizer, TokenizerError};
