@@ -198,9 +198,9 @@ fn write_weights(model: &mut GgufModel, source: &Path, path: &Path, precision: P
             read.map_err(|error| ConvertError::Read { path: source.to_owned(), source: error })?;
             bytes.clear();
             match precision {
-                Precision::F32 => numbers.iter().for_each(|number: &f32| bytes.extend(number.to_le_bytes())),
+                Precision::F32 => bytes.extend(numbers.iter().flat_map(|number: &f32| number.to_le_bytes())),
                 Precision::Bf16 => {
-                    numbers.iter().for_each(|&number| bytes.extend(half::bf16::from_f32(number).to_le_bytes()));
+                    bytes.extend(numbers.iter().flat_map(|&number| half::bf16::from_f32(number).to_le_bytes()));
                 }
             }
             out.write_all(&bytes).map_err(failed)?;

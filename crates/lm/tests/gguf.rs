@@ -105,7 +105,7 @@ fn open(bytes: &[u8]) -> Result<GgufModel<Cursor<&[u8]>>, GgufError> {
 }
 
 fn refused(file: &GgufBytes) -> String {
-    open(&file.build()).err().expect("the file is refused").to_string()
+    open(&file.build()).expect_err("the file is refused").to_string()
 }
 
 fn loaded(tokenizer: &GgufTokenizer) -> tokenizers::Tokenizer {
@@ -316,4 +316,15 @@ fn tokenizers_that_do_not_hold_together_are_refused() {
     assert!(with("tokenizer.ggml.merges", texts(&["a z"])).contains("cannot be used"));
     assert!(with("tokenizer.ggml.bos_token_id", number(99)).contains("bos_token_id"));
     assert!(with("tokenizer.ggml.model", text("llama")).contains("one score"));
+}
+
+/// The seed of the GGUF corpus. `WRITE_SEED=1 cargo test -p codeward-lm --test gguf` writes it.
+#[test]
+fn the_seed_is_the_hand_made_model() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/gguf/llama");
+    let bytes = tiny_llama().build();
+    if std::env::var_os("WRITE_SEED").is_some() {
+        std::fs::write(&path, &bytes).unwrap();
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
 }

@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
-use gguf_bytes::tiny_llama;
 use hostile_files::{read_checkpoint, read_gguf, read_template, read_tokenizer};
 
-mod gguf_bytes;
 mod hostile_files;
+
+/// What is read, and how.
+type Reader = (&'static str, fn(&[u8]));
 
 /// The files of one corpus, in the order of their names.
 fn corpus(name: &str) -> Vec<(String, Vec<u8>)> {
@@ -26,7 +27,7 @@ fn corpus(name: &str) -> Vec<(String, Vec<u8>)> {
 /// Every file of the four corpora ends in a value or an error.
 #[test]
 fn what_the_fuzzers_kept_is_read_or_refused() {
-    let readers: [(&str, fn(&[u8])); 4] = [
+    let readers: [Reader; 4] = [
         ("gguf", read_gguf),
         ("checkpoint", read_checkpoint),
         ("tokenizer", read_tokenizer),
@@ -49,15 +50,4 @@ fn small_files_cut_anywhere_are_read_or_refused() {
             if data.starts_with(b"{") { read_tokenizer(&data[..length]) } else { read_checkpoint(&data[..length]) }
         }
     }
-}
-
-/// The seed of the GGUF corpus. `WRITE_SEED=1 cargo test -p codeward-lm --test hostile` writes it.
-#[test]
-fn the_seed_is_the_hand_made_model() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/gguf/llama");
-    let bytes = tiny_llama().build();
-    if std::env::var_os("WRITE_SEED").is_some() {
-        std::fs::write(&path, &bytes).unwrap();
-    }
-    assert_eq!(std::fs::read(&path).unwrap(), bytes);
 }

@@ -1,5 +1,4 @@
 //! Published models, which are not part of the repository: run where somebody has them.
-#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use codeward_lm::{GgufModel, Precision, convert_gguf};
 use serde_json::Value;
@@ -14,7 +13,9 @@ fn variable(name: &str) -> String {
 #[ignore = "needs a published model and another reader's tokens"]
 fn texts_have_the_tokens_of_another_reader() {
     let model = GgufModel::open(variable("CODEWARD_GGUF").as_ref()).unwrap();
-    let mut tokenizer: tokenizers::Tokenizer = model.tokenizer().unwrap().tokenizer_json.to_string().parse().unwrap();
+    let converted = model.tokenizer().unwrap();
+    let is_sentence_piece = converted.kind.starts_with("SentencePiece");
+    let mut tokenizer: tokenizers::Tokenizer = converted.tokenizer_json.to_string().parse().unwrap();
     tokenizer.set_encode_special_tokens(true);
     let cases = std::fs::read_to_string(variable("CODEWARD_TOKENS")).unwrap();
     let cases: Vec<Value> = serde_json::from_str(&cases).unwrap();
@@ -28,7 +29,9 @@ fn texts_have_the_tokens_of_another_reader() {
             num_wrong += 1;
             println!("{text:?}\n  here  {found:?}\n  there {expected:?}");
         }
-        if tokenizer.decode(&found, false).unwrap() != text {
+        // SentencePiece writes a space with a sign of its own, and cannot tell that sign in a text from a space.
+        let expected = if is_sentence_piece { text.replace('\u{2581}', " ") } else { text.to_owned() };
+        if tokenizer.decode(&found, false).unwrap() != expected {
             num_lost += 1;
             println!("does not come back: {text:?}");
         }

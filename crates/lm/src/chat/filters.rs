@@ -11,7 +11,7 @@ use super::{Fault, Outcome, json, methods, operators, tests_of_values};
 pub(super) fn apply(run: &mut Interpreter<'_>, name: &str, value: Value, mut arguments: Arguments) -> Outcome<Value> {
     match name {
         "map" => map(run, &value, arguments),
-        "select" | "reject" => select(run, &value, arguments, name == "select"),
+        "select" | "reject" => select(run, &value, &arguments, name == "select"),
         "selectattr" | "rejectattr" => select_by_field(run, &value, arguments, name == "selectattr"),
         "default" | "d" => {
             let default = arguments.take(0, "default_value");
@@ -106,10 +106,10 @@ fn passes(run: &mut Interpreter<'_>, item: &Value, arguments: &Arguments) -> Out
     tests_of_values::holds(run, name, item, arguments)
 }
 
-fn select(run: &mut Interpreter<'_>, value: &Value, arguments: Arguments, keeps: bool) -> Outcome<Value> {
+fn select(run: &mut Interpreter<'_>, value: &Value, arguments: &Arguments, keeps: bool) -> Outcome<Value> {
     let mut kept = Vec::new();
     for item in value.elements(&mut run.budget)? {
-        if passes(run, &item, &arguments)? == keeps {
+        if passes(run, &item, arguments)? == keeps {
             kept.push(item);
         }
     }

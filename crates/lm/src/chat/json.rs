@@ -1,5 +1,7 @@
 //! `tojson` as Hugging Face has it: Python's `json.dumps` without escaping what is not ASCII.
 
+use std::fmt::Write as _;
+
 use super::budget::Budget;
 use super::interpreter::Arguments;
 use super::value::{Value, append, float_text};
@@ -129,7 +131,7 @@ fn write_text(text: &str, style: &Style, out: &mut String, budget: &mut Budget) 
             '\u{c}' => out.push_str("\\f"),
             c if u32::from(c) < 0x20 || (style.only_ascii && !c.is_ascii()) => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    out.push_str(&format!("\\u{unit:04x}"));
+                    let _ = write!(out, "\\u{unit:04x}");
                 }
             }
             c => out.push(c),

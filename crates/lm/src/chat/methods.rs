@@ -92,23 +92,21 @@ pub(super) fn call(value: &Value, name: &str, mut arguments: Arguments, budget: 
             }
             _ => Ok(value.clone()),
         },
-        Value::List(list) => match name {
-            "copy" => Ok(value.clone()),
-            _ => {
-                let Some(wanted) = arguments.take(0, "value") else { return missing(name) };
-                let mut places = Vec::new();
-                for (at, item) in list.items.iter().enumerate() {
-                    if item.equals(&wanted, budget)? {
-                        places.push(at as i64);
-                    }
-                }
-                match (name, places.first()) {
-                    ("count", _) => Ok(Value::Integer(places.len() as i64)),
-                    (_, Some(at)) => Ok(Value::Integer(*at)),
-                    (_, None) => Err(Fault::error("the value is not in the list")),
+        Value::List(_) if name == "copy" => Ok(value.clone()),
+        Value::List(list) => {
+            let Some(wanted) = arguments.take(0, "value") else { return missing(name) };
+            let mut places = Vec::new();
+            for (at, item) in list.items.iter().enumerate() {
+                if item.equals(&wanted, budget)? {
+                    places.push(at as i64);
                 }
             }
-        },
+            match (name, places.first()) {
+                ("count", _) => Ok(Value::Integer(places.len() as i64)),
+                (_, Some(at)) => Ok(Value::Integer(*at)),
+                (_, None) => Err(Fault::error("the value is not in the list")),
+            }
+        }
         Value::Loop(state) => {
             let count = arguments.positional.len();
             match count {
@@ -183,9 +181,8 @@ fn call_on_text(text: &Rc<str>, name: &str, arguments: &mut Arguments, budget: &
         "upper" => cased(&text.to_uppercase(), budget),
         "lower" | "casefold" => cased(&text.to_lowercase(), budget),
         "swapcase" => {
-            let swap = |c: char| match c.is_uppercase() {
-                true => c.to_lowercase().collect::<String>(),
-                false => c.to_uppercase().collect::<String>(),
+            let swap = |c: char| {
+                if c.is_uppercase() { c.to_lowercase().collect::<String>() } else { c.to_uppercase().collect() }
             };
             cased(&text.chars().map(swap).collect::<String>(), budget)
         }

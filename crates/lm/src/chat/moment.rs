@@ -40,24 +40,24 @@ impl Moment {
         Self { year, month, day, hour: 0, minute: 0, second: 0 }
     }
 
-    fn is_leap_year(&self) -> bool {
+    fn is_leap_year(self) -> bool {
         (self.year.is_multiple_of(4) && !self.year.is_multiple_of(100)) || self.year.is_multiple_of(400)
     }
 
     /// The day of the year, from 1.
-    fn day_of_year(&self) -> u32 {
+    fn day_of_year(self) -> u32 {
         let leap = u32::from(self.month > 2 && self.is_leap_year());
         DAYS_BEFORE[usize::from(self.month.clamp(1, 12) - 1)] + u32::from(self.day) + leap
     }
 
     /// The day of the week, from Sunday as 0.
-    fn day_of_week(&self) -> usize {
+    fn day_of_week(self) -> usize {
         let before = u32::from(self.year.max(1)) - 1;
         ((before * 365 + before / 4 - before / 100 + before / 400 + self.day_of_year()) % 7) as usize
     }
 
     /// The moment in the words of C's `strftime`, in English.
-    pub(super) fn format(&self, format: &str) -> Result<String, String> {
+    pub(super) fn format(self, format: &str) -> Result<String, String> {
         let mut out = String::new();
         let mut rest = format.chars();
         while let Some(c) = rest.next() {

@@ -1,6 +1,7 @@
 //! Arithmetic, comparisons and slices, as Python has them.
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 
 use super::budget::Budget;
 use super::value::Value;
@@ -89,7 +90,7 @@ pub(super) fn formatted(format: &Value, arguments: &[Value], budget: &mut Budget
                 out.push_str(&number.unwrap_or(0).to_string());
             }
             b'f' if argument.number().is_some() => {
-                out.push_str(&format!("{:.6}", argument.number().unwrap_or(0.0)));
+                let _ = write!(out, "{:.6}", argument.number().unwrap_or(0.0));
             }
             _ => {
                 return Err(Fault::error(format!(

@@ -329,14 +329,14 @@ impl Parser {
 
     fn if_block(&mut self) -> Parsed<NodeKind> {
         let mut branches = Vec::new();
-        let condition = self.tuple_without_if()?;
+        let condition = self.expression()?;
         self.block_end()?;
         branches.push((condition, self.body(&["elif", "else", "endif"])?));
         loop {
             self.token(&Token::BlockBegin)?;
             match self.name()?.as_str() {
                 "elif" => {
-                    let condition = self.tuple_without_if()?;
+                    let condition = self.expression()?;
                     self.block_end()?;
                     branches.push((condition, self.body(&["elif", "else", "endif"])?));
                 }
@@ -350,11 +350,6 @@ impl Parser {
                 }
             }
         }
-    }
-
-    /// A condition may have an `if` of its own.
-    fn tuple_without_if(&mut self) -> Parsed<Expression> {
-        self.expression()
     }
 
     fn for_block(&mut self) -> Parsed<NodeKind> {

@@ -277,14 +277,10 @@ fn gemma_settings<R: Read + Seek>(keys: &Keys<'_, R>, shape: &Shape) -> Result<V
 
 fn token_id<R: Read + Seek>(file: &GgufFile<R>, key: &str) -> Result<Option<u32>, GgufError> {
     match file.metadata().get(key) {
-        None => Ok(None),
-        Some(MetadataValue::Unsigned(id)) => match u32::try_from(*id) {
-            // How some converters say that there is none.
-            Ok(u32::MAX) => Ok(None),
-            Ok(id) => Ok(Some(id)),
-            Err(_) => Err(GgufError::WrongValue { key: key.to_owned(), expected: "the id of a token" }),
-        },
-        Some(MetadataValue::Negative(-1)) => Ok(None),
+        // Some converters say so where there is none.
+        None | Some(MetadataValue::Negative(-1)) => Ok(None),
+        Some(MetadataValue::Unsigned(id)) if *id == u64::from(u32::MAX) => Ok(None),
+        Some(MetadataValue::Unsigned(id)) if u32::try_from(*id).is_ok() => Ok(u32::try_from(*id).ok()),
         Some(_) => Err(GgufError::WrongValue { key: key.to_owned(), expected: "the id of a token" }),
     }
 }

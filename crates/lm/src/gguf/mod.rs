@@ -161,7 +161,9 @@ impl<R: Read + Seek> GgufModel<R> {
             Change::None => self.file.read(tensor.entry, first * width, numbers)?,
             Change::MinusOne => {
                 self.file.read(tensor.entry, first * width, numbers)?;
-                numbers.iter_mut().for_each(|number| *number -= 1.0);
+                for number in numbers.iter_mut() {
+                    *number -= 1.0;
+                }
             }
             Change::Interleaved { head_dim } if tensor.shape.len() == 1 => {
                 let mut stored = vec![0.0; numbers.len()];

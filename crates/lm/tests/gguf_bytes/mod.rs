@@ -2,46 +2,46 @@
 
 /// A metadata value on its way to a file: the number of its type, and its bytes.
 #[derive(Clone)]
-pub struct Encoded {
+pub(crate) struct Encoded {
     kind: u32,
     bytes: Vec<u8>,
 }
 
-pub fn text(text: &str) -> Encoded {
+pub(crate) fn text(text: &str) -> Encoded {
     Encoded { kind: 8, bytes: text_bytes(text) }
 }
 
-pub fn number(number: u32) -> Encoded {
+pub(crate) fn number(number: u32) -> Encoded {
     Encoded { kind: 4, bytes: number.to_le_bytes().to_vec() }
 }
 
-pub fn float(number: f32) -> Encoded {
+pub(crate) fn float(number: f32) -> Encoded {
     Encoded { kind: 6, bytes: number.to_le_bytes().to_vec() }
 }
 
-pub fn flag(flag: bool) -> Encoded {
+pub(crate) fn flag(flag: bool) -> Encoded {
     Encoded { kind: 7, bytes: vec![u8::from(flag)] }
 }
 
-pub fn texts(texts: &[&str]) -> Encoded {
+pub(crate) fn texts(texts: &[&str]) -> Encoded {
     array(8, texts.len() as u64, &texts.iter().flat_map(|text| text_bytes(text)).collect::<Vec<u8>>())
 }
 
-pub fn floats(numbers: &[f32]) -> Encoded {
+pub(crate) fn floats(numbers: &[f32]) -> Encoded {
     array(6, numbers.len() as u64, &numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())
 }
 
-pub fn integers(numbers: &[i32]) -> Encoded {
+pub(crate) fn integers(numbers: &[i32]) -> Encoded {
     array(5, numbers.len() as u64, &numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())
 }
 
 /// An array whose count may be a lie.
-pub fn array(kind: u32, count: u64, bytes: &[u8]) -> Encoded {
+pub(crate) fn array(kind: u32, count: u64, bytes: &[u8]) -> Encoded {
     let bytes = [kind.to_le_bytes().as_slice(), &count.to_le_bytes(), bytes].concat();
     Encoded { kind: 9, bytes }
 }
 
-pub fn raw(kind: u32, bytes: &[u8]) -> Encoded {
+pub(crate) fn raw(kind: u32, bytes: &[u8]) -> Encoded {
     Encoded { kind, bytes: bytes.to_vec() }
 }
 
@@ -49,37 +49,39 @@ fn text_bytes(text: &str) -> Vec<u8> {
     [(text.len() as u64).to_le_bytes().as_slice(), text.as_bytes()].concat()
 }
 
+/// Name, dimensions in the file's order, type, offset, bytes.
+type TensorBytes = (String, Vec<u64>, u32, u64, Vec<u8>);
+
 /// A file in the making. Every announced number can be overruled.
 #[derive(Clone)]
-pub struct GgufBytes {
-    pub version: u32,
-    pub num_tensors: Option<u64>,
-    pub num_keys: Option<u64>,
-    pub keys: Vec<(String, Encoded)>,
-    /// Name, dimensions in the file's order, type, offset, bytes.
-    pub tensors: Vec<(String, Vec<u64>, u32, u64, Vec<u8>)>,
+pub(crate) struct GgufBytes {
+    pub(crate) version: u32,
+    pub(crate) num_tensors: Option<u64>,
+    pub(crate) num_keys: Option<u64>,
+    pub(crate) keys: Vec<(String, Encoded)>,
+    pub(crate) tensors: Vec<TensorBytes>,
 }
 
 impl GgufBytes {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { version: 3, num_tensors: None, num_keys: None, keys: Vec::new(), tensors: Vec::new() }
     }
 
-    pub fn key(mut self, key: &str, value: Encoded) -> Self {
+    pub(crate) fn key(mut self, key: &str, value: Encoded) -> Self {
         self.keys.retain(|(known, _)| known != key);
         self.keys.push((key.to_owned(), value));
         self
     }
 
     /// Adds a tensor of single-precision numbers behind the others.
-    pub fn tensor(mut self, name: &str, dimensions: &[u64], numbers: &[f32]) -> Self {
+    pub(crate) fn tensor(mut self, name: &str, dimensions: &[u64], numbers: &[f32]) -> Self {
         let offset = self.tensors.iter().map(|tensor| (tensor.4.len() as u64).next_multiple_of(32)).sum();
         let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         self.tensors.push((name.to_owned(), dimensions.to_vec(), 0, offset, bytes));
         self
     }
 
-    pub fn build(&self) -> Vec<u8> {
+    pub(crate) fn build(&self) -> Vec<u8> {
         let mut out = b"GGUF".to_vec();
         out.extend(self.version.to_le_bytes());
         out.extend(self.num_tensors.unwrap_or(self.tensors.len() as u64).to_le_bytes());
@@ -92,7 +94,7 @@ impl GgufBytes {
         for (name, dimensions, kind, offset, _) in &self.tensors {
             out.extend(text_bytes(name));
             out.extend((dimensions.len() as u32).to_le_bytes());
-            dimensions.iter().for_each(|dimension| out.extend(dimension.to_le_bytes()));
+            out.extend(dimensions.iter().flat_map(|dimension| dimension.to_le_bytes()));
             out.extend(kind.to_le_bytes());
             out.extend(offset.to_le_bytes());
         }
@@ -105,7 +107,7 @@ impl GgufBytes {
 }
 
 /// A Llama of one layer with two heads of four, eight tokens, and a byte-level tokenizer without merges.
-pub fn tiny_llama() -> GgufBytes {
+pub(crate) fn tiny_llama() -> GgufBytes {
     let ramp = |count: usize| (0..count).map(|index| index as f32 / 16.0).collect::<Vec<f32>>();
     GgufBytes::new()
         .key("general.architecture", text("llama"))

@@ -7,7 +7,7 @@ use codeward_lm::{ChatRequest, ChatTemplate, GgufFile, GgufModel, Model, Moment,
 use serde_json::json;
 
 /// Reads a GGUF file: container, model, tokenizer and, where they are small, all tensors.
-pub fn read_gguf(data: &[u8]) {
+pub(crate) fn read_gguf(data: &[u8]) {
     let Ok(file) = GgufFile::new(Cursor::new(data)) else { return };
     for entry in file.tensors() {
         assert!(entry.num_elements() <= 8 * data.len(), "a tensor is no larger than its bytes say");
@@ -20,7 +20,7 @@ pub fn read_gguf(data: &[u8]) {
 }
 
 /// The shape of the model in the corpus: two layers would only make it slower.
-pub const CONFIG: &str = r#"{"architectures": ["Qwen2ForCausalLM"], "hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 1,
+pub(crate) const CONFIG: &str = r#"{"architectures": ["Qwen2ForCausalLM"], "hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 1,
     "num_attention_heads": 1, "num_key_value_heads": 1, "vocab_size": 4, "max_position_embeddings": 8, "tie_word_embeddings": true,
     "bos_token_id": null, "eos_token_id": 0}"#;
 
@@ -34,7 +34,7 @@ fn folder() -> PathBuf {
 }
 
 /// Loads a checkpoint. The first byte says which file the rest is: the weights, the configuration, or the list of shards.
-pub fn read_checkpoint(data: &[u8]) {
+pub(crate) fn read_checkpoint(data: &[u8]) {
     let Some((kind, rest)) = data.split_first() else { return };
     let folder = folder();
     let name = match kind {
@@ -51,7 +51,7 @@ pub fn read_checkpoint(data: &[u8]) {
 }
 
 /// Loads a tokenizer and uses it.
-pub fn read_tokenizer(data: &[u8]) {
+pub(crate) fn read_tokenizer(data: &[u8]) {
     let folder = folder();
     std::fs::write(folder.join("tokenizer.json"), data).expect("the folder can be written");
     let settings = json!({"eos_token": "<|endoftext|>"}).to_string();
@@ -64,7 +64,7 @@ pub fn read_tokenizer(data: &[u8]) {
 }
 
 /// Reads a chat template and renders a conversation with it.
-pub fn read_template(data: &[u8]) {
+pub(crate) fn read_template(data: &[u8]) {
     let Ok(template) = ChatTemplate::parse(&String::from_utf8_lossy(data)) else { return };
     let messages = json!([
         {"role": "system", "content": "Be brief."},
