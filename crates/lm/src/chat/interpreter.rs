@@ -55,13 +55,12 @@ pub(super) struct Interpreter<'a> {
     out: String,
     line: u32,
     now: Option<&'a Moment>,
-    num_loops: usize,
 }
 
 impl<'a> Interpreter<'a> {
     pub(super) fn new(budget: Budget, variables: Vec<(Rc<str>, Value)>, now: Option<&'a Moment>) -> Self {
         let frames = vec![variables.into_iter().collect()];
-        Self { budget, frames, out: String::new(), line: 1, now, num_loops: 0 }
+        Self { budget, frames, out: String::new(), line: 1, now }
     }
 
     /// The line of the statement that ran last.
@@ -188,10 +187,9 @@ impl<'a> Interpreter<'a> {
             return Ok(());
         }
         let items = Rc::new(items);
-        self.num_loops += 1;
         for index in 0..items.len() {
             self.budget.steps(1)?;
-            let state = LoopState { items: Rc::clone(&items), index, depth: self.num_loops };
+            let state = LoopState { items: Rc::clone(&items), index };
             let flow = self.scoped(|this| {
                 this.set("loop", Value::Loop(Rc::new(state)))?;
                 this.assign(&each.target, items[index].clone())?;
@@ -201,7 +199,6 @@ impl<'a> Interpreter<'a> {
                 break;
             }
         }
-        self.num_loops -= 1;
         Ok(())
     }
 
@@ -560,8 +557,9 @@ fn loop_field(state: &LoopState, name: &str) -> Outcome<Value> {
         "length" => number(count),
         "previtem" => neighbour(index.checked_sub(1)),
         "nextitem" => neighbour(Some(index + 1)),
-        "depth" => number(state.depth),
-        "depth0" => number(state.depth - 1),
+        // Only recursive loops go deeper, and there are none here.
+        "depth" => number(1),
+        "depth0" => number(0),
         _ => Ok(Value::undefined(name)),
     }
 }

@@ -67,7 +67,6 @@ pub(super) struct Dict {
 pub(super) struct LoopState {
     pub(super) items: Rc<Vec<Value>>,
     pub(super) index: usize,
-    pub(super) depth: usize,
 }
 
 impl Dict {
