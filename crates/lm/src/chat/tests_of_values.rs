@@ -55,10 +55,10 @@ pub(super) fn holds(run: &mut Interpreter<'_>, name: &str, value: &Value, mut ar
         }
         "eq" | "equalto" | "==" => value.equals(&other.ok_or_else(needed)?, budget)?,
         "ne" | "!=" => !value.equals(&other.ok_or_else(needed)?, budget)?,
-        "lt" | "lessthan" => operators::compares("<", value, &other.ok_or_else(needed)?, budget)?,
-        "le" => operators::compares("<=", value, &other.ok_or_else(needed)?, budget)?,
-        "gt" | "greaterthan" => operators::compares(">", value, &other.ok_or_else(needed)?, budget)?,
-        "ge" => operators::compares(">=", value, &other.ok_or_else(needed)?, budget)?,
+        "lt" | "lessthan" | "<" => operators::compares("<", value, &other.ok_or_else(needed)?, budget)?,
+        "le" | "<=" => operators::compares("<=", value, &other.ok_or_else(needed)?, budget)?,
+        "gt" | "greaterthan" | ">" => operators::compares(">", value, &other.ok_or_else(needed)?, budget)?,
+        "ge" | ">=" => operators::compares(">=", value, &other.ok_or_else(needed)?, budget)?,
         "filter" | "test" | "escaped" => false,
         _ => return Err(Fault::error(format!("the test {name} is not known here"))),
     })
