@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Write the report of a run again.
     Report(Report),
+    /// Look at a checkpoint, or make one from a GGUF file.
+    Model(Model),
     /// What this host enforces and has.
     Doctor(Doctor),
 }
@@ -533,6 +535,50 @@ pub(crate) struct Doctor {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Model {
+    #[command(subcommand)]
+    pub(crate) action: ModelAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelAction {
+    /// What a checkpoint is: family, shapes, how its numbers are stored, tokenizer, chat template, and the memory it needs.
+    /// Reads no weights.
+    #[command(
+        after_help = "Memory is estimated for 16 sequences of 256 tokens in single precision; adapters have rank 16.\n\nExamples:\n  codeward model inspect runs/quickstart/model\n  codeward model inspect model.gguf --json"
+    )]
+    Inspect {
+        /// A folder in Hugging Face layout, or a GGUF file.
+        path: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Turn a GGUF file into a folder in Hugging Face layout: weights, configuration, tokenizer and chat template.
+    #[command(
+        after_help = "The folder appears whole or not at all, and nothing is overwritten. Llama, Qwen2, Qwen3 and Gemma 3 in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K.\n\nExample:\n  codeward model convert model.gguf models/mine --precision bf16"
+    )]
+    Convert {
+        /// The GGUF file.
+        file: PathBuf,
+        /// The folder to make.
+        folder: PathBuf,
+        /// How numbers are written. `f32` keeps what the file means exactly.
+        #[arg(long, value_enum, default_value_t = StoredPrecision::F32)]
+        precision: StoredPrecision,
+    },
+}
+
+/// How numbers are written to a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StoredPrecision {
+    /// Single precision.
+    F32,
+    /// Brain floating point: half the size.
+    Bf16,
 }
 
 fn number(text: &str, is_allowed: fn(f32) -> bool, expected: &str) -> Result<f32, String> {

@@ -34,10 +34,14 @@
 mod alignment;
 mod backward;
 mod block;
+mod chat;
 mod config;
 mod config_file;
+mod convert;
 mod decoder;
 mod generate;
+mod gguf;
+mod inspect;
 mod kernels;
 mod layout;
 mod model;
@@ -52,8 +56,12 @@ mod transposed;
 mod weights;
 
 pub use alignment::{Aligner, AlignmentError};
+pub use chat::{ChatError, ChatRequest, ChatTemplate, ChatTemplates, Moment};
 pub use config::{ConfigError, Family, ModelConfig, SlidingWindow};
+pub use convert::{ConvertError, Converted, convert_gguf};
 pub use generate::{Prompt, Sampled, generate};
+pub use gguf::{GgufError, GgufFile, GgufModel, GgufTensor, GgufTokenizer, MetadataValue, StoredType, TensorEntry};
+pub use inspect::{InspectError, Inspection, MemoryNeed, StoredAs, inspect};
 pub use model::Model;
 pub use rotary::RopeScaling;
 pub use sampler::SamplingParams;
