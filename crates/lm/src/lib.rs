@@ -31,6 +31,8 @@
 //! Results are reproducible to the bit: sums run in an order fixed by the shapes, whatever the number of threads, and
 //! every random number is a function of a seed and a position. A processor with other vector units may round otherwise.
 
+mod adapter;
+mod adapter_file;
 mod alignment;
 mod backward;
 mod block;
@@ -51,6 +53,7 @@ mod trainer;
 mod transposed;
 mod weights;
 
+pub use adapter::{Adapter, AdapterConfig, Linear};
 pub use alignment::{Aligner, AlignmentError};
 pub use config::{ConfigError, Family, ModelConfig, SlidingWindow};
 pub use generate::{Prompt, Sampled, generate};

@@ -288,6 +288,19 @@ impl WeightFile {
         self.header.metadata().as_ref()?.get(key).map(String::as_str)
     }
 
+    /// The names of all tensors.
+    pub(crate) fn tensor_names(&self) -> impl Iterator<Item = String> {
+        self.header.offset_keys().into_iter()
+    }
+
+    /// Refuses a file with a tensor that is not known.
+    pub(crate) fn refuse_unexpected(&self, is_known: impl Fn(&str) -> bool) -> Result<(), LoadError> {
+        match self.tensor_names().find(|name| !is_known(name)) {
+            Some(name) => Err(LoadError::UnexpectedTensor { path: self.path.clone(), name }),
+            None => Ok(()),
+        }
+    }
+
     /// A tensor's description, if it is here with the shape and a type that we read.
     pub(crate) fn describe(&self, name: &str, shape: &[usize]) -> Result<&TensorInfo, LoadError> {
         let (path, name) = (|| self.path.clone(), name.to_owned());
@@ -420,13 +433,11 @@ pub(crate) fn read_weights(folder: &Path, layout: &Layout) -> Result<Vec<f32>, L
 fn refuse_unexpected(files: &[WeightFile], layout: &Layout) -> Result<(), LoadError> {
     let known: BTreeSet<&str> = layout.slots().iter().map(|slot| slot.name.as_str()).collect();
     for file in files {
-        for name in file.header.offset_keys() {
+        file.refuse_unexpected(|name| {
             // A tied head is often stored all the same, and old files carry the rotary frequencies.
             let redundant = name == "lm_head.weight" || name.ends_with(".rotary_emb.inv_freq");
-            if !redundant && !known.contains(name.as_str()) {
-                return Err(LoadError::UnexpectedTensor { path: file.path.clone(), name });
-            }
-        }
+            redundant || known.contains(name)
+        })?;
     }
     Ok(())
 }

@@ -48,6 +48,12 @@ impl<'a> MatrixRef<'a> {
         Self { data, columns: range.len(), ..self }
     }
 
+    /// A single column twice.
+    fn twice(self) -> Self {
+        assert_eq!(self.columns, 1, "a single column");
+        Self { columns: 2, column_stride: 0, ..self }
+    }
+
     /// One row of a matrix whose rows are contiguous.
     pub(crate) fn row(self, row: usize) -> &'a [f32] {
         assert!(row < self.rows && self.column_stride == 1, "row {row} of {} contiguous rows", self.rows);
@@ -225,6 +231,42 @@ pub(crate) fn multiply_rows(output: &mut [f32], store: Store, input: &[f32], wei
         return;
     }
     multiply(&mut MatrixMut::new(output, rows, columns), store, 1.0, MatrixRef::new(input, rows, inner), weight);
+}
+
+/// [`multiply_rows`] for views, with a factor.
+pub(crate) fn multiply_row_views(
+    mut output: MatrixMut<'_>,
+    store: Store,
+    scale: f32,
+    input: MatrixRef<'_>,
+    weight: MatrixRef<'_>,
+) {
+    if weight.columns == 1 {
+        // A single column, too, is summed in an order of its own, which depends on the number of rows.
+        let mut result = vec![0.0; 2 * output.rows];
+        if store == Store::Accumulate {
+            for (row, result) in result.chunks_exact_mut(2).enumerate() {
+                result.fill(output.row(row)[0]);
+            }
+        }
+        let rows = output.rows;
+        multiply_row_views(MatrixMut::new(&mut result, rows, 2), store, scale, input, weight.twice());
+        for (row, result) in result.chunks_exact(2).enumerate() {
+            output.row(row)[0] = result[0];
+        }
+        return;
+    }
+    if output.rows == 1 {
+        let twice = [input.row(0), input.row(0)].concat();
+        let twice = MatrixRef::new(&twice, 2, input.columns);
+        let columns = output.columns;
+        let output = output.row(0);
+        let mut result = [&*output, &*output].concat();
+        multiply(&mut MatrixMut::new(&mut result, 2, columns), store, scale, twice, weight);
+        output.copy_from_slice(&result[..columns]);
+        return;
+    }
+    multiply(&mut output, store, scale, input, weight);
 }
 
 #[cfg(test)]
