@@ -292,7 +292,7 @@ impl Adapter {
                     let reduce = take(product.parts.len() * rank, product.inputs);
                     let parts = product.parts.iter();
                     let expand = parts.map(|(_, columns)| (columns.clone(), take(columns.len(), rank))).collect();
-                    LowRank { reduce, expand, scale }
+                    LowRank::new(reduce, expand, scale)
                 })
             })
             .collect()

@@ -10,6 +10,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::matrix::{MatrixMut, MatrixRef, Store, multiply, multiply_row_views};
+use super::transpose::transpose;
 
 /// Rows of a matrix that are merged at a time.
 const MERGED_ROWS: usize = 64;
@@ -20,9 +21,30 @@ pub(crate) struct LowRank<'a> {
     /// Columns of the output, and what adds to them.
     pub(crate) expand: Vec<(Range<usize>, MatrixRef<'a>)>, // [outputs, rank]
     pub(crate) scale: f32,
+    /// Copies with the other side outermost, which the forward multiplies with.
+    turned: Turned,
 }
 
-impl LowRank<'_> {
+struct Turned {
+    reduce: Vec<f32>,      // [inputs, ranks]
+    expand: Vec<Vec<f32>>, // [rank, outputs]
+}
+
+impl<'a> LowRank<'a> {
+    /// Additions to a product.
+    pub(crate) fn new(reduce: MatrixRef<'a>, expand: Vec<(Range<usize>, MatrixRef<'a>)>, scale: f32) -> Self {
+        let turn = |matrix| {
+            let mut turned = Vec::new();
+            transpose(&mut turned, matrix);
+            turned
+        };
+        let turned = Turned {
+            reduce: if expand.is_empty() { Vec::new() } else { turn(reduce) },
+            expand: expand.iter().map(|(_, matrix)| turn(*matrix)).collect(),
+        };
+        Self { reduce, expand, scale, turned }
+    }
+
     /// Numbers per row between reductions and expansions.
     pub(crate) fn num_ranks(&self) -> usize {
         self.reduce.num_rows()
@@ -53,13 +75,20 @@ pub(crate) fn forward(
     let rows = reduced.len() / ranks;
     let input = MatrixRef::new(input, rows, inputs);
     let destination = MatrixMut::new(reduced, rows, ranks);
-    multiply_row_views(destination, Store::Overwrite, low_rank.scale, input, low_rank.reduce.transposed());
+    multiply_row_views(
+        destination,
+        Store::Overwrite,
+        low_rank.scale,
+        input,
+        MatrixRef::new(&low_rank.turned.reduce, inputs, ranks),
+    );
     let reduced = MatrixRef::new(reduced, rows, ranks);
     let outputs = output.len() / rows;
     let mut output = MatrixMut::new(output, rows, outputs);
-    for (ranks, columns, expand) in low_rank.parts() {
+    for ((ranks, columns, _), expand) in low_rank.parts().zip(&low_rank.turned.expand) {
         let destination = output.window(0..rows, columns.clone());
-        multiply_row_views(destination, Store::Accumulate, 1.0, reduced.column_range(ranks), expand.transposed());
+        let expand = MatrixRef::new(expand, ranks.len(), columns.len());
+        multiply_row_views(destination, Store::Accumulate, 1.0, reduced.column_range(ranks), expand);
     }
 }
 
@@ -135,14 +164,11 @@ mod tests {
 
     fn low_rank<'a>(reduce: &'a [f32], expand: &'a [f32]) -> LowRank<'a> {
         let (first, second) = expand.split_at(5 * RANK);
-        LowRank {
-            reduce: MatrixRef::new(reduce, 2 * RANK, INPUTS),
-            expand: vec![
-                (COLUMNS[0].clone(), MatrixRef::new(first, 5, RANK)),
-                (COLUMNS[1].clone(), MatrixRef::new(second, 4, RANK)),
-            ],
-            scale: SCALE,
-        }
+        let expand = vec![
+            (COLUMNS[0].clone(), MatrixRef::new(first, 5, RANK)),
+            (COLUMNS[1].clone(), MatrixRef::new(second, 4, RANK)),
+        ];
+        LowRank::new(MatrixRef::new(reduce, 2 * RANK, INPUTS), expand, SCALE)
     }
 
     fn outputs(input: &[f32], reduce: &[f32], expand: &[f32]) -> (Vec<f32>, Vec<f32>) {
