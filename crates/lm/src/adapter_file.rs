@@ -17,6 +17,7 @@ const WEIGHTS_FILE: &str = "adapter_model.safetensors";
 
 /// What we write; PEFT fills in the rest.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the keys of the file")]
 struct Written<'a> {
     peft_type: &'static str,
     task_type: &'static str,
