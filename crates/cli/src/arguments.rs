@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Write the report of a run again.
     Report(Report),
+    /// Look at a checkpoint, or make one from a GGUF file.
+    Model(Model),
     /// What this host enforces and has.
     Doctor(Doctor),
 }
@@ -133,11 +135,23 @@ pub(crate) struct Generate {
     #[arg(long, default_value_t = 1)]
     pub(crate) samples: u32,
     /// Divisor of the logits; 0 takes the most likely token.
-    #[arg(long, default_value_t = 0.8)]
+    #[arg(long, default_value_t = 0.8, value_parser = at_least_zero)]
     pub(crate) temperature: f32,
-    /// Share of probability that is kept.
-    #[arg(long, default_value_t = 1.0)]
+    /// Keep the likeliest tokens that together reach this probability.
+    #[arg(long, default_value_t = 1.0, value_parser = share)]
     pub(crate) top_p: f32,
+    /// Keep this many of the likeliest tokens; 0 keeps all.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) top_k: usize,
+    /// Keep the tokens that are at least this share as likely as the likeliest.
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    pub(crate) min_p: f32,
+    /// Make tokens less likely that are there already; 1 leaves them.
+    #[arg(long, default_value_t = 1.0, value_parser = above_zero)]
+    pub(crate) repetition_penalty: f32,
+    /// Draw no end token before there are so many tokens.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) min_new_tokens: usize,
     /// Longest completion in tokens.
     #[arg(long, default_value_t = 256)]
     pub(crate) max_new_tokens: usize,
@@ -490,7 +504,7 @@ pub(crate) struct Eval {
     #[arg(long, default_value_t = 2)]
     pub(crate) samples: u32,
     /// Divisor of the logits.
-    #[arg(long, default_value_t = 0.8)]
+    #[arg(long, default_value_t = 0.8, value_parser = at_least_zero)]
     pub(crate) temperature: f32,
     /// Longest completion in tokens.
     #[arg(long, default_value_t = 256)]
@@ -521,4 +535,65 @@ pub(crate) struct Doctor {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Model {
+    #[command(subcommand)]
+    pub(crate) action: ModelAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelAction {
+    /// What a checkpoint is: family, shapes, how its numbers are stored, tokenizer, chat template, and the memory it needs.
+    /// Reads no weights.
+    #[command(
+        after_help = "Memory is estimated for 16 sequences of 256 tokens in single precision; adapters have rank 16.\n\nExamples:\n  codeward model inspect runs/quickstart/model\n  codeward model inspect model.gguf --json"
+    )]
+    Inspect {
+        /// A folder in Hugging Face layout, or a GGUF file.
+        path: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Turn a GGUF file into a folder in Hugging Face layout: weights, configuration, tokenizer and chat template.
+    #[command(
+        after_help = "The folder appears whole or not at all, and nothing is overwritten. Llama, Qwen2, Qwen3 and Gemma 3 in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K.\n\nExample:\n  codeward model convert model.gguf models/mine --precision bf16"
+    )]
+    Convert {
+        /// The GGUF file.
+        file: PathBuf,
+        /// The folder to make.
+        folder: PathBuf,
+        /// How numbers are written. `f32` keeps what the file means exactly.
+        #[arg(long, value_enum, default_value_t = StoredPrecision::F32)]
+        precision: StoredPrecision,
+    },
+}
+
+/// How numbers are written to a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StoredPrecision {
+    /// Single precision.
+    F32,
+    /// Brain floating point: half the size.
+    Bf16,
+}
+
+fn number(text: &str, is_allowed: fn(f32) -> bool, expected: &str) -> Result<f32, String> {
+    let number: f32 = text.parse().map_err(|_| format!("expected {expected}"))?;
+    if number.is_finite() && is_allowed(number) { Ok(number) } else { Err(format!("expected {expected}")) }
+}
+
+fn at_least_zero(text: &str) -> Result<f32, String> {
+    number(text, |number| number >= 0.0, "a number of at least 0")
+}
+
+fn above_zero(text: &str) -> Result<f32, String> {
+    number(text, |number| number > 0.0, "a number above 0")
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    number(text, |number| (0.0..=1.0).contains(&number), "a number from 0 to 1")
 }

@@ -100,6 +100,18 @@ impl From<codeward_lm::LoadError> for Failure {
     }
 }
 
+impl From<codeward_lm::InspectError> for Failure {
+    fn from(error: codeward_lm::InspectError) -> Self {
+        Self { message: error.to_string(), hint: error.hint().map(str::to_owned) }
+    }
+}
+
+impl From<codeward_lm::ConvertError> for Failure {
+    fn from(error: codeward_lm::ConvertError) -> Self {
+        Self { message: error.to_string(), hint: error.hint().map(str::to_owned) }
+    }
+}
+
 impl From<codeward_sandbox::SandboxError> for Failure {
     fn from(error: codeward_sandbox::SandboxError) -> Self {
         let hint = error.hint().unwrap_or("`codeward doctor` shows what this host enforces").to_owned();

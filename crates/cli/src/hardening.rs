@@ -169,9 +169,8 @@ impl Judge<'_> {
             samples_per_task: self.settings.samples_per_task,
             sampling: SamplingParams {
                 temperature: self.settings.temperature,
-                top_p: 1.0,
-                top_k: 0,
                 max_new_tokens: self.settings.max_new_tokens,
+                ..SamplingParams::default()
             },
             seed: derive_seed(self.seed, "evaluation", &[]),
         };

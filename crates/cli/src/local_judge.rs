@@ -45,8 +45,8 @@ impl Judge for LocalJudge {
         let params = SamplingParams {
             temperature: sampling.temperature as f32,
             top_p: sampling.top_p as f32,
-            top_k: 0,
             max_new_tokens: (sampling.max_tokens as usize).min(positions - tokens.len()),
+            ..SamplingParams::default()
         };
         let prompt = Prompt { tokens: &tokens, seed: sampling.seed.unwrap_or(0) };
         let sampled = generate(&model, &[prompt], self.tokenizer.eos_id(), &params).remove(0);

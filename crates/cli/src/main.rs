@@ -60,6 +60,7 @@ fn run(arguments: &Arguments) -> Result<Ending, failure::Failure> {
         Command::Exec(options) => commands::exec::run(options),
         Command::Eval(options) => commands::eval::run(options),
         Command::Report(options) => commands::report::run(options),
+        Command::Model(options) => commands::model::run(options),
         Command::Doctor(options) => commands::doctor::run(options),
     }
 }

@@ -205,6 +205,22 @@ fn score_gives_one_line_a_row_with_every_key() {
 }
 
 #[test]
+fn generate_refuses_what_cannot_be_drawn_from() {
+    for (option, value, expected) in [
+        ("--temperature", "-1", "a number of at least 0"),
+        ("--temperature", "nan", "a number of at least 0"),
+        ("--top-p", "1.5", "a number from 0 to 1"),
+        ("--min-p", "x", "a number from 0 to 1"),
+        ("--repetition-penalty", "0", "a number above 0"),
+    ] {
+        let output = codeward(&["generate", "--prompt", "x", &format!("{option}={value}")]);
+        let complaint = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{complaint}");
+        assert!(complaint.contains(option) && complaint.contains(expected), "{complaint}");
+    }
+}
+
+#[test]
 fn generate_repeats_itself_under_a_seed() {
     let ask = |seed: &str| {
         let arguments = ["generate", "--task", "cwe089_find_user/unseen/0", "--samples", "3", "--seed", seed, "--json"];

@@ -85,10 +85,13 @@ fn bandit_is_asked_as_published_where_it_is_installed() {
     let is_there = Command::new("bandit").arg("--version").output().is_ok_and(|output| output.status.success());
     let output = score(&[WEAK, SOUND, "def ("], &["--recipe", "securecoderl/faithful"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    if !is_there {
-        println!("skipped: bandit is not installed");
+    if !is_there || stderr.contains("bandit does not work inside the sandbox") {
+        println!("skipped: bandit is not installed for the sandbox's interpreter");
         assert_eq!(output.status.code(), Some(2), "{stderr}");
-        assert!(stderr.contains("bandit is not installed") && stderr.contains("security.analyser"), "{stderr}");
+        assert!(
+            stderr.contains("recipe securecoderl/faithful asks bandit") && stderr.contains("security.analyser"),
+            "{stderr}"
+        );
         return;
     }
     assert_eq!(output.status.code(), Some(0), "{stderr}");

@@ -4,7 +4,7 @@
 //! alone, so its completion does not depend on the batch it is in. Rows that are done leave the batch, and waiting ones
 //! take their place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -17,7 +17,7 @@ use crate::kernels::norm;
 use crate::model::Model;
 use crate::random::Stream;
 use crate::rotary::RotaryTables;
-use crate::sampler::{SamplingParams, draw};
+use crate::sampler::{SamplingParams, draw, penalise};
 use crate::transposed::TransposedWeights;
 
 /// The most rows that decode together: bounds the memory for caches.
@@ -28,6 +28,8 @@ const ADMITTED_TOGETHER: usize = 64;
 const PREFILL_ROWS: usize = 2048;
 /// The fewest rows that are worth a thread of their own.
 const ROWS_PER_TASK: usize = 8;
+/// The logit of what must not be drawn: its probability is zero in single precision, and no temperature makes it infinite.
+const NEVER: f32 = -1e30;
 
 /// One row to complete.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +45,8 @@ pub struct Prompt<'a> {
 pub struct Sampled {
     /// The tokens drawn, the end token included when it was drawn.
     pub tokens: Vec<u32>,
-    /// Their log-probabilities under the distribution they were drawn from, after temperature, `top_k` and `top_p`.
+    /// Their log-probabilities under the distribution they were drawn from, after everything in
+    /// [`SamplingParams`].
     pub logprobs: Vec<f32>,
     /// Whether the end token was drawn. Otherwise the limit on tokens or the model's positions ended the completion.
     pub stopped: bool,
@@ -55,8 +58,7 @@ pub struct Sampled {
 /// If a prompt is empty or longer than the model's positions, a token is not in the vocabulary, or a sampling parameter
 /// is negative or not a number.
 pub fn generate(model: &Model, prompts: &[Prompt<'_>], eos: u32, params: &SamplingParams) -> Vec<Sampled> {
-    assert!(params.temperature >= 0.0 && params.temperature.is_finite(), "a temperature of {}", params.temperature);
-    assert!(params.top_p >= 0.0, "a top_p of {}", params.top_p);
+    params.assert_sound();
     for (index, prompt) in prompts.iter().enumerate() {
         assert!(!prompt.tokens.is_empty(), "prompt {index} has tokens");
     }
@@ -82,7 +84,7 @@ pub fn generate(model: &Model, prompts: &[Prompt<'_>], eos: u32, params: &Sampli
             prefill(&decoder, &admitted, &mut prefilled, &mut workspace);
             rows.extend(admitted.into_iter().map(|(index, prompt)| {
                 let prefix = Arc::clone(&prefilled[prompt.tokens]);
-                Row::new(index, prompt.seed, prefix, &decoder, params)
+                Row::new(index, prompt, prefix, &decoder, params)
             }));
         }
         rows.retain_mut(|row| {
@@ -180,20 +182,38 @@ struct Row {
     sampled: Sampled,
     /// How many more tokens it may draw.
     room: usize,
+    /// Tokens of the prompt and the completion, where they count.
+    seen: BTreeSet<u32>,
 }
 
 impl Row {
-    fn new(index: usize, seed: u64, prefix: Arc<Prefix>, decoder: &Decoder<'_>, params: &SamplingParams) -> Self {
+    fn new(
+        index: usize,
+        prompt: &Prompt<'_>,
+        prefix: Arc<Prefix>,
+        decoder: &Decoder<'_>,
+        params: &SamplingParams,
+    ) -> Self {
         let config = decoder.config;
         let room = params.max_new_tokens.min(config.max_position_embeddings - prefix.length);
         let own = KeyValueCache::new(config.num_hidden_layers, config.head_shape(), room);
-        Self { index, stream: Stream::new(seed), prefix, own, sampled: Sampled::default(), room }
+        let seen = prompt.tokens.iter().copied().filter(|_| params.repetition_penalty != 1.0).collect();
+        Self { index, stream: Stream::new(prompt.seed), prefix, own, sampled: Sampled::default(), room, seen }
     }
 
     fn sample(&mut self, logits: &mut [f32], eos: u32, params: &SamplingParams) {
+        penalise(logits, self.seen.iter().copied(), params.repetition_penalty);
+        if self.sampled.tokens.len() < params.min_new_tokens
+            && let Some(logit) = logits.get_mut(eos as usize)
+        {
+            *logit = NEVER;
+        }
         let drawn = draw(logits, params, self.stream.uniform(self.sampled.tokens.len() as u64));
         self.sampled.tokens.push(drawn.token);
         self.sampled.logprobs.push(drawn.logprob);
+        if params.repetition_penalty != 1.0 {
+            self.seen.insert(drawn.token);
+        }
         self.sampled.stopped = drawn.token == eos;
         self.room = if self.sampled.stopped { 0 } else { self.room - 1 };
     }

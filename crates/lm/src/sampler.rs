@@ -11,13 +11,48 @@ pub struct SamplingParams {
     pub top_p: f32,
     /// Keep this many of the likeliest tokens, before `top_p`. Zero keeps all.
     pub top_k: usize,
+    /// Keep the tokens that are at least this share as likely as the likeliest, after `top_p` (Nguyen et al. 2024,
+    /// arXiv 2407.01082). Zero keeps all.
+    pub min_p: f32,
+    /// Logits of tokens that the prompt or the completion has are divided by this, and multiplied where they are negative
+    /// (Keskar et al. 2019, arXiv 1909.05858, section 4.1). One leaves them.
+    pub repetition_penalty: f32,
+    /// Draw no end token before there are so many.
+    pub min_new_tokens: usize,
     /// Stop after so many tokens.
     pub max_new_tokens: usize,
 }
 
 impl Default for SamplingParams {
     fn default() -> Self {
-        Self { temperature: 1.0, top_p: 1.0, top_k: 0, max_new_tokens: 256 }
+        Self {
+            temperature: 1.0,
+            top_p: 1.0,
+            top_k: 0,
+            min_p: 0.0,
+            repetition_penalty: 1.0,
+            min_new_tokens: 0,
+            max_new_tokens: 256,
+        }
+    }
+}
+
+impl SamplingParams {
+    /// Whoever asks for what cannot be drawn from has made a mistake.
+    pub(crate) fn assert_sound(&self) {
+        let Self { temperature, top_p, min_p, repetition_penalty, .. } = *self;
+        assert!(temperature >= 0.0 && temperature.is_finite(), "a temperature of {temperature}");
+        assert!(top_p >= 0.0, "a top_p of {top_p}");
+        assert!((0.0..=1.0).contains(&min_p), "a min_p of {min_p}");
+        assert!(repetition_penalty > 0.0 && repetition_penalty.is_finite(), "a penalty of {repetition_penalty}");
+    }
+}
+
+/// Makes tokens less likely that are there already, each once. For a penalty below one, likelier.
+pub(crate) fn penalise(logits: &mut [f32], seen: impl Iterator<Item = u32>, penalty: f32) {
+    for token in seen {
+        let logit = &mut logits[token as usize];
+        *logit = if *logit < 0.0 { *logit * penalty } else { *logit / penalty };
     }
 }
 
@@ -36,7 +71,7 @@ pub(crate) fn draw(logits: &mut [f32], params: &SamplingParams, uniform: f64) ->
         return Draw { token: token as u32, logprob: -sum.ln() };
     }
     let sum = relative_weights(logits, 1.0 / params.temperature);
-    let limited = (params.top_k > 0 && params.top_k < logits.len()) || params.top_p < 1.0;
+    let limited = (params.top_k > 0 && params.top_k < logits.len()) || params.top_p < 1.0 || params.min_p > 0.0;
     if limited { draw_limited(logits, sum, params, uniform) } else { draw_any(logits, sum, uniform) }
 }
 
@@ -92,11 +127,13 @@ fn pick(weights: impl Iterator<Item = f32>, mut remaining: f64) -> usize {
     last
 }
 
-/// Draws among the likeliest: at most `top_k`, and of these the fewest that reach `top_p` of their probability.
+/// Draws among the likeliest: at most `top_k`, of these the fewest that reach `top_p` of their probability, and of these the ones
+/// that are at least `min_p` of the likeliest, whose weight is one.
 fn draw_limited(weights: &[f32], sum: f32, params: &SamplingParams, uniform: f64) -> Draw {
     let top_k = if params.top_k == 0 { weights.len() } else { params.top_k };
     // Tokens this unlikely cannot be among those that reach `top_p`: all of them together fall short of the rest.
-    let floor = if params.top_k == 0 { (1.0 - params.top_p).max(0.0) * sum / weights.len() as f32 * 0.5 } else { 0.0 };
+    let rest = (1.0 - params.top_p).max(0.0) * sum / weights.len() as f32 * 0.5;
+    let floor = if params.top_k == 0 { rest.max(params.min_p) } else { 0.0 };
     let mut kept: Vec<usize> = (0..weights.len()).filter(|&token| weights[token] >= floor).collect();
     // Ties by id, so that the order is total.
     let order = |a: &usize, b: &usize| weights[*b].total_cmp(&weights[*a]).then(a.cmp(b));
@@ -110,7 +147,8 @@ fn draw_limited(weights: &[f32], sum: f32, params: &SamplingParams, uniform: f64
     let mut reached = 0.0;
     let mut count = 0;
     // At least one token is kept, whatever `top_p` is.
-    while count < kept.len() && (count == 0 || reached < f64::from(params.top_p) * total) {
+    let is_kept = |weight: f32, reached: f64| weight >= params.min_p && reached < f64::from(params.top_p) * total;
+    while count < kept.len() && (count == 0 || is_kept(weights[kept[count]], reached)) {
         reached += f64::from(weights[kept[count]]);
         count += 1;
     }
@@ -150,15 +188,27 @@ mod tests {
             }
             before += own;
         }
+        let least = f64::from(params.min_p) * p[order[0]];
+        for p in p.iter_mut().filter(|p| **p < least) {
+            *p = 0.0;
+        }
         let sum: f64 = p.iter().sum();
         p.iter().map(|p| p / sum).collect()
     }
 
     #[test]
     fn frequencies_and_logprobs_are_those_of_the_distribution() {
-        for (temperature, top_p, top_k) in [(1.0, 1.0, 0), (0.5, 1.0, 0), (1.3, 0.8, 0), (1.0, 1.0, 7), (1.0, 0.9, 20)]
-        {
-            let params = SamplingParams { temperature, top_p, top_k, max_new_tokens: 1 };
+        for (temperature, top_p, top_k, min_p) in [
+            (1.0, 1.0, 0, 0.0),
+            (0.5, 1.0, 0, 0.0),
+            (1.3, 0.8, 0, 0.0),
+            (1.0, 1.0, 7, 0.0),
+            (1.0, 0.9, 20, 0.0),
+            (1.5, 1.0, 0, 0.1),
+            (2.0, 0.9, 30, 0.05),
+            (2.0, 0.6, 0, 0.02),
+        ] {
+            let params = SamplingParams { temperature, top_p, top_k, min_p, ..SamplingParams::default() };
             let logits = logits();
             let expected = distribution(&logits, &params);
             let mut counts = vec![0.0; logits.len()];
@@ -175,6 +225,13 @@ mod tests {
                 assert!((count / draws as f64 - p).abs() <= 4.5 * deviation, "{params:?}: {count} against {p}");
             }
         }
+    }
+
+    #[test]
+    fn a_penalty_lowers_positive_and_negative_logits_of_what_is_there() {
+        let mut logits = [2.0, -2.0, 3.0, -3.0, 0.0];
+        penalise(&mut logits, [0, 1, 4].into_iter(), 1.25);
+        assert_eq!(logits, [1.6, -2.5, 3.0, -3.0, 0.0]);
     }
 
     #[test]

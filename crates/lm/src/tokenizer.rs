@@ -235,13 +235,25 @@ impl Tokenizer {
     }
 }
 
+/// What every tokenizer must take: letters, a byte that no text has, and the last character of all.
+const PROBE: &str = "a\u{0}é \u{10fffd}\n";
+
 /// Reads a `tokenizer.json`.
 pub(crate) fn read_tokenizer(path: &Path) -> Result<tokenizers::Tokenizer, TokenizerError> {
     let text = read_text(path, "the tokenizer")?;
-    text.parse().map_err(|error: tokenizers::Error| TokenizerError::Invalid {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
+    let invalid = |reason: String| TokenizerError::Invalid { path: path.to_owned(), reason };
+    // The parser panics on some texts that are no JSON, so that is asked first, and on some tables that are none.
+    serde_json::from_str::<serde::de::IgnoredAny>(&text).map_err(|error| invalid(error.to_string()))?;
+    let parsed = std::panic::catch_unwind(|| {
+        let tokenizer: tokenizers::Tokenizer = text.parse()?;
+        // One that has no token for what it does not know fails here rather than in the middle of a text.
+        tokenizer.encode_fast(PROBE, false)?;
+        Ok::<_, tokenizers::Error>(tokenizer)
+    });
+    match parsed {
+        Ok(parsed) => parsed.map_err(|error| invalid(error.to_string())),
+        Err(_) => Err(invalid("a part of it is broken".to_owned())),
+    }
 }
 
 /// The end token that the settings file names, if there is such a file and it does.

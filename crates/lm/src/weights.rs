@@ -301,6 +301,19 @@ impl WeightFile {
         }
     }
 
+    /// The length of the file.
+    pub(crate) fn num_bytes(&self) -> u64 {
+        self.data_start + self.header.data_len() as u64
+    }
+
+    /// All tensors of the file: name, shape and the name of the stored type, in the order of the file.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = (String, &[usize], String)> {
+        self.header.offset_keys().into_iter().filter_map(|name| {
+            let info = self.header.info(&name)?;
+            Some((name, info.shape.as_slice(), format!("{:?}", info.dtype)))
+        })
+    }
+
     /// A tensor's description, if it is here with the shape and a type that we read.
     pub(crate) fn describe(&self, name: &str, shape: &[usize]) -> Result<&TensorInfo, LoadError> {
         let (path, name) = (|| self.path.clone(), name.to_owned());
@@ -366,7 +379,7 @@ struct ShardIndex {
 }
 
 /// The weight files of a checkpoint folder.
-fn weight_files(folder: &Path) -> Result<Vec<WeightFile>, LoadError> {
+pub(crate) fn weight_files(folder: &Path) -> Result<Vec<WeightFile>, LoadError> {
     let single = folder.join(WEIGHTS_FILE);
     let index_path = folder.join(INDEX_FILE);
     if single.exists() || !index_path.exists() {

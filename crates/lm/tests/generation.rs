@@ -127,3 +127,38 @@ fn completions_end_at_the_end_token_the_limit_or_the_last_position() {
     let nothing = SamplingParams { max_new_tokens: 0, ..sampling(1.0) };
     assert_eq!(generate(&model, &rows[..1], EOS, &nothing), [Sampled::default()]);
 }
+
+#[test]
+fn no_end_token_comes_before_the_least_number_of_tokens() {
+    let model = model();
+    let prompts: Vec<Vec<u32>> = (0..60).map(prompt).collect();
+    let rows: Vec<Prompt<'_>> =
+        prompts.iter().enumerate().map(|(seed, tokens)| Prompt { tokens, seed: seed as u64 }).collect();
+    for temperature in [0.01, 1.0] {
+        let params = SamplingParams { min_new_tokens: 25, ..sampling(temperature) };
+        let sampled = generate(&model, &rows, EOS, &params);
+        assert!(sampled.iter().all(|row| row.tokens.len() >= 25 && !row.tokens[..25].contains(&EOS)));
+        let logprobs = || sampled.iter().flat_map(|row| &row.logprobs);
+        assert!(logprobs().all(|logprob| logprob.is_finite() && *logprob <= 0.0));
+    }
+    // After it the end token is as likely as ever.
+    let params = SamplingParams { min_new_tokens: 25, ..sampling(1.0) };
+    assert!(generate(&model, &rows, EOS, &params).iter().any(|row| row.stopped));
+}
+
+#[test]
+fn a_great_penalty_keeps_every_token_from_coming_twice() {
+    let model = model();
+    let prompts: Vec<Vec<u32>> = (0..8).map(prompt).collect();
+    let rows: Vec<Prompt<'_>> = prompts.iter().map(|tokens| Prompt { tokens, seed: 1 }).collect();
+    let repeats = |params: &SamplingParams| {
+        let sampled = generate(&model, &rows, EOS, params);
+        let count = |(row, prompt): (&Sampled, &Vec<u32>)| {
+            let before = |at: usize| prompt.contains(&row.tokens[at]) || row.tokens[..at].contains(&row.tokens[at]);
+            (0..row.tokens.len()).filter(|at| before(*at)).count()
+        };
+        sampled.iter().zip(&prompts).map(count).sum::<usize>()
+    };
+    assert!(repeats(&sampling(0.0)) > 0, "a greedy completion goes in circles");
+    assert_eq!(repeats(&SamplingParams { repetition_penalty: 1e6, ..sampling(0.0) }), 0);
+}

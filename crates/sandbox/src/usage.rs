@@ -81,6 +81,7 @@ fn children(pid: i32) -> Vec<i32> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a process of its own to read")]
 mod tests {
     use std::io::{BufRead, BufReader, Write};
     use std::process::{Command, Stdio};

@@ -13,6 +13,7 @@ impl From<&SamplingSettings> for SamplingParams {
             top_p: settings.top_p,
             top_k: settings.top_k,
             max_new_tokens: settings.max_new_tokens,
+            ..Self::default()
         }
     }
 }

@@ -26,7 +26,10 @@ pub(crate) fn run(options: &Generate) -> Result<Ending, Failure> {
     let params = SamplingParams {
         temperature: options.temperature,
         top_p: options.top_p,
-        top_k: 0,
+        top_k: options.top_k,
+        min_p: options.min_p,
+        repetition_penalty: options.repetition_penalty,
+        min_new_tokens: options.min_new_tokens,
         max_new_tokens: options.max_new_tokens,
     };
     let prompts: Vec<Prompt<'_>> = (0..options.samples)

@@ -6,6 +6,7 @@ pub(crate) mod eval;
 pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod generate;
+pub(crate) mod model;
 pub(crate) mod quickstart;
 pub(crate) mod recipes;
 pub(crate) mod report;
