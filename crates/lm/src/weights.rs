@@ -4,6 +4,7 @@
 //! tensor, so that a hostile or broken file costs no more than its header.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -178,6 +179,9 @@ impl LoadError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::MissingFolder { .. } => Some("give the folder that holds config.json and model.safetensors"),
+            Self::MissingFile { path, .. } if path.file_name().is_some_and(is_of_adapter) => {
+                Some("an adapter in the layout of PEFT has adapter_config.json and adapter_model.safetensors")
+            }
             Self::MissingFile { .. } => {
                 Some("a checkpoint in Hugging Face layout has config.json, model.safetensors and tokenizer.json")
             }
@@ -219,6 +223,10 @@ pub enum SaveError {
         /// Why it failed.
         source: safetensors::SafeTensorError,
     },
+}
+
+fn is_of_adapter(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with("adapter_")
 }
 
 /// Reads a small text file of a checkpoint.

@@ -412,15 +412,16 @@ fn an_adapter_survives_a_round_trip() {
     }
 }
 
-/// A folder with an adapter whose configuration was changed.
+/// Why an adapter whose configuration was changed is refused.
 fn changed(change: impl Fn(&mut serde_json::Map<String, serde_json::Value>)) -> LoadError {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("there is room for a folder");
     let model = adapted(Family::Qwen2, true, small_adapter());
-    model.adapter().unwrap().save(folder.path()).unwrap();
+    model.adapter().expect("it was just put there").save(folder.path()).expect("the folder is writable");
     let path = folder.path().join("adapter_config.json");
-    let mut keys = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let text = std::fs::read_to_string(&path).expect("it was just written");
+    let mut keys = serde_json::from_str(&text).expect("it is JSON");
     change(&mut keys);
-    std::fs::write(&path, serde_json::to_string(&keys).unwrap()).unwrap();
+    std::fs::write(&path, serde_json::to_string(&keys).expect("it is plain data")).expect("the folder is writable");
     Adapter::load(folder.path(), model.config()).expect_err("the adapter is not ours to compute")
 }
 
@@ -484,7 +485,9 @@ fn broken_adapters_are_refused() {
     std::fs::write(folder.path().join("adapter_model.safetensors"), [0; 30]).unwrap();
     assert!(matches!(load(model.config()), LoadError::Json { .. } | LoadError::WrongLength { .. }));
     std::fs::remove_file(folder.path().join("adapter_config.json")).unwrap();
-    assert!(matches!(load(model.config()), LoadError::MissingFile { .. }));
+    let missing = load(model.config());
+    assert!(matches!(missing, LoadError::MissingFile { .. }));
+    assert!(missing.hint().unwrap().contains("PEFT"));
 }
 
 /// Writes what `fixtures/check_exports.py` reads.
