@@ -570,6 +570,21 @@ pub(crate) enum ModelAction {
         #[arg(long, value_enum, default_value_t = StoredPrecision::F32)]
         precision: StoredPrecision,
     },
+    /// Merge a LoRA adapter into the model that it was trained on: a folder that needs no adapter.
+    #[command(
+        after_help = "The adapter is one in the layout of PEFT: adapter_config.json and adapter_model.safetensors. The folder appears whole or not at all, and nothing is overwritten.\n\nExample:\n  codeward model merge models/base adapters/mine models/merged"
+    )]
+    Merge {
+        /// The folder of the model, in Hugging Face layout.
+        base: PathBuf,
+        /// The folder of the adapter.
+        adapter: PathBuf,
+        /// The folder to make.
+        folder: PathBuf,
+        /// How numbers are written.
+        #[arg(long, value_enum, default_value_t = StoredPrecision::F32)]
+        precision: StoredPrecision,
+    },
 }
 
 /// How numbers are written to a checkpoint.

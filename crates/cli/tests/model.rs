@@ -79,6 +79,47 @@ fn a_converted_model_writes() {
 }
 
 #[test]
+fn an_adapter_is_merged_into_its_model() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures");
+    let place = tempfile::tempdir().unwrap();
+    let base = place.path().join("base");
+    std::fs::create_dir(&base).unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        std::fs::copy(fixtures.join("parity/qwen2").join(name), base.join(name)).unwrap();
+    }
+    std::fs::write(base.join("chat_template.jinja"), "{{ messages }}").unwrap();
+    let adapter = fixtures.join("adapters/qwen2-some");
+    let (base, adapter) = (base.to_str().unwrap(), adapter.to_str().unwrap());
+    let folder = place.path().join("merged");
+    let merge = |adapter: &str| codeward(&["model", "merge", base, adapter, folder.to_str().unwrap()]);
+    assert_complains(&merge(base), "adapter_config.json");
+    assert!(!folder.exists());
+    let output = merge(adapter);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let stdout = text(&output.stdout);
+    assert!(stdout.ends_with("merged: rank 1, factor 3, q_proj v_proj up_proj\n"), "{stdout}");
+    assert_eq!(std::fs::read_to_string(folder.join("chat_template.jinja")).unwrap(), "{{ messages }}");
+    // `W + 3 B A`, with a rank of one.
+    let model = codeward_lm::Model::load(Path::new(base)).unwrap();
+    let numbers = codeward_lm::Adapter::load(Path::new(adapter), model.config()).unwrap();
+    let merged = codeward_lm::Model::load(&folder).unwrap();
+    let name = "layers.1.self_attn.v_proj";
+    let weight = format!("model.{name}.weight");
+    let [a, b] =
+        ["A", "B"].map(|which| numbers.tensor(&format!("base_model.model.model.{name}.lora_{which}.weight")).unwrap());
+    let (before, after) = (model.tensor(&weight).unwrap(), merged.tensor(&weight).unwrap());
+    let width = a.len();
+    for (row, b) in b.iter().enumerate() {
+        for (column, a) in a.iter().enumerate() {
+            let at = row * width + column;
+            assert!((before[at] + 3.0 * b * a - after[at]).abs() < 1e-6);
+        }
+    }
+    assert_eq!(model.tensor("model.norm.weight"), merged.tensor("model.norm.weight"));
+    assert_complains(&merge(adapter), "is there already");
+}
+
+#[test]
 fn what_cannot_be_converted_leaves_nothing_behind() {
     let place = tempfile::tempdir().unwrap();
     let bytes = std::fs::read(fixture("llama.gguf")).unwrap();

@@ -6,9 +6,13 @@
 //! stream += [norm](attend(qkv) Wo [+ bias])
 //! stream += [norm]((a(gate) * up) Wd [+ bias])     with [gate, up] = norm(stream) Wgu [+ bias]
 //! ```
+//!
+//! With an adapter, each product `x W` is `x W + s (x A') B'`.
 
+use crate::adapter::ByProduct;
 use crate::config::ModelConfig;
 use crate::kernels::attention::HeadShape;
+use crate::kernels::low_rank::{self, LowRank};
 use crate::kernels::matrix::{MatrixRef, Store, multiply_rows};
 use crate::kernels::norm::Norm;
 use crate::kernels::rope::RotaryTable;
@@ -67,11 +71,21 @@ pub(crate) struct RawBranch<'a> {
     pub(crate) inverse: &'a mut [f32], // [rows, 1 or 0]
 }
 
-/// One layer of a model.
+/// The last product of a branch, and what comes after it.
+struct BranchProduct<'a> {
+    matrix: MatrixRef<'a>,
+    adapter: Option<&'a LowRank<'a>>,
+    bias: Option<&'a [f32]>,
+    norm: Option<&'a [f32]>,
+}
+
+/// One layer of a model. Reduced rows are those of its adapter; without one they are empty.
 #[derive(Clone, Copy)]
 pub(crate) struct Block<'a> {
     pub(crate) config: &'a ModelConfig,
     pub(crate) weights: &'a LayerWeights<'a>,
+    /// What is added to the layer's products, if anything is.
+    pub(crate) adapter: Option<&'a ByProduct<LowRank<'a>>>,
     /// The layer's own.
     pub(crate) rotary: &'a RotaryTable,
 }
@@ -82,12 +96,16 @@ impl Block<'_> {
         &self,
         qkv: &mut [f32], // [rows, qkv]
         raw: RawHeads<'_>,
-        normed: &[f32], // [rows, hidden]
+        reduced: &mut [f32], // [rows, ranks]
+        normed: &[f32],      // [rows, hidden]
         positions: &[u32],
     ) {
         let (config, weights) = (self.config, self.weights);
         let RawHeads { values: raw, inverse } = raw;
         multiply_rows(qkv, Store::Overwrite, normed, weights.qkv);
+        if let Some(adapter) = self.adapter {
+            low_rank::forward(qkv, reduced, normed, &adapter.qkv);
+        }
         if let Some(bias) = weights.qkv_bias {
             bias::forward(qkv, bias);
         }
@@ -102,10 +120,17 @@ impl Block<'_> {
         &self,
         stream: &mut [f32], // [rows, hidden]
         raw: RawBranch<'_>,
-        attended: &[f32], // [rows, query]
+        reduced: &mut [f32], // [rows, ranks]
+        attended: &[f32],    // [rows, query]
     ) {
         let weights = self.weights;
-        self.add_branch(stream, raw, attended, weights.output, weights.output_bias, weights.attention_norm);
+        let product = BranchProduct {
+            matrix: weights.output,
+            adapter: self.adapter.map(|adapter| &adapter.output),
+            bias: weights.output_bias,
+            norm: weights.attention_norm,
+        };
+        self.add_branch(stream, raw, reduced, attended, &product);
     }
 
     /// Adds the result of the feed-forward layer to the stream.
@@ -113,10 +138,17 @@ impl Block<'_> {
         &self,
         stream: &mut [f32], // [rows, hidden]
         raw: RawBranch<'_>,
-        gated: &[f32], // [rows, inner]
+        reduced: &mut [f32], // [rows, ranks]
+        gated: &[f32],       // [rows, inner]
     ) {
         let weights = self.weights;
-        self.add_branch(stream, raw, gated, weights.down, weights.down_bias, weights.feed_forward_norm);
+        let product = BranchProduct {
+            matrix: weights.down,
+            adapter: self.adapter.map(|adapter| &adapter.down),
+            bias: weights.down_bias,
+            norm: weights.feed_forward_norm,
+        };
+        self.add_branch(stream, raw, reduced, gated, &product);
     }
 
     /// From normalised rows to gated ones.
@@ -124,9 +156,13 @@ impl Block<'_> {
         &self,
         gated: &mut [f32],   // [rows, inner]
         gate_up: &mut [f32], // [rows, 2 * inner]
+        reduced: &mut [f32], // [rows, ranks]
         normed: &[f32],      // [rows, hidden]
     ) {
         multiply_rows(gate_up, Store::Overwrite, normed, self.weights.gate_up);
+        if let Some(adapter) = self.adapter {
+            low_rank::forward(gate_up, reduced, normed, &adapter.gate_up);
+        }
         if let Some(values) = self.weights.gate_up_bias {
             bias::forward(gate_up, values);
         }
@@ -137,21 +173,23 @@ impl Block<'_> {
         &self,
         stream: &mut [f32],
         raw: RawBranch<'_>,
+        reduced: &mut [f32],
         input: &[f32],
-        matrix: MatrixRef<'_>,
-        values: Option<&[f32]>,
-        weight: Option<&[f32]>,
+        product: &BranchProduct<'_>,
     ) {
         let RawBranch { values: raw, inverse } = raw;
-        let (target, store) = match weight {
+        let (target, store) = match product.norm {
             Some(_) => (&mut *raw, Store::Overwrite),
             None => (&mut *stream, Store::Accumulate),
         };
-        multiply_rows(target, store, input, matrix);
-        if let Some(values) = values {
+        multiply_rows(target, store, input, product.matrix);
+        if let Some(adapter) = product.adapter {
+            low_rank::forward(target, reduced, input, adapter);
+        }
+        if let Some(values) = product.bias {
             bias::forward(target, values);
         }
-        if let Some(weight) = weight {
+        if let Some(weight) = product.norm {
             norm::forward_add(stream, inverse, raw, self.config.norm(weight));
         }
     }

@@ -1,4 +1,4 @@
-//! From a GGUF file to a folder in Hugging Face layout, a few rows at a time.
+//! New folders in Hugging Face layout: from a GGUF file, a few rows at a time, and from a checkpoint and its adapter.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use crate::adapter::{Adapter, AdapterConfig};
 use crate::gguf::{GgufError, GgufModel, MetadataValue};
-use crate::weights::{Precision, SaveError};
+use crate::model::Model;
+use crate::weights::{LoadError, Precision, SaveError};
 
 /// Numbers that are in memory at a time.
 const CHUNK_NUMBERS: usize = 1 << 20;
@@ -25,7 +27,30 @@ pub struct Converted {
     pub tokenizer: String,
 }
 
-/// Why a file could not be converted.
+/// What was merged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merged {
+    /// What the adapter was.
+    pub adapter: AdapterConfig,
+    /// Number of parameters of the model that was written.
+    pub num_parameters: usize,
+}
+
+/// Files of a checkpoint beside its weights and its configuration: an adapter leaves them as they are.
+const COMPANIONS: [&str; 10] = [
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "chat_template.json",
+];
+
+/// Why a folder could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ConvertError {
     /// The file cannot be read.
@@ -36,6 +61,9 @@ pub enum ConvertError {
         /// What is wrong with it.
         source: GgufError,
     },
+    /// The checkpoint or the adapter cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// There is something at the place of the folder.
     #[error("{path:?} is there already")]
     Exists {
@@ -52,6 +80,7 @@ impl ConvertError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Read { source, .. } => source.hint(),
+            Self::Load(error) => error.hint(),
             Self::Exists { .. } => Some("name another folder, or remove this one"),
             Self::Save(_) => Some("free some disk space, or name another folder"),
         }
@@ -62,6 +91,17 @@ impl ConvertError {
 struct Staging {
     path: PathBuf,
     is_kept: bool,
+}
+
+impl Staging {
+    /// Puts the folder in its place.
+    fn keep(mut self, place: &Path) -> Result<(), SaveError> {
+        let failed = |source| SaveError::Write { path: place.to_owned(), source };
+        File::open(&self.path).and_then(|opened| opened.sync_all()).map_err(failed)?;
+        std::fs::rename(&self.path, place).map_err(failed)?;
+        self.is_kept = true;
+        Ok(())
+    }
 }
 
 impl Drop for Staging {
@@ -79,13 +119,11 @@ impl Drop for Staging {
 /// # Errors
 /// If the file is not a model that this crate reads, there is something at the folder's place, or it cannot be written.
 pub fn convert_gguf(file: &Path, folder: &Path, precision: Precision) -> Result<Converted, ConvertError> {
-    if folder.symlink_metadata().is_ok() {
-        return Err(ConvertError::Exists { path: folder.to_owned() });
-    }
+    refuse_existing(folder)?;
     let unreadable = |source| ConvertError::Read { path: file.to_owned(), source };
     let mut model = GgufModel::open(file).map_err(unreadable)?;
     let tokenizer = model.tokenizer().map_err(unreadable)?;
-    let mut staging = stage(folder)?;
+    let staging = stage(folder)?;
     let num_bytes = write_weights(&mut model, file, &staging.path.join("model.safetensors"), precision)?;
     let mut config = model.config().clone();
     config["torch_dtype"] = json!(match precision {
@@ -102,16 +140,43 @@ pub fn convert_gguf(file: &Path, folder: &Path, precision: Precision) -> Result<
     ] {
         write_json(&staging.path.join(name), json)?;
     }
-    let failed = |source| SaveError::Write { path: folder.to_owned(), source };
-    File::open(&staging.path).and_then(|opened| opened.sync_all()).map_err(failed)?;
-    std::fs::rename(&staging.path, folder).map_err(failed)?;
-    staging.is_kept = true;
+    staging.keep(folder)?;
     Ok(Converted {
         num_tensors: model.tensors().len(),
         num_parameters: model.num_parameters(),
         num_bytes,
         tokenizer: tokenizer.kind,
     })
+}
+
+/// Writes a checkpoint with an adapter merged into its weights ([`Model::merged`]); tokenizer, chat template and settings for
+/// generation are copied. The folder appears whole or not at all, and nothing is overwritten.
+///
+/// # Errors
+/// If the checkpoint or the adapter cannot be read or do not belong together, there is something at the folder's place, or
+/// it cannot be written.
+pub fn merge_adapter(base: &Path, adapter: &Path, folder: &Path, precision: Precision) -> Result<Merged, ConvertError> {
+    refuse_existing(folder)?;
+    let model = Model::load(base)?;
+    let adapter = Adapter::load(adapter, model.config())?;
+    let merged = Merged { adapter: adapter.config().clone(), num_parameters: model.num_parameters() };
+    let staging = stage(folder)?;
+    model.with_adapter(adapter).save(&staging.path, precision)?;
+    for name in COMPANIONS {
+        let (from, to) = (base.join(name), staging.path.join(name));
+        if from.is_file() {
+            std::fs::copy(&from, &to).map_err(|source| SaveError::Write { path: to, source })?;
+        }
+    }
+    staging.keep(folder)?;
+    Ok(merged)
+}
+
+fn refuse_existing(folder: &Path) -> Result<(), ConvertError> {
+    match folder.symlink_metadata() {
+        Ok(_) => Err(ConvertError::Exists { path: folder.to_owned() }),
+        Err(_) => Ok(()),
+    }
 }
 
 /// Makes the folder that is filled before it takes its place, beside that place.

@@ -7,12 +7,14 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::adapter::{Adapter, ByProduct};
 use crate::backward::BackwardBuffers;
 use crate::block::{Block, LayerWeights, RawBranch, RawHeads};
 use crate::config::ModelConfig;
 use crate::kernels::attention;
 use crate::kernels::blocks::{RowBlocks, UNIT};
 use crate::kernels::head::{self, RowStatistics};
+use crate::kernels::low_rank::LowRank;
 use crate::kernels::matrix::{MatrixRef, Store, multiply_rows};
 use crate::kernels::norm;
 use crate::model::Model;
@@ -97,6 +99,8 @@ pub(crate) struct LayerRecord {
     pub(crate) gate_up: Vec<f32>,        // [rows, 2 * inner]
     pub(crate) gated: Vec<f32>,          // [rows, inner]
     pub(crate) feed_forward_branch: BranchRecord,
+    /// Of the adapter; empty without one.
+    pub(crate) reduced: ByProduct<Vec<f32>>, // [rows, ranks]
 }
 
 /// Queries and keys before their heads are normalised; empty where they are not.
@@ -148,7 +152,7 @@ impl BranchRecord {
 }
 
 impl LayerRecord {
-    fn resize(&mut self, rows: usize, config: &ModelConfig) {
+    fn resize(&mut self, rows: usize, config: &ModelConfig, ranks: &ByProduct<usize>) {
         for (buffer, width) in [
             (&mut self.input, config.hidden_size),
             (&mut self.input_inverse, 1),
@@ -167,6 +171,7 @@ impl LayerRecord {
         self.raw_heads.resize(rows, config);
         self.attention_branch.resize(rows, config);
         self.feed_forward_branch.resize(rows, config);
+        self.reduced.resize(rows, ranks);
     }
 }
 
@@ -214,6 +219,8 @@ pub(crate) struct Decoder<'a> {
     pub(crate) weights: DecoderWeights<'a>,
     /// For the backward: outputs outermost, as in the file.
     pub(crate) stored: DecoderWeights<'a>,
+    /// For each layer what is added to its products; empty if nothing is.
+    pub(crate) adapter: Vec<ByProduct<LowRank<'a>>>,
 }
 
 /// Makes tables that cover `positions`, unless there are some.
@@ -230,9 +237,14 @@ pub(crate) fn rotary_tables<'a>(
 }
 
 impl<'a> Decoder<'a> {
-    /// A decoder over a model and its up-to-date copy.
-    pub(crate) fn new(model: &'a Model, transposed: &'a TransposedWeights) -> Self {
-        Self { config: model.config(), weights: transposed.view(model), stored: model.stored_weights() }
+    /// A decoder over a model, its up-to-date copy and the adapter that is to be beside it.
+    pub(crate) fn new(model: &'a Model, transposed: &'a TransposedWeights, adapter: Option<&'a Adapter>) -> Self {
+        Self {
+            config: model.config(),
+            weights: transposed.view(model),
+            stored: model.stored_weights(),
+            adapter: adapter.map(Adapter::view).unwrap_or_default(),
+        }
     }
 }
 
@@ -245,7 +257,7 @@ impl Decoder<'_> {
         workspace: &mut Workspace,
         mut after_layer: impl FnMut(usize, &LayerRecord),
     ) {
-        let (config, rows) = (self.config, batch.num_rows());
+        let (config, rows, ranks) = (self.config, batch.num_rows(), self.ranks());
         let blocks = RowBlocks::new(rows);
         let kept = if retention == Retention::EveryLayer { config.num_hidden_layers } else { 1 };
         workspace.layers.resize_with(kept.max(workspace.layers.len()), LayerRecord::default);
@@ -257,8 +269,9 @@ impl Decoder<'_> {
         }
         for (index, weights) in self.weights.layers.iter().enumerate() {
             let record = &mut workspace.layers[if retention == Retention::EveryLayer { index } else { 0 }];
-            record.resize(rows, config);
-            let block = Block { config, weights, rotary: rotary.of_layer(index, config) };
+            record.resize(rows, config, &ranks);
+            let adapter = self.adapter.get(index);
+            let block = Block { config, weights, adapter, rotary: rotary.of_layer(index, config) };
             attention_input(block, &blocks, &workspace.stream, record, &batch.positions);
             attention::forward(
                 &mut record.attended,
@@ -271,6 +284,11 @@ impl Decoder<'_> {
             feed_forward(block, &blocks, &mut workspace.stream, record);
             after_layer(index, record);
         }
+    }
+
+    /// Numbers per reduced row of each product; every layer has the same.
+    pub(crate) fn ranks(&self) -> ByProduct<usize> {
+        self.adapter.first().map(|layer| layer.map(LowRank::num_ranks)).unwrap_or_default()
     }
 
     /// A token's row of the residual stream before the first layer.
@@ -377,11 +395,12 @@ fn attention_input(
         .zip(blocks.cut(&mut record.input_normed, hidden))
         .zip(record.raw_heads.cut(blocks, config))
         .zip(blocks.cut(&mut record.qkv, config.qkv_width()))
+        .zip(blocks.cut(&mut record.reduced.qkv, block.adapter.map_or(0, |adapter| adapter.qkv.num_ranks())))
         .with_max_len(1)
-        .for_each(|(((((rows, input), inverse), normed), raw), qkv)| {
+        .for_each(|((((((rows, input), inverse), normed), raw), qkv), reduced)| {
             input.copy_from_slice(&stream[rows.start * hidden..rows.end * hidden]);
             norm::forward(normed, inverse, input, config.norm(block.weights.input_norm));
-            block.project_heads(qkv, raw, normed, &positions[rows.clone()]);
+            block.project_heads(qkv, raw, reduced, normed, &positions[rows.clone()]);
         });
 }
 
@@ -389,6 +408,7 @@ fn attention_input(
 fn feed_forward(block: Block<'_>, blocks: &RowBlocks, stream: &mut [f32], record: &mut LayerRecord) {
     let config = block.config;
     let (hidden, inner, query) = (config.hidden_size, config.intermediate_size, config.query_width());
+    let ranks = block.adapter.map(|adapter| adapter.map(LowRank::num_ranks)).unwrap_or_default();
     let attended = &record.attended;
     blocks
         .ranges()
@@ -401,12 +421,16 @@ fn feed_forward(block: Block<'_>, blocks: &RowBlocks, stream: &mut [f32], record
         .zip(blocks.cut(&mut record.gate_up, 2 * inner))
         .zip(blocks.cut(&mut record.gated, inner))
         .zip(record.feed_forward_branch.cut(blocks, config))
+        .zip(blocks.cut(&mut record.reduced.output, ranks.output))
+        .zip(blocks.cut(&mut record.reduced.gate_up, ranks.gate_up))
+        .zip(blocks.cut(&mut record.reduced.down, ranks.down))
         .with_max_len(1)
-        .for_each(|((((((((rows, stream), attention), middle), inverse), normed), gate_up), gated), feed_forward)| {
-            block.add_attention(stream, attention, &attended[rows.start * query..rows.end * query]);
+        .for_each(|(((parts, reduced_output), reduced_gate_up), reduced_down)| {
+            let ((((((((rows, stream), attention), middle), inverse), normed), gate_up), gated), feed_forward) = parts;
+            block.add_attention(stream, attention, reduced_output, &attended[rows.start * query..rows.end * query]);
             middle.copy_from_slice(stream);
             norm::forward(normed, inverse, middle, config.norm(block.weights.middle_norm));
-            block.gate(gated, gate_up, normed);
-            block.add_feed_forward(stream, feed_forward, gated);
+            block.gate(gated, gate_up, reduced_gate_up, normed);
+            block.add_feed_forward(stream, feed_forward, reduced_down, gated);
         });
 }

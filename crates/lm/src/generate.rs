@@ -62,8 +62,9 @@ pub fn generate(model: &Model, prompts: &[Prompt<'_>], eos: u32, params: &Sampli
     for (index, prompt) in prompts.iter().enumerate() {
         assert!(!prompt.tokens.is_empty(), "prompt {index} has tokens");
     }
-    let transposed = TransposedWeights::new(model);
-    let decoder = Decoder::new(model, &transposed);
+    // An adapter is merged into the copy: then a token costs as much as without it.
+    let transposed = TransposedWeights::merged(model);
+    let decoder = Decoder::new(model, &transposed, None);
     let longest = prompts.iter().map(|prompt| prompt.tokens.len()).max().unwrap_or(1);
     let positions = longest.saturating_add(params.max_new_tokens).min(model.config().max_position_embeddings);
     let mut rotary = None;
@@ -294,13 +295,13 @@ impl DecodeStep<'_> {
             scratch.positions.push((row.prefix.length + row.sampled.tokens.len() - 1) as u32);
         }
         for (layer, weights) in self.decoder.weights.layers.iter().enumerate() {
-            let block = Block { config, weights, rotary: self.rotary.of_layer(layer, config) };
+            let block = Block { config, weights, adapter: None, rotary: self.rotary.of_layer(layer, config) };
             attend(block, layer, rows, scratch);
             let Scratch { stream, normed, inverse, attended, gate_up, gated, branch, .. } = scratch;
-            block.add_attention(stream, branch.whole(), attended);
+            block.add_attention(stream, branch.whole(), &mut [], attended);
             norm::forward(normed, inverse, stream, config.norm(weights.middle_norm));
-            block.gate(gated, gate_up, normed);
-            block.add_feed_forward(stream, branch.whole(), gated);
+            block.gate(gated, gate_up, &mut [], normed);
+            block.add_feed_forward(stream, branch.whole(), &mut [], gated);
         }
     }
 }
@@ -311,7 +312,7 @@ fn attend(block: Block<'_>, layer: usize, rows: &mut [&mut Row], scratch: &mut S
     let (width, query) = (config.qkv_width(), config.query_width());
     let Scratch { stream, normed, inverse, qkv, raw_heads, attended, scores, positions, .. } = scratch;
     norm::forward(normed, inverse, stream, config.norm(block.weights.input_norm));
-    block.project_heads(qkv, raw_heads.whole(), normed, positions);
+    block.project_heads(qkv, raw_heads.whole(), &mut [], normed, positions);
     for ((row, qkv), attended) in rows.iter_mut().zip(qkv.chunks_exact(width)).zip(attended.chunks_exact_mut(query)) {
         let length = row.sampled.tokens.len();
         row.own.store(layer, length - 1, qkv);

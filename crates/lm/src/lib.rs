@@ -3,7 +3,8 @@
 //! The question this crate answers: what does a model write, how likely does it find what was written, and how does it
 //! change? [`Model`] holds the weights of a decoder in Hugging Face layout, of one of the families in [`Family`];
 //! [`generate`] samples from it, [`score`] rates completions, and [`Trainer`] turns derivatives by log-probability and
-//! entropy into updates. It knows nothing of tasks, rewards or losses.
+//! entropy into updates. With an [`Adapter`] beside its weights, the adapter alone is trained. It knows nothing of tasks,
+//! rewards or losses.
 //!
 //! ```
 //! use codeward_lm::{AdamW, Model, ModelConfig, Prompt, SamplingParams, Sequence, Trainer, Upstream, generate};
@@ -31,6 +32,8 @@
 //! Results are reproducible to the bit: sums run in an order fixed by the shapes, whatever the number of threads, and
 //! every random number is a function of a seed and a position. A processor with other vector units may round otherwise.
 
+mod adapter;
+mod adapter_file;
 mod alignment;
 mod backward;
 mod block;
@@ -55,10 +58,11 @@ mod trainer;
 mod transposed;
 mod weights;
 
+pub use adapter::{Adapter, AdapterConfig, Linear};
 pub use alignment::{Aligner, AlignmentError};
 pub use chat::{ChatError, ChatRequest, ChatTemplate, ChatTemplates, Moment};
 pub use config::{ConfigError, Family, ModelConfig, SlidingWindow};
-pub use convert::{ConvertError, Converted, convert_gguf};
+pub use convert::{ConvertError, Converted, Merged, convert_gguf, merge_adapter};
 pub use generate::{Prompt, Sampled, generate};
 pub use gguf::{GgufError, GgufFile, GgufModel, GgufTensor, GgufTokenizer, MetadataValue, StoredType, TensorEntry};
 pub use inspect::{InspectError, Inspection, MemoryNeed, StoredAs, inspect};

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use crate::adapter::Adapter;
 use crate::config::ModelConfig;
 use crate::config_file::{ConfigFile, FamilyName};
 use crate::decoder::DecoderWeights;
+use crate::kernels::low_rank;
 use crate::layout::Layout;
 use crate::random::Stream;
 use crate::weights::{self, LoadError, Precision, SaveError};
@@ -13,12 +15,13 @@ const CONFIG_FILE: &str = "config.json";
 /// Spread of fresh matrices.
 const INITIAL_DEVIATION: f64 = 0.02;
 
-/// A decoder language model with its parameters in single precision.
+/// A decoder language model with its parameters in single precision, and perhaps an adapter beside them.
 #[derive(Debug, Clone)]
 pub struct Model {
     config: ModelConfig,
     layout: Layout,
     parameters: Vec<f32>,
+    adapter: Option<Adapter>,
 }
 
 impl Model {
@@ -47,7 +50,7 @@ impl Model {
                 }
             }
         }
-        Self { config, layout, parameters }
+        Self { config, layout, parameters, adapter: None }
     }
 
     /// Reads `config.json` and the weights from a folder in Hugging Face layout.
@@ -66,14 +69,18 @@ impl Model {
         let config = ModelConfig::try_from(file).map_err(unusable)?;
         let layout = Layout::new(&config);
         let parameters = weights::read_weights(folder, &layout)?;
-        Ok(Self { config, layout, parameters })
+        Ok(Self { config, layout, parameters, adapter: None })
     }
 
-    /// Writes `config.json` and `model.safetensors`; each file appears whole or not at all.
+    /// Writes `config.json` and `model.safetensors`; each file appears whole or not at all. An adapter is merged: the
+    /// files hold what the model computes. To keep it apart, save it with [`Adapter::save`].
     ///
     /// # Errors
     /// If the folder or a file cannot be written.
     pub fn save(&self, folder: &Path, precision: Precision) -> Result<(), SaveError> {
+        if self.adapter.is_some() {
+            return self.merged().save(folder, precision);
+        }
         weights::create_folder(folder)?;
         weights::write_weights(folder, &self.layout, &self.parameters, precision)?;
         let mut file = ConfigFile::from(self.config.clone());
@@ -90,7 +97,43 @@ impl Model {
         &self.config
     }
 
-    /// Number of parameters; a tied head counts once.
+    /// The model with an adapter beside its weights, in place of the one it may have.
+    ///
+    /// # Panics
+    /// If the adapter was made for a model of another shape.
+    #[must_use]
+    pub fn with_adapter(self, adapter: Adapter) -> Self {
+        assert!(adapter.fits(&self.config), "the adapter was made for a model of this shape");
+        Self { adapter: Some(adapter), ..self }
+    }
+
+    /// The model without its adapter, and the adapter.
+    pub fn without_adapter(self) -> (Self, Option<Adapter>) {
+        (Self { adapter: None, ..self }, self.adapter)
+    }
+
+    /// The adapter beside the weights, if there is one.
+    pub fn adapter(&self) -> Option<&Adapter> {
+        self.adapter.as_ref()
+    }
+
+    /// A model without adapter that computes the same: `W + s B A` takes the place of `W`.
+    #[must_use]
+    pub fn merged(&self) -> Self {
+        let mut parameters = self.parameters.clone();
+        if let Some(adapter) = &self.adapter {
+            let gradients = self.layout.gradients(&mut parameters);
+            for (layer, adapter) in gradients.layers.into_iter().zip(adapter.view()) {
+                low_rank::merge(layer.qkv, &adapter.qkv);
+                low_rank::merge(layer.output, &adapter.output);
+                low_rank::merge(layer.gate_up, &adapter.gate_up);
+                low_rank::merge(layer.down, &adapter.down);
+            }
+        }
+        Self { config: self.config.clone(), layout: self.layout.clone(), parameters, adapter: None }
+    }
+
+    /// Number of parameters, without an adapter's; a tied head counts once.
     pub fn num_parameters(&self) -> usize {
         self.parameters.len()
     }
@@ -103,10 +146,17 @@ impl Model {
             // Little-endian, as in the file.
             hasher.update(bytemuck::cast_slice(&self.parameters[slot.range.clone()]));
         }
+        if let Some(adapter) = &self.adapter {
+            hasher.update(&adapter.config().scale().to_le_bytes());
+            for slot in adapter.slots() {
+                hasher.update(format!("{} {:?}\n", slot.name, slot.shape).as_bytes());
+                hasher.update(bytemuck::cast_slice(&adapter.parameters()[slot.range.clone()]));
+            }
+        }
         hasher.finalize().to_hex().to_string()
     }
 
-    /// One tensor by its name in the file, rows first.
+    /// One tensor by its name in the file, rows first; those of an adapter are [its own](Adapter::tensor).
     pub fn tensor(&self, name: &str) -> Option<&[f32]> {
         let slot = self.layout.slots().iter().find(|slot| slot.name == name)?;
         Some(&self.parameters[slot.range.clone()])
@@ -131,8 +181,17 @@ impl Model {
         &self.layout
     }
 
-    pub(crate) fn parameters_mut(&mut self) -> &mut [f32] {
-        &mut self.parameters
+    /// The parameters that a trainer changes: the adapter's, or, without one, all.
+    pub(crate) fn trained(&self) -> &[f32] {
+        self.adapter.as_ref().map_or(&self.parameters, Adapter::parameters)
+    }
+
+    /// [`Model::trained`], to be changed.
+    pub(crate) fn trained_mut(&mut self) -> &mut [f32] {
+        match &mut self.adapter {
+            Some(adapter) => adapter.parameters_mut(),
+            None => &mut self.parameters,
+        }
     }
 
     /// The weights as they lie in the file.

@@ -5,6 +5,9 @@
 
 use std::path::Path;
 
+use crate::adapter::Adapter;
+use crate::backward::Gradients;
+use crate::config::ModelConfig;
 use crate::decoder::{Decoder, PackedBatch, Retention, ScoredToken, Workspace};
 use crate::kernels::optimizer::{self, UpdateFactors};
 use crate::model::Model;
@@ -71,11 +74,14 @@ impl Default for AdamW {
 }
 
 /// A model in training: its gradients, its optimiser state, and buffers that are reused from batch to batch.
+///
+/// If the model has an adapter, that is what is trained: all else stays as it is, to the bit, and nothing is kept for it.
 pub struct Trainer {
     model: Model,
-    gradients: Vec<f32>,     // the model's layout
-    first_moment: Vec<f32>,  // the model's layout
-    second_moment: Vec<f32>, // the model's layout
+    // Of what is trained, in its layout.
+    gradients: Vec<f32>,
+    first_moment: Vec<f32>,
+    second_moment: Vec<f32>,
     num_steps: u32,
     /// Of the model as it is now.
     transposed: TransposedWeights,
@@ -83,7 +89,7 @@ pub struct Trainer {
 }
 
 /// Packs sequences. The last token of each predicts nothing, so it is not computed.
-fn pack(batch: &[Sequence<'_>], model: &Model) -> PackedBatch {
+fn pack(batch: &[Sequence<'_>], config: &ModelConfig) -> PackedBatch {
     let mut packed = PackedBatch::default();
     for sequence in batch {
         let length = sequence.tokens.len();
@@ -92,10 +98,10 @@ fn pack(batch: &[Sequence<'_>], model: &Model) -> PackedBatch {
             "a prompt of {} tokens in a sequence of {length}",
             sequence.num_prompt
         );
-        let vocab_size = model.config().vocab_size;
+        let vocab_size = config.vocab_size;
         let last = sequence.tokens[length - 1];
         assert!((last as usize) < vocab_size, "token {last} is in the vocabulary of {vocab_size}");
-        let rows = packed.push(&sequence.tokens[..length - 1], model.config());
+        let rows = packed.push(&sequence.tokens[..length - 1], config);
         packed.scored.extend(
             (sequence.num_prompt..length)
                 .map(|position| ScoredToken { row: rows.start + position - 1, token: sequence.tokens[position] }),
@@ -121,18 +127,11 @@ fn portions<'a, 'b>(batch: &'a [Sequence<'b>]) -> impl Iterator<Item = &'a [Sequ
     })
 }
 
-fn score_with(
-    model: &Model,
-    transposed: &TransposedWeights,
-    batch: &[Sequence<'_>],
-    temperature: f32,
-    workspace: &mut Workspace,
-) -> Scores {
+fn score_with(decoder: &Decoder<'_>, batch: &[Sequence<'_>], temperature: f32, workspace: &mut Workspace) -> Scores {
     assert_temperature(temperature);
-    let decoder = Decoder::new(model, transposed);
     let mut scores = Scores::default();
     for portion in portions(batch) {
-        let packed = pack(portion, model);
+        let packed = pack(portion, decoder.config);
         decoder.forward(&packed, Retention::Nothing, workspace, |_, _| {});
         let statistics = decoder.score(&packed, temperature, workspace);
         scores.extend(portion, statistics);
@@ -149,7 +148,9 @@ fn assert_temperature(temperature: f32) {
 /// # Panics
 /// As [`Trainer::score`].
 pub fn score(model: &Model, batch: &[Sequence<'_>], temperature: f32) -> Scores {
-    score_with(model, &TransposedWeights::new(model), batch, temperature, &mut Workspace::default())
+    let transposed = TransposedWeights::new(model);
+    let decoder = Decoder::new(model, &transposed, model.adapter());
+    score_with(&decoder, batch, temperature, &mut Workspace::default())
 }
 
 impl Scores {
@@ -188,7 +189,7 @@ impl Upstream {
 impl Trainer {
     /// Starts training with gradients and moments of zero.
     pub fn new(model: Model) -> Self {
-        let count = model.num_parameters();
+        let count = model.trained().len();
         Self {
             transposed: TransposedWeights::new(&model),
             model,
@@ -221,7 +222,18 @@ impl Trainer {
     /// If a prompt is empty or longer than its sequence, a token is not in the vocabulary, a sequence is longer than the
     /// model's positions plus one, or the temperature is not above zero.
     pub fn score(&mut self, batch: &[Sequence<'_>], temperature: f32) -> Scores {
-        score_with(&self.model, &self.transposed, batch, temperature, &mut self.workspace)
+        let decoder = Decoder::new(&self.model, &self.transposed, self.model.adapter());
+        score_with(&decoder, batch, temperature, &mut self.workspace)
+    }
+
+    /// Scores completions with the adapter turned off, if there is one: the model that training began with is its own
+    /// reference, at no cost in memory.
+    ///
+    /// # Panics
+    /// As [`Trainer::score`].
+    pub fn score_base(&mut self, batch: &[Sequence<'_>], temperature: f32) -> Scores {
+        let decoder = Decoder::new(&self.model, &self.transposed, None);
+        score_with(&decoder, batch, temperature, &mut self.workspace)
     }
 
     /// Scores completions, asks `upstream` for the derivatives of the loss, and adds the gradient of the loss.
@@ -235,14 +247,17 @@ impl Trainer {
         upstream: impl FnOnce(&Scores) -> Upstream,
     ) -> Scores {
         assert_temperature(temperature);
-        let decoder = Decoder::new(&self.model, &self.transposed);
-        let packed = pack(batch, &self.model);
+        let decoder = Decoder::new(&self.model, &self.transposed, self.model.adapter());
+        let packed = pack(batch, self.model.config());
         decoder.forward(&packed, Retention::EveryLayer, &mut self.workspace, |_, _| {});
         let mut scores = Scores::default();
         scores.extend(batch, decoder.score(&packed, temperature, &mut self.workspace));
         let d_scores = upstream(&scores).flatten(batch);
         if !d_scores.is_empty() {
-            let mut gradients = self.model.layout().gradients(&mut self.gradients);
+            let mut gradients = match self.model.adapter() {
+                Some(adapter) => Gradients::Adapter(adapter.gradients(&mut self.gradients)),
+                None => Gradients::Weights(self.model.layout().gradients(&mut self.gradients)),
+            };
             decoder.backward(&packed, temperature, &d_scores, &mut self.workspace, &mut gradients);
         }
         scores
@@ -258,9 +273,15 @@ impl Trainer {
         optimizer::norm(&self.gradients)
     }
 
-    /// The gradient of one tensor by its name in the checkpoint, rows first.
+    /// Number of parameters that are trained.
+    pub fn num_trained(&self) -> usize {
+        self.gradients.len()
+    }
+
+    /// The gradient of one trained tensor by its name in the checkpoint, rows first.
     pub fn gradient(&self, name: &str) -> Option<&[f32]> {
-        let slot = self.model.layout().slots().iter().find(|slot| slot.name == name)?;
+        let slots = self.model.adapter().map_or(self.model.layout().slots(), Adapter::slots);
+        let slot = slots.iter().find(|slot| slot.name == name)?;
         Some(&self.gradients[slot.range.clone()])
     }
 
@@ -284,15 +305,19 @@ impl Trainer {
             root_correction: (1.0 / correction(settings.beta2).sqrt()) as f32,
             retention: 1.0 - settings.lr * settings.weight_decay,
         };
-        let decayed = self.model.layout().num_decayed();
         let (first, second) = (&mut self.first_moment, &mut self.second_moment);
-        optimizer::adamw(self.model.parameters_mut(), &self.gradients, first, second, decayed, factors);
-        self.transposed.update(&self.model);
+        let frozen = self.model.adapter().is_some();
+        // All of an adapter's tensors are matrices.
+        let decayed = if frozen { self.gradients.len() } else { self.model.layout().num_decayed() };
+        optimizer::adamw(self.model.trained_mut(), &self.gradients, first, second, decayed, factors);
+        if !frozen {
+            self.transposed.update(&self.model);
+        }
         norm
     }
 
-    /// Writes moments and step count, exactly; the file appears whole or not at all. The model is saved on its own
-    /// ([`Model::save`], in [`Precision::F32`] if training is to go on to the bit).
+    /// Writes moments and step count, exactly; the file appears whole or not at all. What is trained is saved on its own
+    /// ([`Model::save`], in [`Precision::F32`] if training is to go on to the bit, or [`Adapter::save`]).
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -313,7 +338,7 @@ impl Trainer {
         let mut file = WeightFile::open(path)?;
         let missing = || LoadError::MissingTensor { path: path.to_owned(), name: STEPS_NOTE.to_owned() };
         let num_steps = file.note(STEPS_NOTE).and_then(|steps| steps.parse().ok()).ok_or_else(missing)?;
-        let count = self.model.num_parameters();
+        let count = self.gradients.len();
         let mut moments = [FIRST_MOMENT, SECOND_MOMENT].map(|name| (name, Vec::new()));
         for (name, moment) in &mut moments {
             file.describe(name, &[count])?;

@@ -3,7 +3,9 @@
 //! The checkpoint has outputs outermost, which is what the backward multiplies with at full speed. Forward products run
 //! up to three times faster on this copy, the more so the fewer rows there are.
 
+use crate::adapter::Adapter;
 use crate::decoder::DecoderWeights;
+use crate::kernels::low_rank;
 use crate::kernels::matrix::MatrixRef;
 use crate::kernels::transpose::transpose_parallel;
 use crate::model::Model;
@@ -21,6 +23,19 @@ impl TransposedWeights {
     pub(crate) fn new(model: &Model) -> Self {
         let mut copy = Self::default();
         copy.update(model);
+        copy
+    }
+
+    /// Copies a model's matrices, with what its adapter adds to them.
+    pub(crate) fn merged(model: &Model) -> Self {
+        let mut copy = Self::new(model);
+        let layers = model.adapter().map(Adapter::view).unwrap_or_default();
+        for (copies, adapter) in copy.layers.iter_mut().zip(&layers) {
+            let products = [&adapter.qkv, &adapter.output, &adapter.gate_up, &adapter.down];
+            for (copy, product) in copies.iter_mut().zip(products) {
+                low_rank::merge_transposed(copy, product);
+            }
+        }
         copy
     }
 

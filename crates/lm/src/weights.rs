@@ -4,6 +4,7 @@
 //! tensor, so that a hostile or broken file costs no more than its header.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -178,6 +179,9 @@ impl LoadError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::MissingFolder { .. } => Some("give the folder that holds config.json and model.safetensors"),
+            Self::MissingFile { path, .. } if path.file_name().is_some_and(is_of_adapter) => {
+                Some("an adapter in the layout of PEFT has adapter_config.json and adapter_model.safetensors")
+            }
             Self::MissingFile { .. } => {
                 Some("a checkpoint in Hugging Face layout has config.json, model.safetensors and tokenizer.json")
             }
@@ -219,6 +223,10 @@ pub enum SaveError {
         /// Why it failed.
         source: safetensors::SafeTensorError,
     },
+}
+
+fn is_of_adapter(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with("adapter_")
 }
 
 /// Reads a small text file of a checkpoint.
@@ -286,6 +294,19 @@ impl WeightFile {
     /// A text that was stored with the tensors.
     pub(crate) fn note(&self, key: &str) -> Option<&str> {
         self.header.metadata().as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// The names of all tensors.
+    pub(crate) fn tensor_names(&self) -> impl Iterator<Item = String> {
+        self.header.offset_keys().into_iter()
+    }
+
+    /// Refuses a file with a tensor that is not known.
+    pub(crate) fn refuse_unexpected(&self, is_known: impl Fn(&str) -> bool) -> Result<(), LoadError> {
+        match self.tensor_names().find(|name| !is_known(name)) {
+            Some(name) => Err(LoadError::UnexpectedTensor { path: self.path.clone(), name }),
+            None => Ok(()),
+        }
     }
 
     /// The length of the file.
@@ -433,13 +454,11 @@ pub(crate) fn read_weights(folder: &Path, layout: &Layout) -> Result<Vec<f32>, L
 fn refuse_unexpected(files: &[WeightFile], layout: &Layout) -> Result<(), LoadError> {
     let known: BTreeSet<&str> = layout.slots().iter().map(|slot| slot.name.as_str()).collect();
     for file in files {
-        for name in file.header.offset_keys() {
+        file.refuse_unexpected(|name| {
             // A tied head is often stored all the same, and old files carry the rotary frequencies.
             let redundant = name == "lm_head.weight" || name.ends_with(".rotary_emb.inv_freq");
-            if !redundant && !known.contains(name.as_str()) {
-                return Err(LoadError::UnexpectedTensor { path: file.path.clone(), name });
-            }
-        }
+            redundant || known.contains(name)
+        })?;
     }
     Ok(())
 }

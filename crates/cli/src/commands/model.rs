@@ -1,9 +1,9 @@
-//! `codeward model`: looks at checkpoints, and makes them from GGUF files.
+//! `codeward model`: looks at checkpoints, and makes them from GGUF files and from adapters.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use codeward_lm::{Inspection, Precision, convert_gguf, inspect};
+use codeward_lm::{Inspection, Linear, Precision, convert_gguf, inspect, merge_adapter};
 use serde_json::{Value, json};
 
 use crate::Ending;
@@ -35,11 +35,7 @@ pub(crate) fn run(options: &Model) -> Result<Ending, Failure> {
             }
         }
         ModelAction::Convert { file, folder, precision } => {
-            let precision = match precision {
-                StoredPrecision::F32 => Precision::F32,
-                StoredPrecision::Bf16 => Precision::Bf16,
-            };
-            let converted = convert_gguf(file, folder, precision)?;
+            let converted = convert_gguf(file, folder, stored(*precision))?;
             output::print(&format!(
                 "{}: {} tensors, {} parameters, {}; tokenizer: {}\n",
                 folder.display(),
@@ -49,8 +45,27 @@ pub(crate) fn run(options: &Model) -> Result<Ending, Failure> {
                 converted.tokenizer,
             ))?;
         }
+        ModelAction::Merge { base, adapter, folder, precision } => {
+            let merged = merge_adapter(base, adapter, folder, stored(*precision))?;
+            let targets: Vec<&str> = merged.adapter.targets.iter().map(|linear: &Linear| linear.name()).collect();
+            output::print(&format!(
+                "{}: {} parameters; merged: rank {}, factor {}, {}\n",
+                folder.display(),
+                grouped(merged.num_parameters),
+                merged.adapter.rank,
+                merged.adapter.scale(),
+                targets.join(" "),
+            ))?;
+        }
     }
     Ok(Ending::Done)
+}
+
+fn stored(precision: StoredPrecision) -> Precision {
+    match precision {
+        StoredPrecision::F32 => Precision::F32,
+        StoredPrecision::Bf16 => Precision::Bf16,
+    }
 }
 
 fn shapes(inspection: &Inspection) -> impl Iterator<Item = (&'static str, &'static str, u64)> {

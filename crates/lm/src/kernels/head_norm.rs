@@ -40,10 +40,11 @@ vectorized! {
 }
 
 vectorized! {
-    /// Replaces the gradient of normalised heads by that of the raw ones, and sums the weights' gradient per unit of rows.
+    /// Replaces the gradient of normalised heads by that of the raw ones, and sums the weights' gradient per unit of
+    /// rows, unless there is no room for it.
     pub(crate) fn backward(
         d_rows: &mut [f32],      // [rows, row_width]
-        d_weight: &mut [f32],    // [units, 2, head_dim], overwritten
+        d_weight: &mut [f32],    // [units, 2, head_dim] or empty, overwritten
         raw: &[f32],             // [rows, (num_query + num_key) * head_dim]
         inverse: &[f32],         // [rows, num_query + num_key]
         norm: Norm<'_>,          // weight: [2, head_dim]
@@ -54,12 +55,13 @@ vectorized! {
         let count = d_rows.len() / shape.row_width();
         assert_eq!(d_rows.len(), count * shape.row_width(), "whole rows of {}", shape.row_width());
         assert!(raw.len() == count * heads * width && inverse.len() == count * heads, "records of {count} rows");
-        assert_eq!(d_weight.len(), count.div_ceil(UNIT) * 2 * width, "two weights per unit");
+        let frozen = d_weight.is_empty();
+        assert!(frozen || d_weight.len() == count.div_ceil(UNIT) * 2 * width, "two weights per unit");
         d_weight.fill(0.0);
         let records = raw.chunks_exact(heads * width).zip(inverse.chunks_exact(heads));
         for (row, (d_row, (raw, inverse))) in d_rows.chunks_exact_mut(shape.row_width()).zip(records).enumerate() {
-            let d_weight = &mut d_weight[row / UNIT * 2 * width..][..2 * width];
-            let (d_query_weight, d_key_weight) = d_weight.split_at_mut(width);
+            let d_weight = if frozen { &mut [] } else { &mut d_weight[row / UNIT * 2 * width..][..2 * width] };
+            let (d_query_weight, d_key_weight) = d_weight.split_at_mut(d_weight.len() / 2);
             for (index, ((d, x), &scale)) in
                 d_row.chunks_exact_mut(width).zip(raw.chunks_exact(width)).zip(inverse).enumerate()
             {
@@ -68,8 +70,10 @@ vectorized! {
                 } else {
                     (key_weight, &mut *d_key_weight)
                 };
-                for (((dw, d), x), w) in dw.iter_mut().zip(d.iter_mut()).zip(x).zip(weight) {
+                for ((dw, d), x) in dw.iter_mut().zip(d.iter()).zip(x) {
                     *dw += *d * x * scale;
+                }
+                for (d, w) in d.iter_mut().zip(weight) {
                     *d *= w + norm.offset;
                 }
                 let along = dot(d, x) * scale * scale * scale / width as f32;

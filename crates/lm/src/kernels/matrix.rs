@@ -227,6 +227,46 @@ pub(crate) fn multiply_rows(output: &mut [f32], store: Store, input: &[f32], wei
     multiply(&mut MatrixMut::new(output, rows, columns), store, 1.0, MatrixRef::new(input, rows, inner), weight);
 }
 
+/// [`multiply_rows`] for views, with a factor. The weight's rows are contiguous: for others the engine has several ways, with
+/// several orders of addition, and the number of rows decides between them.
+pub(crate) fn multiply_row_views(
+    mut output: MatrixMut<'_>,
+    store: Store,
+    scale: f32,
+    input: MatrixRef<'_>,
+    weight: MatrixRef<'_>,
+) {
+    assert_eq!(weight.column_stride, 1, "contiguous rows");
+    if weight.columns == 1 {
+        // A single column, too, is summed in an order of its own.
+        let twice: Vec<f32> = (0..weight.rows).flat_map(|row| [weight.row(row)[0]; 2]).collect();
+        let twice = MatrixRef::new(&twice, weight.rows, 2);
+        let mut result = vec![0.0; 2 * output.rows];
+        if store == Store::Accumulate {
+            for (row, result) in result.chunks_exact_mut(2).enumerate() {
+                result.fill(output.row(row)[0]);
+            }
+        }
+        let rows = output.rows;
+        multiply_row_views(MatrixMut::new(&mut result, rows, 2), store, scale, input, twice);
+        for (row, result) in result.chunks_exact(2).enumerate() {
+            output.row(row)[0] = result[0];
+        }
+        return;
+    }
+    if output.rows == 1 {
+        let twice = [input.row(0), input.row(0)].concat();
+        let twice = MatrixRef::new(&twice, 2, input.columns);
+        let columns = output.columns;
+        let output = output.row(0);
+        let mut result = [&*output, &*output].concat();
+        multiply(&mut MatrixMut::new(&mut result, 2, columns), store, scale, twice, weight);
+        output.copy_from_slice(&result[..columns]);
+        return;
+    }
+    multiply(&mut output, store, scale, input, weight);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,6 +325,34 @@ mod tests {
         let all = product(0..200);
         for rows in [0..1, 3..5, 7..20, 60..125, 100..200] {
             assert_eq!(product(rows.clone()), all[rows.start * n..rows.end * n], "rows {rows:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_of_any_shape_does_not_depend_on_the_rows_beside_it() {
+        const ROWS: usize = 110;
+        let noise = |count: usize, salt: usize| -> Vec<f32> {
+            (0..count).map(|i| (((i + salt) * 104_729 % 1009) as f32 - 500.0) / 333.0).collect()
+        };
+        for inner in [1, 2, 3, 4, 5, 8, 16, 20, 40, 56] {
+            for columns in [1, 2, 3, 4, 5, 8, 12, 15, 20, 40, 56] {
+                let weight = noise(inner * columns, 5);
+                let (input, start) = (noise(ROWS * inner, 77), noise(ROWS * columns, 11));
+                for store in [Store::Overwrite, Store::Accumulate] {
+                    let product = |rows: Range<usize>| {
+                        let mut output = start[rows.start * columns..rows.end * columns].to_vec();
+                        let input = MatrixRef::new(&input[rows.start * inner..rows.end * inner], rows.len(), inner);
+                        let destination = MatrixMut::new(&mut output, rows.len(), columns);
+                        multiply_row_views(destination, store, 0.7, input, MatrixRef::new(&weight, inner, columns));
+                        output
+                    };
+                    let all = product(0..ROWS);
+                    for rows in [0..1, 3..5, 7..20, 0..48, 48..110, 109..110, 32..80] {
+                        let wanted = &all[rows.start * columns..rows.end * columns];
+                        assert_eq!(product(rows.clone()), wanted, "{inner} x {columns}, rows {rows:?}");
+                    }
+                }
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod blocks;
 pub(crate) mod cached_attention;
 pub(crate) mod head;
 pub(crate) mod head_norm;
+pub(crate) mod low_rank;
 pub(crate) mod matrix;
 pub(crate) mod mlp;
 pub(crate) mod norm;

@@ -60,11 +60,12 @@ vectorized! {
 }
 
 vectorized! {
-    /// Adds the input's gradient to a residual gradient, if there is one, and sums the weight's gradient per unit of rows.
+    /// Adds the input's gradient to a residual gradient, if there is one, and sums the weight's gradient per unit of rows,
+    /// unless there is no room for it.
     pub(crate) fn backward(
         d_input: &mut [f32],     // [rows, width], overwritten: d_residual + gradient
         d_residual: Option<&[f32]>, // [rows, width]
-        d_weight: &mut [f32],    // [units, width], overwritten
+        d_weight: &mut [f32],    // [units, width] or empty, overwritten
         d_output: &[f32],        // [rows, width]
         input: &[f32],           // [rows, width]
         inverse: &[f32],         // [rows]
@@ -77,13 +78,14 @@ vectorized! {
             d_input.len() == input.len() && d_residual.is_none_or(|residual| residual.len() == input.len()),
             "gradients of {rows} x {width}"
         );
-        assert_eq!(d_weight.len(), rows.div_ceil(UNIT) * width, "one row per unit");
+        let frozen = d_weight.is_empty();
+        assert!(frozen || d_weight.len() == rows.div_ceil(UNIT) * width, "one row per unit");
         d_weight.fill(0.0);
         for (row, &scale) in inverse.iter().enumerate() {
             let span = row * width..(row + 1) * width;
             let (x, dy) = (&input[span.clone()], &d_output[span.clone()]);
             let dx = &mut d_input[span.clone()];
-            let dw = &mut d_weight[row / UNIT * width..][..width];
+            let dw = if frozen { &mut [] } else { &mut d_weight[row / UNIT * width..][..width] };
             // dx first holds dy * w, whose product with x is the part of the gradient along x.
             for ((dx, dy), w) in dx.iter_mut().zip(dy).zip(weight) {
                 *dx = dy * (w + offset);
