@@ -2,6 +2,9 @@
 //!
 //! `fixtures/make_parity.py` makes the fixtures, with PEFT on the checkpoints of `tests/parity.rs`.
 
+#[expect(dead_code, reason = "the logits of the last position stand in the fixtures of checkpoints alone")]
+mod expected;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -9,38 +12,8 @@ use codeward_lm::{
     AdamW, Adapter, AdapterConfig, ConfigError, Family, Linear, LoadError, Model, ModelConfig, Precision, Prompt,
     SamplingParams, Scores, Sequence, Trainer, Upstream, generate, score,
 };
+use expected::{Expected, GRADIENT_TOLERANCE, SCORE_TOLERANCE, accumulate, batch, relative_error};
 use safetensors::SafeTensors;
-use serde::Deserialize;
-
-/// The furthest that scores may be from those of PyTorch, relative to their length.
-const SCORE_TOLERANCE: f64 = 5e-6;
-/// The furthest that a tensor's gradient may be, relative to its length.
-const GRADIENT_TOLERANCE: f64 = 1e-5;
-
-#[derive(Deserialize)]
-struct Expected {
-    temperature: f32,
-    sequences: Vec<ExpectedSequence>,
-    loss: f64,
-    norm: f64,
-    greedy: Greedy,
-}
-
-#[derive(Deserialize)]
-struct ExpectedSequence {
-    num_prompt: usize,
-    tokens: Vec<u32>,
-    logprobs: Vec<f64>,
-    entropies: Vec<f64>,
-    d_logprobs: Vec<f32>,
-    d_entropies: Vec<f32>,
-}
-
-#[derive(Deserialize)]
-struct Greedy {
-    prompt: Vec<u32>,
-    completion: Vec<u32>,
-}
 
 /// Every fixture: its folder, that of its checkpoint, its factor, and the number of its tensors.
 const CASES: [(&str, &str, f32, usize); 4] = [
@@ -66,19 +39,6 @@ fn fixture(case: &str, checkpoint: &str) -> (Model, Expected) {
     let model = base(checkpoint);
     let adapter = Adapter::load(&folder, model.config()).expect("the fixture is an adapter");
     (model.with_adapter(adapter), expected)
-}
-
-fn batch(expected: &Expected) -> Vec<Sequence<'_>> {
-    let sequences = expected.sequences.iter();
-    sequences.map(|sequence| Sequence { tokens: &sequence.tokens, num_prompt: sequence.num_prompt }).collect()
-}
-
-/// The length of the difference over the length of what was expected.
-fn relative_error(got: &[f32], expected: &[f64]) -> f64 {
-    assert_eq!(got.len(), expected.len());
-    let square = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
-    let difference = square(&mut got.iter().zip(expected).map(|(a, b)| f64::from(*a) - b));
-    difference / square(&mut expected.iter().copied())
 }
 
 /// The largest difference between two batches of scores.
@@ -116,18 +76,7 @@ fn every_gradient_matches_peft() {
     for (case, checkpoint, ..) in CASES {
         let (model, expected) = fixture(case, checkpoint);
         let mut trainer = Trainer::new(model);
-        let mut loss = 0.0;
-        trainer.accumulate(&batch(&expected), expected.temperature, |scores| {
-            let inner = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-            for (index, sequence) in expected.sequences.iter().enumerate() {
-                loss += inner(&scores.logprobs[index], &sequence.d_logprobs);
-                loss += inner(&scores.entropies[index], &sequence.d_entropies);
-            }
-            Upstream {
-                logprobs: expected.sequences.iter().map(|sequence| sequence.d_logprobs.clone()).collect(),
-                entropies: expected.sequences.iter().map(|sequence| sequence.d_entropies.clone()).collect(),
-            }
-        });
+        let loss = accumulate(&mut trainer, &expected);
         assert!((loss / expected.loss - 1.0).abs() < 1e-5, "{case}: {loss} against {}", expected.loss);
         assert!((f64::from(trainer.gradient_norm()) / expected.norm - 1.0).abs() < 1e-5, "{case}");
         let bytes = std::fs::read(fixtures().join("adapters").join(case).join("gradients.safetensors")).unwrap();

@@ -2,42 +2,14 @@
 //!
 //! `fixtures/make_parity.py` makes the fixtures. Each differs from the others in more than its family: see the script.
 
+mod expected;
+
 use std::path::{Path, PathBuf};
 
-use codeward_lm::{Family, Model, Precision, Prompt, SamplingParams, Sequence, Trainer, Upstream, generate, score};
+use codeward_lm::{Family, Model, Precision, Prompt, SamplingParams, Sequence, Trainer, generate, score};
+use expected::{Expected, GRADIENT_TOLERANCE, SCORE_TOLERANCE, accumulate, batch, relative_error};
 use safetensors::SafeTensors;
 use serde::Deserialize;
-
-/// The furthest that scores may be from those of PyTorch, relative to their length.
-const SCORE_TOLERANCE: f64 = 5e-6;
-/// The furthest that a tensor's gradient may be, relative to its length.
-const GRADIENT_TOLERANCE: f64 = 1e-5;
-
-#[derive(Deserialize)]
-struct Expected {
-    temperature: f32,
-    sequences: Vec<ExpectedSequence>,
-    loss: f64,
-    norm: f64,
-    greedy: Greedy,
-    last_logits: Vec<f64>,
-}
-
-#[derive(Deserialize)]
-struct ExpectedSequence {
-    num_prompt: usize,
-    tokens: Vec<u32>,
-    logprobs: Vec<f64>,
-    entropies: Vec<f64>,
-    d_logprobs: Vec<f32>,
-    d_entropies: Vec<f32>,
-}
-
-#[derive(Deserialize)]
-struct Greedy {
-    prompt: Vec<u32>,
-    completion: Vec<u32>,
-}
 
 /// Every fixture: its folder, its family, and the number of its tensors.
 const CASES: [(&str, Family, usize); 6] = [
@@ -58,19 +30,6 @@ fn fixture(case: &str) -> (Model, Expected) {
     let text = std::fs::read_to_string(folder(case).join("expected.json")).expect("the fixture is committed");
     let expected = serde_json::from_str(&text).expect("the fixture is what the script writes");
     (Model::load(&folder(case)).expect("the fixture is a checkpoint"), expected)
-}
-
-fn batch(expected: &Expected) -> Vec<Sequence<'_>> {
-    let sequences = expected.sequences.iter();
-    sequences.map(|sequence| Sequence { tokens: &sequence.tokens, num_prompt: sequence.num_prompt }).collect()
-}
-
-/// The length of the difference over the length of what was expected.
-fn relative_error(got: &[f32], expected: &[f64]) -> f64 {
-    assert_eq!(got.len(), expected.len());
-    let square = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
-    let difference = square(&mut got.iter().zip(expected).map(|(a, b)| f64::from(*a) - b));
-    difference / square(&mut expected.iter().copied())
 }
 
 #[test]
@@ -120,18 +79,7 @@ fn every_gradient_matches_pytorch() {
     for (case, ..) in CASES {
         let (model, expected) = fixture(case);
         let mut trainer = Trainer::new(model);
-        let mut loss = 0.0;
-        trainer.accumulate(&batch(&expected), expected.temperature, |scores| {
-            let inner = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-            for (index, sequence) in expected.sequences.iter().enumerate() {
-                loss += inner(&scores.logprobs[index], &sequence.d_logprobs);
-                loss += inner(&scores.entropies[index], &sequence.d_entropies);
-            }
-            Upstream {
-                logprobs: expected.sequences.iter().map(|sequence| sequence.d_logprobs.clone()).collect(),
-                entropies: expected.sequences.iter().map(|sequence| sequence.d_entropies.clone()).collect(),
-            }
-        });
+        let loss = accumulate(&mut trainer, &expected);
         assert!((loss / expected.loss - 1.0).abs() < 1e-5, "{case}: {loss} against {}", expected.loss);
         assert!((f64::from(trainer.gradient_norm()) / expected.norm - 1.0).abs() < 1e-5, "{case}");
         let bytes = std::fs::read(folder(case).join("gradients.safetensors")).unwrap();
