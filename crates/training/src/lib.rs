@@ -7,6 +7,7 @@
 mod advantage;
 mod checkpoint;
 mod event;
+mod event_file;
 mod gae;
 mod grpo;
 mod guard;
@@ -23,6 +24,7 @@ mod update;
 pub use advantage::{AdvantageSettings, Baseline, Scale, advantages, group_advantages, token_advantages};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use event::Event;
+pub use event_file::EventFile;
 pub use gae::{Estimated, GaeSettings, ValueLoss, estimate, value_loss, whiten};
 pub use grpo::GrpoSettings;
 pub use guard::{Guard, GuardDecision, GuardSettings};
