@@ -76,6 +76,9 @@ impl From<codeward_training::TrainError> for Failure {
             TrainError::Unscored { .. } => {
                 "see what `codeward doctor` says of the sandbox, then continue with --resume"
             }
+            TrainError::Tokenizer(_) => {
+                "leave advantage.token_credit out of the recipe, or train a model with a tokenizer.json that we read"
+            }
             TrainError::NoTasks => "the recipe's benchmark or corpus is empty",
             TrainError::NotFinite { .. } => "lower optimiser.learning_rate in the recipe",
         };

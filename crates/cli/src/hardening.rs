@@ -8,7 +8,7 @@ use codeward_lm::{EngineOptions, LanguageModel, ModelConfig, Precision, Sampling
 use codeward_records::{Judged, Manifest, Task, jsonl};
 use codeward_reward::{Engine, Store};
 use codeward_synthesis::{Benchmark, Pool, Split};
-use codeward_training::{Course, EvaluationSettings, GrpoRecipe, Recipe, RunFolder, derive_seed, train};
+use codeward_training::{Course, EvaluationSettings, Recipe, RlRecipe, RunFolder, derive_seed, train};
 
 use crate::arguments::JudgeAddress;
 use crate::failure::Failure;
@@ -32,21 +32,25 @@ pub(crate) struct Hardened {
 
 /// Runs the main job in `out`, or continues it there.
 pub(crate) fn harden(
-    recipe: &GrpoRecipe,
+    recipe: &RlRecipe,
     out: &Path,
     resume: bool,
     judge: Option<&JudgeAddress>,
 ) -> Result<Hardened, Failure> {
     let started = Instant::now();
     let benchmark = workbench::benchmark(&recipe.tasks.benchmark)?;
-    let options = EngineOptions { reference: recipe.loss.kl_coef != 0.0, ..EngineOptions::default() };
+    let options = EngineOptions {
+        reference: recipe.needs_reference(),
+        value_head: recipe.ppo.is_some(),
+        ..EngineOptions::default()
+    };
     let (mut policy, tokenizer) = workbench::model(Some(Path::new(&recipe.model)), &options)?;
     let mut engine = workbench::engine(recipe.reward.clone(), None, judge)?;
     let tasks = benchmark.tasks(Split::Rewarded, recipe.tasks.instances_per_family);
     let probe = probe_tasks(&benchmark, recipe.guard.instances_per_family);
     fits(recipe, policy.config(), &tokenizer, &tasks)?;
 
-    let resolved = Recipe::Grpo(Box::new(recipe.clone()));
+    let resolved = Recipe::Rl(Box::new(recipe.clone()));
     let manifest = Manifest {
         format: Manifest::FORMAT,
         codeward: env!("CARGO_PKG_VERSION").to_owned(),
@@ -73,7 +77,7 @@ pub(crate) fn harden(
     };
     let before = judge.rows(&mut *policy, &folder, "before")?;
     let trained = {
-        let mut progress = Progress::new("training", recipe.grpo.num_steps);
+        let mut progress = Progress::new("training", recipe.sizes().num_steps);
         {
             let course = Course { recipe, tokenizer: &tokenizer, engine: &engine, tasks: &tasks, probe: &probe };
             train(course, &mut *policy, &folder, |event| progress.event(&event))?
@@ -95,7 +99,7 @@ pub(crate) fn harden(
 }
 
 /// Prompts and completions have to fit into the model's positions.
-fn fits(recipe: &GrpoRecipe, model: &ModelConfig, tokenizer: &Tokenizer, tasks: &[Task]) -> Result<(), Failure> {
+fn fits(recipe: &RlRecipe, model: &ModelConfig, tokenizer: &Tokenizer, tasks: &[Task]) -> Result<(), Failure> {
     let longest = tasks.iter().map(|task| tokenizer.encode(&task.prompt).len()).max().unwrap_or(0);
     let wanted = longest + recipe.sampling.max_new_tokens.max(recipe.evaluation.max_new_tokens);
     let positions = model.max_position_embeddings;

@@ -3,15 +3,17 @@
 use codeward_reward::RewardRecipe;
 use serde::{Deserialize, Serialize};
 
-use crate::grpo::GrpoSettings;
+use crate::advantage::{AdvantageSettings, Baseline};
+use crate::grpo::{GrpoSettings, Sizes};
 use crate::guard::GuardSettings;
 use crate::loss::LossSettings;
+use crate::ppo::PpoSettings;
 
 /// A parsed recipe.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recipe {
-    /// Reinforcement learning with a group baseline.
-    Grpo(Box<GrpoRecipe>),
+    /// Reinforcement learning: GRPO, PPO and their kin.
+    Rl(Box<RlRecipe>),
     /// Supervised training.
     Sft(Box<SftRecipe>),
 }
@@ -53,8 +55,8 @@ impl RecipeError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::Parse { .. } => "every key is listed in the README beside the bundled recipes".to_owned(),
-            Self::Kind { .. } => "kind is \"grpo\" or \"sft\"".to_owned(),
+            Self::Parse { .. } => "docs/training.md lists every key".to_owned(),
+            Self::Kind { .. } => "kind is \"grpo\", \"ppo\" or \"sft\"".to_owned(),
             Self::Range { key, allowed, .. } => format!("{key} has to be {allowed}"),
         }
     }
@@ -220,11 +222,11 @@ impl Default for EvaluationSettings {
     }
 }
 
-/// A recipe of kind `grpo`.
+/// A recipe of kind `grpo` or `ppo`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct GrpoRecipe {
-    /// Always `grpo`.
+pub struct RlRecipe {
+    /// `grpo` or `ppo`.
     pub kind: String,
     /// Every random draw comes from it.
     #[serde(default = "default_seed")]
@@ -235,9 +237,15 @@ pub struct GrpoRecipe {
     /// What to train on.
     #[serde(default)]
     pub tasks: TaskSettings,
-    /// The algorithm.
-    #[serde(default)]
-    pub grpo: GrpoSettings,
+    /// The algorithm, where it is GRPO.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpo: Option<GrpoSettings>,
+    /// The algorithm, where it is PPO.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ppo: Option<PpoSettings>,
+    /// How rewards become advantages, beside what the algorithm decides.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub advantage: AdvantageSettings,
     /// The loss of a token.
     #[serde(default)]
     pub loss: LossSettings,
@@ -262,6 +270,126 @@ pub struct GrpoRecipe {
     /// How the model is evaluated before and after.
     #[serde(default)]
     pub evaluation: EvaluationSettings,
+}
+
+fn is_default(settings: &AdvantageSettings) -> bool {
+    *settings == AdvantageSettings::default()
+}
+
+impl RlRecipe {
+    /// The sizes of a step, whichever algorithm it is.
+    pub fn sizes(&self) -> Sizes {
+        self.ppo.as_ref().map_or_else(|| self.grpo.unwrap_or_default(), PpoSettings::sizes)
+    }
+
+    /// Has the run end after so many updates.
+    pub fn set_num_steps(&mut self, num_steps: u64) {
+        match (&mut self.grpo, &mut self.ppo) {
+            (_, Some(ppo)) => ppo.num_steps = num_steps,
+            (grpo, None) => grpo.get_or_insert_default().num_steps = num_steps,
+        }
+    }
+
+    /// Whether the loss or the rewards compare the policy with what it was.
+    pub fn needs_reference(&self) -> bool {
+        self.loss.kl_coef != 0.0 || self.ppo.is_some_and(|ppo| ppo.kl_reward_coef != 0.0)
+    }
+
+    fn check(&self, ranges: &Ranges<'_>) -> Result<(), RecipeError> {
+        self.check_algorithm(ranges)?;
+        ranges.share("canary.share", self.canary.share)?;
+        ranges.not_negative("advantage.token_credit", self.advantage.token_credit)?;
+        let clip_low = f64::from(self.loss.clip_low);
+        ranges.of((0.0..=1.0).contains(&clip_low), "loss.clip_low", &clip_low, "between 0 and 1")?;
+        ranges.positive("loss.clip_high", f64::from(self.loss.clip_high))?;
+        ranges.of(self.loss.dual_clip > 1.0, "loss.dual_clip", &self.loss.dual_clip, "above 1; inf turns it off")?;
+        ranges.not_negative("loss.kl_coef", f64::from(self.loss.kl_coef))?;
+        ranges.positive("optimiser.learning_rate", self.optimiser.learning_rate)?;
+        ranges.positive("sampling.temperature", f64::from(self.sampling.temperature))?;
+        ranges.positive("sampling.max_new_tokens", self.sampling.max_new_tokens as f64)?;
+        ranges.positive("tasks.instances_per_family", self.tasks.instances_per_family as f64)?;
+        ranges.positive("checkpoint.keep", self.checkpoint.keep as f64)?;
+        ranges.positive("guard.every", self.guard.every as f64)?;
+        let judge = &self.evaluation.judge;
+        ranges.of(judge == "tests", "evaluation.judge", &format!("{judge:?}"), "\"tests\"")
+    }
+
+    fn check_algorithm(&self, ranges: &Ranges<'_>) -> Result<(), RecipeError> {
+        if let Some(ppo) = &self.ppo {
+            ranges.positive("ppo.num_steps", ppo.num_steps as f64)?;
+            ranges.positive("ppo.tasks_per_step", ppo.tasks_per_step as f64)?;
+            ranges.positive("ppo.rollouts_per_task", ppo.rollouts_per_task as f64)?;
+            ranges.positive("ppo.minibatch_size", ppo.minibatch_size as f64)?;
+            ranges.positive("ppo.update_epochs", ppo.update_epochs as f64)?;
+            ranges.share("ppo.max_unscored_fraction", ppo.max_unscored_fraction)?;
+            ranges.not_negative("ppo.value_coef", f64::from(ppo.value_coef))?;
+            ranges.positive("ppo.value_clip", f64::from(ppo.value_clip))?;
+            ranges.not_negative("ppo.kl_reward_coef", f64::from(ppo.kl_reward_coef))?;
+            ranges.share("ppo.gae.gamma", ppo.gae.gamma)?;
+            return ranges.share("ppo.gae.lambda", ppo.gae.lambda);
+        }
+        let grpo = self.sizes();
+        ranges.positive("grpo.num_steps", grpo.num_steps as f64)?;
+        ranges.positive("grpo.groups_per_step", grpo.groups_per_step as f64)?;
+        let is_alone = self.advantage.baseline == Baseline::Batch;
+        ranges.of(
+            grpo.group_size >= 2 || is_alone && grpo.group_size == 1,
+            "grpo.group_size",
+            &grpo.group_size,
+            "at least 2, as a rollout is compared with others of its group",
+        )?;
+        ranges.positive("grpo.minibatch_size", grpo.minibatch_size as f64)?;
+        ranges.positive("grpo.update_epochs", grpo.update_epochs as f64)?;
+        ranges.share("grpo.max_unscored_fraction", grpo.max_unscored_fraction)
+    }
+
+    /// Writes out the settings of the algorithm that `kind` names, and refuses those of another.
+    fn settle(&mut self, origin: &str) -> Result<(), RecipeError> {
+        let stray = |key: &'static str, given: bool| RecipeError::Range {
+            origin: origin.to_owned(),
+            key,
+            value: if given { "given" } else { "missing" }.to_owned(),
+            allowed: "given only for the kind of its name",
+        };
+        if self.kind == "ppo" {
+            self.ppo.get_or_insert_default();
+            return if self.grpo.is_some() { Err(stray("grpo", true)) } else { Ok(()) };
+        }
+        self.grpo.get_or_insert_default();
+        if self.ppo.is_some() { Err(stray("ppo", true)) } else { Ok(()) }
+    }
+}
+
+/// What the numbers of a recipe may be.
+struct Ranges<'a> {
+    origin: &'a str,
+}
+
+impl Ranges<'_> {
+    fn of(
+        &self,
+        is_in: bool,
+        key: &'static str,
+        value: &dyn std::fmt::Display,
+        allowed: &'static str,
+    ) -> Result<(), RecipeError> {
+        if is_in {
+            return Ok(());
+        }
+        Err(RecipeError::Range { origin: self.origin.to_owned(), key, value: value.to_string(), allowed })
+    }
+
+    fn share(&self, key: &'static str, value: f64) -> Result<(), RecipeError> {
+        self.of((0.0..=1.0).contains(&value), key, &value, "between 0 and 1")
+    }
+
+    fn positive(&self, key: &'static str, value: f64) -> Result<(), RecipeError> {
+        self.of(value > 0.0 && value.is_finite(), key, &value, "above 0")
+    }
+
+    fn not_negative(&self, key: &'static str, value: f64) -> Result<(), RecipeError> {
+        self.of(value >= 0.0 && value.is_finite(), key, &value, "0 or above")
+    }
 }
 
 /// The shape of a model that is trained from scratch, a Qwen2-style decoder.
@@ -336,6 +464,22 @@ pub struct SftRecipe {
     pub checkpoint: CheckpointSettings,
 }
 
+impl SftRecipe {
+    fn check(&self, ranges: &Ranges<'_>) -> Result<(), RecipeError> {
+        ranges.positive("sft.num_epochs", self.sft.num_epochs as f64)?;
+        ranges.positive("sft.batch_size", self.sft.batch_size as f64)?;
+        ranges.positive("corpus.num_documents", self.corpus.num_documents as f64)?;
+        ranges.share("corpus.secure_share", self.corpus.secure_share)?;
+        ranges.share("corpus.general_name_share", self.corpus.general_name_share)?;
+        ranges.positive("optimiser.learning_rate", self.optimiser.learning_rate)?;
+        ranges.positive("checkpoint.every", self.checkpoint.every as f64)?;
+        ranges.positive("checkpoint.keep", self.checkpoint.keep as f64)?;
+        let shape = if self.shape.is_some() { "a shape" } else { "no shape" };
+        let fits = (self.model == "scratch") == self.shape.is_some();
+        ranges.of(fits, "shape", &shape, "given exactly when model is \"scratch\"")
+    }
+}
+
 fn default_seed() -> u64 {
     1
 }
@@ -359,7 +503,11 @@ impl Recipe {
         };
         let table: toml::Table = toml::from_str(text).map_err(|error| parse_error(&error))?;
         let recipe = match table.get("kind").and_then(toml::Value::as_str) {
-            Some("grpo") => Self::Grpo(Box::new(toml::from_str(text).map_err(|error| parse_error(&error))?)),
+            Some("grpo" | "ppo") => {
+                let mut recipe: Box<RlRecipe> = Box::new(toml::from_str(text).map_err(|error| parse_error(&error))?);
+                recipe.settle(origin)?;
+                Self::Rl(recipe)
+            }
             Some("sft") => Self::Sft(Box::new(toml::from_str(text).map_err(|error| parse_error(&error))?)),
             found => {
                 return Err(RecipeError::Kind {
@@ -373,54 +521,17 @@ impl Recipe {
     }
 
     fn check(&self, origin: &str) -> Result<(), RecipeError> {
-        let range = |ok: bool, key: &'static str, value: String, allowed: &'static str| {
-            if ok { Ok(()) } else { Err(RecipeError::Range { origin: origin.to_owned(), key, value, allowed }) }
-        };
-        let share = |key, value: f64| range((0.0..=1.0).contains(&value), key, value.to_string(), "between 0 and 1");
-        let positive = |key, value: f64| range(value > 0.0, key, value.to_string(), "above 0");
+        let ranges = Ranges { origin };
         match self {
-            Self::Grpo(recipe) => {
-                positive("grpo.num_steps", recipe.grpo.num_steps as f64)?;
-                positive("grpo.groups_per_step", recipe.grpo.groups_per_step as f64)?;
-                range(
-                    recipe.grpo.group_size >= 2,
-                    "grpo.group_size",
-                    recipe.grpo.group_size.to_string(),
-                    "at least 2",
-                )?;
-                positive("grpo.minibatch_size", recipe.grpo.minibatch_size as f64)?;
-                positive("grpo.update_epochs", recipe.grpo.update_epochs as f64)?;
-                share("grpo.max_unscored_fraction", recipe.grpo.max_unscored_fraction)?;
-                share("canary.share", recipe.canary.share)?;
-                positive("optimiser.learning_rate", recipe.optimiser.learning_rate)?;
-                positive("sampling.temperature", f64::from(recipe.sampling.temperature))?;
-                positive("sampling.max_new_tokens", recipe.sampling.max_new_tokens as f64)?;
-                positive("tasks.instances_per_family", recipe.tasks.instances_per_family as f64)?;
-                positive("checkpoint.keep", recipe.checkpoint.keep as f64)?;
-                positive("guard.every", recipe.guard.every as f64)?;
-                let judge = &recipe.evaluation.judge;
-                range(judge == "tests", "evaluation.judge", format!("{judge:?}"), "\"tests\"")
-            }
-            Self::Sft(recipe) => {
-                positive("sft.num_epochs", recipe.sft.num_epochs as f64)?;
-                positive("sft.batch_size", recipe.sft.batch_size as f64)?;
-                positive("corpus.num_documents", recipe.corpus.num_documents as f64)?;
-                share("corpus.secure_share", recipe.corpus.secure_share)?;
-                share("corpus.general_name_share", recipe.corpus.general_name_share)?;
-                positive("optimiser.learning_rate", recipe.optimiser.learning_rate)?;
-                positive("checkpoint.every", recipe.checkpoint.every as f64)?;
-                positive("checkpoint.keep", recipe.checkpoint.keep as f64)?;
-                let shape = if recipe.shape.is_some() { "a shape" } else { "no shape" };
-                let fits = (recipe.model == "scratch") == recipe.shape.is_some();
-                range(fits, "shape", shape.to_owned(), "given exactly when model is \"scratch\"")
-            }
+            Self::Rl(recipe) => recipe.check(&ranges),
+            Self::Sft(recipe) => recipe.check(&ranges),
         }
     }
 
     /// The recipe with every default written out.
     pub fn resolved(&self) -> String {
         match self {
-            Self::Grpo(recipe) => toml::to_string(recipe),
+            Self::Rl(recipe) => toml::to_string(recipe),
             Self::Sft(recipe) => toml::to_string(recipe),
         }
         .expect("a recipe is plain data")
@@ -434,7 +545,7 @@ impl Recipe {
     /// The seed.
     pub fn seed(&self) -> u64 {
         match self {
-            Self::Grpo(recipe) => recipe.seed,
+            Self::Rl(recipe) => recipe.seed,
             Self::Sft(recipe) => recipe.seed,
         }
     }

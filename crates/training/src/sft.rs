@@ -58,6 +58,7 @@ pub fn fine_tune(
     };
     let batches = documents.len().div_ceil(recipe.sft.batch_size) as u64;
     let num_steps = batches * recipe.sft.num_epochs;
+    let mut curves = folder.curves((step > 0).then_some(step))?;
     let mut pass: Option<(u64, Vec<usize>)> = None;
     while step < num_steps {
         let started = Instant::now();
@@ -78,6 +79,7 @@ pub fn fine_tune(
         let secs = started.elapsed().as_secs_f64();
         let timings = StepMetrics { step, values: BTreeMap::from([("time/update_secs".to_owned(), secs)]) };
         folder.log(&metrics, &timings)?;
+        curves.log(&metrics, &timings)?;
         listen(Event::Step { metrics: &metrics, num_steps, secs });
         if step.is_multiple_of(recipe.checkpoint.every) || step == num_steps {
             let state = Checkpoint { step, guard: Guard::new(None) };

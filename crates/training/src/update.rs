@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use codeward_lm::{AdamW, EngineError, LanguageModel, Scores, Sequence, Upstream};
 use codeward_records::RolloutGroup;
 
-use crate::loss::token_loss;
-use crate::recipe::GrpoRecipe;
+use crate::gae::value_loss;
+use crate::loss::{Tokens, completion_loss, token_weights};
+use crate::recipe::RlRecipe;
 use crate::seed::shuffled;
+use crate::target::{Target, Targets};
 
 /// A rollout that takes part in the update.
 struct Row<'a> {
@@ -15,7 +17,7 @@ struct Row<'a> {
     tokens: Vec<u32>,
     num_prompt: usize,
     old_logprobs: &'a [f32],
-    advantage: f32,
+    target: &'a Target,
 }
 
 /// Sums over the tokens of an update.
@@ -27,24 +29,26 @@ struct Tally {
     clipped: usize,
     entropy: f64,
     largest_log_ratio: f32,
+    value: f64,
+    clipped_values: usize,
     norms: Vec<f32>,
 }
 
-/// Updates the policy and gives the numbers of the update. `advantages` are per group and rollout; rows without one, or with an
-/// advantage of exactly 0, take no part.
+/// Updates the policy and gives the numbers of the update. Rollouts without a target take no part.
 pub(crate) fn update(
     policy: &mut dyn LanguageModel,
-    recipe: &GrpoRecipe,
+    recipe: &RlRecipe,
     groups: &[RolloutGroup],
-    advantages: &[Vec<Option<f64>>],
+    targets: &Targets,
     step: u64,
     learning_rate: f64,
 ) -> Result<BTreeMap<String, f64>, EngineError> {
-    let rows = rows(groups, advantages);
+    let rows = rows(groups, targets);
+    let sizes = recipe.sizes();
     let mut tally = Tally::default();
-    for epoch in 0..recipe.grpo.update_epochs {
+    for epoch in 0..sizes.update_epochs {
         let order = shuffled(rows.len(), crate::derive_seed(recipe.seed, "minibatch", &[step, epoch as u64]));
-        for minibatch in order.chunks(recipe.grpo.minibatch_size) {
+        for minibatch in order.chunks(sizes.minibatch_size) {
             let rows: Vec<&Row<'_>> = minibatch.iter().map(|at| &rows[*at]).collect();
             update_minibatch(policy, recipe, &rows, learning_rate, &mut tally)?;
         }
@@ -60,25 +64,28 @@ pub(crate) fn update(
         ("optim/learning_rate".to_owned(), learning_rate),
         ("update/rollouts".to_owned(), rows.len() as f64),
     ]);
+    if recipe.ppo.is_some() {
+        values.insert("loss/value".to_owned(), tally.value / count);
+        values.insert("value/clip_fraction".to_owned(), tally.clipped_values as f64 / count);
+    }
     if recipe.loss.kl_coef != 0.0 {
         values.insert("kl/approx".to_owned(), tally.divergence / count);
     }
     Ok(values)
 }
 
-fn rows<'a>(groups: &'a [RolloutGroup], advantages: &[Vec<Option<f64>>]) -> Vec<Row<'a>> {
+fn rows<'a>(groups: &'a [RolloutGroup], targets: &'a Targets) -> Vec<Row<'a>> {
     groups
         .iter()
-        .zip(advantages)
-        .flat_map(|(group, advantages)| group.rollouts.iter().zip(advantages).map(move |pair| (group, pair)))
-        .filter_map(|(group, (rollout, advantage))| {
-            let advantage = advantage.filter(|advantage| *advantage != 0.0)?;
-            let tokens = [group.prompt_tokens.as_slice(), &rollout.tokens].concat();
-            (!rollout.tokens.is_empty()).then_some(Row {
-                tokens,
+        .zip(targets)
+        .flat_map(|(group, targets)| group.rollouts.iter().zip(targets).map(move |pair| (group, pair)))
+        .filter_map(|(group, (rollout, target))| {
+            let target = target.as_ref().filter(|_| !rollout.tokens.is_empty())?;
+            Some(Row {
+                tokens: [group.prompt_tokens.as_slice(), &rollout.tokens].concat(),
                 num_prompt: group.prompt_tokens.len(),
                 old_logprobs: &rollout.old_logprobs,
-                advantage: advantage as f32,
+                target,
             })
         })
         .collect()
@@ -86,7 +93,7 @@ fn rows<'a>(groups: &'a [RolloutGroup], advantages: &[Vec<Option<f64>>]) -> Vec<
 
 fn update_minibatch(
     policy: &mut dyn LanguageModel,
-    recipe: &GrpoRecipe,
+    recipe: &RlRecipe,
     rows: &[&Row<'_>],
     learning_rate: f64,
     tally: &mut Tally,
@@ -96,47 +103,61 @@ fn update_minibatch(
     let temperature = recipe.sampling.temperature;
     let with_reference = recipe.loss.kl_coef != 0.0;
     let reference = with_reference.then(|| policy.score_reference(&sequences, temperature)).transpose()?;
-    let num_tokens: usize = rows.iter().map(|row| row.old_logprobs.len()).sum();
+    let lengths: Vec<usize> = rows.iter().map(|row| row.old_logprobs.len()).collect();
+    let weights = token_weights(recipe.loss.average, &lengths, recipe.sampling.max_new_tokens);
     policy.zero_gradients();
     policy.accumulate(&sequences, temperature, &mut |scores| {
-        upstream(recipe, rows, scores, reference.as_ref(), num_tokens, tally)
+        upstream(recipe, rows, scores, reference.as_ref(), &weights, tally)
     })?;
     tally.norms.push(policy.step(&optimiser(recipe, learning_rate))?);
     Ok(())
 }
 
-/// The derivative of the mean token loss of a minibatch.
+/// The derivatives of a minibatch's loss. A token of a row weighs what `weights` has for the row.
 fn upstream(
-    recipe: &GrpoRecipe,
+    recipe: &RlRecipe,
     rows: &[&Row<'_>],
     scores: &Scores,
     reference: Option<&Scores>,
-    num_tokens: usize,
+    weights: &[f32],
     tally: &mut Tally,
 ) -> Upstream {
-    let share = 1.0 / num_tokens as f32;
-    let mut logprobs = Vec::with_capacity(rows.len());
-    for (at, row) in rows.iter().enumerate() {
-        let new_logprobs = &scores.logprobs[at];
-        assert_eq!(new_logprobs.len(), row.old_logprobs.len(), "one log-probability for each sampled token");
-        let mut gradients = Vec::with_capacity(new_logprobs.len());
-        for (token, (new, old)) in new_logprobs.iter().zip(row.old_logprobs).enumerate() {
-            let anchor = reference.map(|reference| reference.logprobs[at][token]);
-            let loss = token_loss(&recipe.loss, row.advantage, *new, *old, anchor);
-            gradients.push(loss.gradient * share);
-            tally.tokens += 1;
+    let mut upstream = Upstream::default();
+    for (at, (row, weight)) in rows.iter().zip(weights).enumerate() {
+        let (new, old) = (&scores.logprobs[at], row.old_logprobs);
+        let tokens = Tokens {
+            advantages: &row.target.advantages,
+            new,
+            old,
+            reference: reference.map(|reference| reference.logprobs[at].as_slice()),
+        };
+        let losses = completion_loss(&recipe.loss, &tokens);
+        upstream.logprobs.push(losses.iter().map(|loss| loss.gradient * weight).collect());
+        tally.tokens += losses.len();
+        for loss in &losses {
             tally.policy += f64::from(loss.policy);
             tally.divergence += f64::from(loss.divergence);
             tally.clipped += usize::from(loss.clipped);
-            tally.entropy += f64::from(scores.entropies[at][token]);
-            tally.largest_log_ratio = tally.largest_log_ratio.max((new - old).abs());
         }
-        logprobs.push(gradients);
+        let ratios = new.iter().zip(old).map(|(new, old)| (new - old).abs());
+        tally.largest_log_ratio = ratios.fold(tally.largest_log_ratio, f32::max);
+        tally.entropy += scores.entropies[at].iter().copied().map(f64::from).sum::<f64>();
+        if recipe.loss.entropy_coef != 0.0 {
+            upstream.entropies.push(vec![-recipe.loss.entropy_coef * weight; losses.len()]);
+        }
+        if let (Some(ppo), Some(target)) = (&recipe.ppo, &row.target.values) {
+            let losses = scores.values[at].iter().zip(target.old.iter().zip(&target.returns));
+            let losses: Vec<_> =
+                losses.map(|(value, (old, wanted))| value_loss(*value, *old, *wanted, ppo.value_clip)).collect();
+            upstream.values.push(losses.iter().map(|loss| ppo.value_coef * loss.gradient * weight).collect());
+            tally.value += losses.iter().map(|loss| f64::from(loss.loss)).sum::<f64>();
+            tally.clipped_values += losses.iter().filter(|loss| loss.clipped).count();
+        }
     }
-    Upstream { logprobs, ..Upstream::default() }
+    upstream
 }
 
-fn optimiser(recipe: &GrpoRecipe, learning_rate: f64) -> AdamW {
+fn optimiser(recipe: &RlRecipe, learning_rate: f64) -> AdamW {
     recipe.optimiser.at_rate(learning_rate)
 }
 
@@ -177,9 +198,9 @@ mod tests {
         start(Model::init(config, 5), &EngineOptions::default()).unwrap()
     }
 
-    fn recipe(extra: &str) -> GrpoRecipe {
+    fn recipe(extra: &str) -> RlRecipe {
         let text = format!("kind = \"grpo\"\n[optimiser]\nlearning_rate = 1e-3\n{extra}");
-        let Recipe::Grpo(recipe) = Recipe::parse(&text, "test").unwrap() else { panic!("the kind is grpo") };
+        let Recipe::Rl(recipe) = Recipe::parse(&text, "test").unwrap() else { panic!("the kind is grpo") };
         *recipe
     }
 
@@ -206,11 +227,16 @@ mod tests {
 
     fn run(
         policy: &mut dyn LanguageModel,
-        recipe: &GrpoRecipe,
+        recipe: &RlRecipe,
         group: RolloutGroup,
         advantages: Vec<Option<f64>>,
     ) -> BTreeMap<String, f64> {
-        update(policy, recipe, &[group], &[advantages], 1, recipe.optimiser.learning_rate).unwrap()
+        let whole = |(rollout, advantage): (&Rollout, Option<f64>)| {
+            let advantage = advantage.filter(|advantage| *advantage != 0.0)?;
+            Some(Target { advantages: vec![advantage as f32; rollout.tokens.len()], values: None })
+        };
+        let targets = vec![group.rollouts.iter().zip(advantages).map(whole).collect()];
+        update(policy, recipe, &[group], &targets, 1, recipe.optimiser.learning_rate).unwrap()
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) fn run(options: &Train) -> Result<Ending, Failure> {
     let out = options.out.clone().unwrap_or_else(|| default_folder(&options.recipe));
     let model = options.model.as_ref().map(|folder| folder.display().to_string());
     match workbench::recipe(&options.recipe)? {
-        Recipe::Grpo(mut recipe) => {
+        Recipe::Rl(mut recipe) => {
             recipe.seed = options.seed.unwrap_or(recipe.seed);
             recipe.model = model.unwrap_or(recipe.model);
             let hardened = hardening::harden(&recipe, &out, options.resume, Some(&options.judge))?;
