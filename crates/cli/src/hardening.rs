@@ -126,7 +126,7 @@ fn probe_tasks(benchmark: &Benchmark, num_instances: usize) -> Vec<Task> {
         .collect()
 }
 
-fn tasks_hash(tasks: &[Task]) -> String {
+pub(crate) fn tasks_hash(tasks: &[Task]) -> String {
     let text: String = tasks.iter().map(Task::content_hash).collect();
     format!("{:016x}", derive_seed(0, &text, &[tasks.len() as u64]))
 }

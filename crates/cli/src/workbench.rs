@@ -36,8 +36,8 @@ pub(crate) fn recipe(name: &str) -> Result<Recipe, Failure> {
 pub(crate) fn rl_recipe(name: &str) -> Result<RlRecipe, Failure> {
     match recipe(name)? {
         Recipe::Rl(recipe) => Ok(*recipe),
-        Recipe::Sft(_) => Err(Failure::new(
-            format!("{name}: kind is \"sft\""),
+        Recipe::Sft(_) | Recipe::Preference(_) => Err(Failure::new(
+            format!("{name}: it is no recipe of reinforcement learning"),
             "this command needs a recipe of kind \"grpo\" or \"ppo\"",
         )),
     }

@@ -119,6 +119,40 @@ fn ppo_learns_values_and_credits_tokens_and_goes_on_where_it_was_cut_off() {
 }
 
 #[test]
+fn pairs_are_told_apart_better_and_better() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |loss: &str, changed_only: bool| {
+        let text = format!(
+            "kind = \"preference\"\nseed = 7\n\n[tasks]\ninstances_per_family = 1\n\n[preference]\nbatch_size = 16\n\
+             num_epochs = 2\nchanged_tokens_only = {changed_only}\n\n[loss]\n{loss}\n\n[optimiser]\nlearning_rate = 2e-4\n"
+        );
+        let recipe = folder.path().join("pairs.toml");
+        fs::write(&recipe, text).unwrap();
+        let out = tempfile::tempdir_in(folder.path()).unwrap();
+        let run = out.path().join("run");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codeward"));
+        let output = command.arg("train").arg(&recipe).arg("--out").arg(&run).arg("--json").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(run.join("model/model.safetensors").exists());
+        let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str::<Step>(line).unwrap().values).collect::<Vec<_>>()
+    };
+    let dpo = run("kind = \"dpo\"\nbeta = 0.1", false);
+    // Nothing has moved yet: the policy is its own reference.
+    assert!(
+        (dpo[0]["loss/preference"] - 2f64.ln()).abs() < 1e-6 && dpo[0]["preference/margin"].abs() < 1e-6,
+        "{dpo:?}"
+    );
+    let (first, last) = (&dpo[1], &dpo[dpo.len() - 1]);
+    assert!(last["preference/margin"] > first["preference/margin"] + 0.1, "{first:?} {last:?}");
+    assert!(last["preference/told_apart_fraction"] > 0.9, "{last:?}");
+
+    let simpo = run("kind = \"simpo\"\nbeta = 2.0\ngamma = 0.5", true);
+    let (first, last) = (&simpo[0], &simpo[simpo.len() - 1]);
+    assert!(last["loss/preference"] < first["loss/preference"] - 0.1, "{first:?} {last:?}");
+}
+
+#[test]
 fn settings_of_another_algorithm_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let error = |kind: &str, tables: &str| {

@@ -13,7 +13,9 @@ mod gae;
 mod grpo;
 mod guard;
 mod loss;
+mod passes;
 mod ppo;
+mod prefer;
 mod preference;
 mod recipe;
 mod rollout;
@@ -34,10 +36,12 @@ pub use loss::{
     Average, Estimator, LossSettings, Ratio, TokenLoss, Tokens, completion_loss, token_loss, token_weights,
 };
 pub use ppo::PpoSettings;
+pub use prefer::{Comparison, Completion, prefer};
 pub use preference::{PairLoss, PreferenceLoss, Side};
 pub use recipe::{
-    CanarySettings, CheckpointSettings, CorpusMix, EvaluationSettings, ModelShape, OptimiserSettings, Recipe,
-    RecipeError, RetentionSettings, RlRecipe, SamplingSettings, SftRecipe, SftSettings, TaskSettings,
+    CanarySettings, CheckpointSettings, CorpusMix, EvaluationSettings, ModelShape, OptimiserSettings, PreferenceRecipe,
+    PreferenceSettings, Recipe, RecipeError, RetentionSettings, RlRecipe, SamplingSettings, SftRecipe, SftSettings,
+    TaskSettings,
 };
 pub use rollout::sample_groups;
 pub use run_folder::{Curves, RunFolder, RunFolderError};

@@ -8,6 +8,7 @@ use crate::grpo::{GrpoSettings, Sizes};
 use crate::guard::GuardSettings;
 use crate::loss::LossSettings;
 use crate::ppo::PpoSettings;
+use crate::preference::PreferenceLoss;
 
 /// A parsed recipe.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +17,8 @@ pub enum Recipe {
     Rl(Box<RlRecipe>),
     /// Supervised training.
     Sft(Box<SftRecipe>),
+    /// Training on pairs: DPO, SimPO.
+    Preference(Box<PreferenceRecipe>),
 }
 
 /// A recipe that cannot be used.
@@ -56,7 +59,7 @@ impl RecipeError {
     pub fn hint(&self) -> String {
         match self {
             Self::Parse { .. } => "docs/training.md lists every key".to_owned(),
-            Self::Kind { .. } => "kind is \"grpo\", \"ppo\" or \"sft\"".to_owned(),
+            Self::Kind { .. } => "kind is \"grpo\", \"ppo\", \"preference\" or \"sft\"".to_owned(),
             Self::Range { key, allowed, .. } => format!("{key} has to be {allowed}"),
         }
     }
@@ -464,6 +467,74 @@ pub struct SftRecipe {
     pub checkpoint: CheckpointSettings,
 }
 
+/// What training on pairs does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PreferenceSettings {
+    /// Passes over the pairs.
+    pub num_epochs: u64,
+    /// Pairs in one step.
+    pub batch_size: usize,
+    /// Whether only tokens that the other side does not have are learned.
+    pub changed_tokens_only: bool,
+}
+
+impl Default for PreferenceSettings {
+    fn default() -> Self {
+        Self { num_epochs: 1, batch_size: 32, changed_tokens_only: false }
+    }
+}
+
+/// A recipe of kind `preference`: every repair that the tasks' references show is a pair, the secure side the better one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreferenceRecipe {
+    /// Always `preference`.
+    pub kind: String,
+    /// Every random draw comes from it.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// `bundled`, or a folder in Hugging Face layout.
+    #[serde(default = "default_model")]
+    pub model: String,
+    /// Whose references are learned from.
+    #[serde(default)]
+    pub tasks: TaskSettings,
+    /// What training does.
+    #[serde(default)]
+    pub preference: PreferenceSettings,
+    /// The loss of a pair.
+    pub loss: PreferenceLoss,
+    /// The optimiser.
+    #[serde(default)]
+    pub optimiser: OptimiserSettings,
+    /// When the state is saved.
+    #[serde(default)]
+    pub checkpoint: CheckpointSettings,
+}
+
+impl PreferenceRecipe {
+    fn check(&self, ranges: &Ranges<'_>) -> Result<(), RecipeError> {
+        ranges.positive("preference.num_epochs", self.preference.num_epochs as f64)?;
+        ranges.positive("preference.batch_size", self.preference.batch_size as f64)?;
+        ranges.positive("tasks.instances_per_family", self.tasks.instances_per_family as f64)?;
+        match self.loss {
+            PreferenceLoss::Dpo { beta, label_smoothing } => {
+                ranges.positive("loss.beta", beta)?;
+                let is_in = (0.0..0.5).contains(&label_smoothing);
+                ranges.of(is_in, "loss.label_smoothing", &label_smoothing, "from 0 to below 0.5")?;
+            }
+            PreferenceLoss::Simpo { beta, gamma } => {
+                ranges.positive("loss.beta", beta)?;
+                ranges.not_negative("loss.gamma", gamma)?;
+            }
+        }
+        ranges.positive("optimiser.learning_rate", self.optimiser.learning_rate)?;
+        ranges.positive("checkpoint.every", self.checkpoint.every as f64)?;
+        ranges.positive("checkpoint.keep", self.checkpoint.keep as f64)
+    }
+}
+
 impl SftRecipe {
     fn check(&self, ranges: &Ranges<'_>) -> Result<(), RecipeError> {
         ranges.positive("sft.num_epochs", self.sft.num_epochs as f64)?;
@@ -509,6 +580,9 @@ impl Recipe {
                 Self::Rl(recipe)
             }
             Some("sft") => Self::Sft(Box::new(toml::from_str(text).map_err(|error| parse_error(&error))?)),
+            Some("preference") => {
+                Self::Preference(Box::new(toml::from_str(text).map_err(|error| parse_error(&error))?))
+            }
             found => {
                 return Err(RecipeError::Kind {
                     origin: origin.to_owned(),
@@ -525,6 +599,7 @@ impl Recipe {
         match self {
             Self::Rl(recipe) => recipe.check(&ranges),
             Self::Sft(recipe) => recipe.check(&ranges),
+            Self::Preference(recipe) => recipe.check(&ranges),
         }
     }
 
@@ -533,6 +608,7 @@ impl Recipe {
         match self {
             Self::Rl(recipe) => toml::to_string(recipe),
             Self::Sft(recipe) => toml::to_string(recipe),
+            Self::Preference(recipe) => toml::to_string(recipe),
         }
         .expect("a recipe is plain data")
     }
@@ -547,6 +623,7 @@ impl Recipe {
         match self {
             Self::Rl(recipe) => recipe.seed,
             Self::Sft(recipe) => recipe.seed,
+            Self::Preference(recipe) => recipe.seed,
         }
     }
 }

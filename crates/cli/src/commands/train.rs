@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use codeward_lm::{EngineOptions, LanguageModel, Model, ModelConfig, Tokenizer, start};
-use codeward_records::Manifest;
-use codeward_synthesis::{Corpus, CorpusSettings};
-use codeward_training::{Example, ModelShape, Recipe, RunFolder, SftRecipe, derive_seed, fine_tune};
+use codeward_records::{Manifest, Task};
+use codeward_reward::{RepairPair, changed, repair_pairs};
+use codeward_synthesis::{Corpus, CorpusSettings, Split};
+use codeward_training::{
+    Comparison, Completion, Example, ModelShape, PreferenceRecipe, Recipe, RunFolder, SftRecipe, derive_seed,
+    fine_tune, prefer,
+};
 use serde_json::json;
 
 use crate::Ending;
@@ -27,15 +31,70 @@ pub(crate) fn run(options: &Train) -> Result<Ending, Failure> {
         Recipe::Sft(mut recipe) => {
             recipe.seed = options.seed.unwrap_or(recipe.seed);
             recipe.model = model.unwrap_or(recipe.model);
-            let folder = supervise(&recipe, &out, options.resume)?;
-            if options.json {
-                output::print_json(&json!({ "model": folder.path("model") }))?;
-            } else {
-                output::print(&format!("model: {}\n", folder.path("model").display()))?;
-            }
+            tell(&supervise(&recipe, &out, options.resume)?, options.json)?;
+        }
+        Recipe::Preference(mut recipe) => {
+            recipe.seed = options.seed.unwrap_or(recipe.seed);
+            recipe.model = model.unwrap_or(recipe.model);
+            tell(&compare(&recipe, &out, options.resume)?, options.json)?;
         }
     }
     Ok(Ending::Done)
+}
+
+/// Says where the trained model is.
+fn tell(folder: &RunFolder, as_json: bool) -> Result<(), Failure> {
+    let model = folder.path("model");
+    if as_json {
+        output::print_json(&json!({ "model": model }))
+    } else {
+        output::print(&format!("model: {}\n", model.display()))
+    }
+}
+
+/// Training on the repairs that references of the rewarded families show.
+fn compare(recipe: &PreferenceRecipe, out: &Path, resume: bool) -> Result<RunFolder, Failure> {
+    let benchmark = workbench::benchmark(&recipe.tasks.benchmark)?;
+    let tasks = benchmark.tasks(Split::Rewarded, recipe.tasks.instances_per_family);
+    let pairs: Vec<Comparison> = tasks.iter().flat_map(comparisons).collect();
+    let options = EngineOptions { reference: recipe.loss.needs_reference(), ..EngineOptions::default() };
+    let (mut policy, tokenizer) = workbench::model(Some(Path::new(&recipe.model)), &options)?;
+    let resolved = Recipe::Preference(Box::new(recipe.clone()));
+    let manifest = unrun_manifest(&resolved, policy.weights_hash()?, hardening::tasks_hash(&tasks));
+    let folder = RunFolder::open(out, resume, &manifest, &resolved.resolved())?;
+    {
+        let mut progress = Progress::new("training", 1);
+        prefer(recipe, &mut *policy, &tokenizer, &pairs, &folder, |event| progress.event(&event))?;
+    }
+    hardening::save_model(&*policy, &tokenizer, &folder)?;
+    Ok(folder)
+}
+
+/// The repairs among a task's references, but for those that differ too much to be one.
+fn comparisons(task: &Task) -> Vec<Comparison> {
+    let comparison = |pair: RepairPair| {
+        let places = changed(task.language, &pair.vulnerable, &pair.secure)?;
+        Some(Comparison {
+            prompt: task.prompt.clone(),
+            better: Completion { text: pair.secure, changed: places.new },
+            worse: Completion { text: pair.vulnerable, changed: places.old },
+        })
+    };
+    repair_pairs(task).into_iter().filter_map(comparison).collect()
+}
+
+/// What a run is that executes nothing.
+fn unrun_manifest(recipe: &Recipe, model_hash: String, tasks_hash: String) -> Manifest {
+    Manifest {
+        format: Manifest::FORMAT,
+        codeward: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: recipe.seed(),
+        recipe_hash: recipe.content_hash(),
+        model_hash,
+        tasks_hash,
+        threads: rayon::current_num_threads(),
+        isolation: "nothing is run".to_owned(),
+    }
 }
 
 /// `runs/<name of the recipe>`.
@@ -67,16 +126,8 @@ fn supervise(recipe: &SftRecipe, out: &Path, resume: bool) -> Result<RunFolder, 
     };
     let resolved = Recipe::Sft(Box::new(recipe.clone()));
     let text: String = examples.iter().flat_map(|example| [example.prompt.as_str(), &example.completion]).collect();
-    let manifest = Manifest {
-        format: Manifest::FORMAT,
-        codeward: env!("CARGO_PKG_VERSION").to_owned(),
-        seed: recipe.seed,
-        recipe_hash: resolved.content_hash(),
-        model_hash: policy.weights_hash()?,
-        tasks_hash: format!("{:016x}", derive_seed(0, &text, &[])),
-        threads: rayon::current_num_threads(),
-        isolation: "nothing is run".to_owned(),
-    };
+    let tasks_hash = format!("{:016x}", derive_seed(0, &text, &[]));
+    let manifest = unrun_manifest(&resolved, policy.weights_hash()?, tasks_hash);
     let folder = RunFolder::open(out, resume, &manifest, &resolved.resolved())?;
     {
         let mut progress = Progress::new("training", 1);
