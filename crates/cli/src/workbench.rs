@@ -18,6 +18,7 @@ use codeward_training::{GrpoRecipe, Recipe};
 use crate::arguments::{JudgeAddress, UnsafeIsolation};
 use crate::bundled;
 use crate::failure::Failure;
+use crate::hub;
 use crate::local_judge::LocalJudge;
 
 /// A recipe by file or bundled name.
@@ -50,10 +51,10 @@ pub(crate) fn benchmark(name: &str) -> Result<Benchmark, Failure> {
     Ok(Benchmark::open(Path::new(name))?)
 }
 
-/// A model by folder; `None` or `bundled` is the bundled one.
+/// A model by folder or by its name on a hub; `None` or `bundled` is the bundled one.
 pub(crate) fn model(folder: Option<&Path>) -> Result<(Model, Tokenizer), Failure> {
     match folder {
-        Some(folder) if folder != Path::new("bundled") => load(folder),
+        Some(folder) if folder != Path::new("bundled") => load(&hub::place(folder)?),
         _ => load(bundled::model()?.path()),
     }
 }
