@@ -7,7 +7,7 @@ use std::thread;
 
 use codeward_analysis::external::Installed;
 use codeward_endpoint::{Endpoint, EndpointSettings};
-use codeward_lm::{Model, Tokenizer};
+use codeward_lm::{EngineOptions, LanguageModel, Tokenizer, open};
 use codeward_reward::judge::{EndpointJudge, Judge, VulnerabilityJudge};
 use codeward_reward::recipe::Analysers;
 use codeward_reward::{Engine, Equipment, RewardRecipe, Store};
@@ -51,16 +51,19 @@ pub(crate) fn benchmark(name: &str) -> Result<Benchmark, Failure> {
     Ok(Benchmark::open(Path::new(name))?)
 }
 
-/// A model by folder or by its name on a hub; `None` or `bundled` is the bundled one.
-pub(crate) fn model(folder: Option<&Path>) -> Result<(Model, Tokenizer), Failure> {
+/// A model by folder or by its name on a hub, put to work; `None` or `bundled` is the bundled one.
+pub(crate) fn model(
+    folder: Option<&Path>,
+    options: &EngineOptions,
+) -> Result<(Box<dyn LanguageModel>, Tokenizer), Failure> {
     match folder {
-        Some(folder) if folder != Path::new("bundled") => load(&hub::place(folder)?),
-        _ => load(bundled::model()?.path()),
+        Some(folder) if folder != Path::new("bundled") => load(&hub::place(folder)?, options),
+        _ => load(bundled::model()?.path(), options),
     }
 }
 
-fn load(folder: &Path) -> Result<(Model, Tokenizer), Failure> {
-    Ok((Model::load(folder)?, Tokenizer::load(folder)?))
+fn load(folder: &Path, options: &EngineOptions) -> Result<(Box<dyn LanguageModel>, Tokenizer), Failure> {
+    Ok((open(folder, options)?, Tokenizer::load(folder)?))
 }
 
 /// Threads for numeric work and workers of the sandbox.

@@ -19,6 +19,7 @@ use crate::kernels::matrix::{MatrixMut, MatrixRef, Store, multiply, multiply_row
 use crate::kernels::rope::RotaryTable;
 use crate::kernels::{bias, head, head_norm, mlp, norm};
 use crate::layout::{DecoderGradients, LayerGradients};
+use crate::value_head::ValueBackward;
 
 /// Outputs per task of a weight gradient.
 const GRADIENT_OUTPUTS: usize = 512;
@@ -167,12 +168,14 @@ impl BackwardBuffers {
 }
 
 impl Decoder<'_> {
-    /// Adds the gradient of `sum(d_scores . [logprob, entropy])` for the batch just scored with every layer kept.
+    /// Adds the gradient of `sum(d_scores . [logprob, entropy])`, and of the values, for the batch just scored with every
+    /// layer kept.
     pub(crate) fn backward(
         &self,
         batch: &PackedBatch,
         temperature: f32,
         d_scores: &[[f32; 2]], // [scored]: of the log-probability, of the entropy
+        value: Option<ValueBackward<'_>>,
         workspace: &mut Workspace,
         gradients: &mut Gradients<'_>,
     ) {
@@ -181,7 +184,7 @@ impl Decoder<'_> {
         assert_eq!(d_scores.len(), batch.scored.len(), "one pair per scored token");
         let blocks = RowBlocks::new(rows);
         workspace.backward.resize(rows, batch.scored.len(), config, &self.ranks(), frozen);
-        self.head_backward(batch, temperature, d_scores, workspace, gradients);
+        self.head_backward(batch, temperature, d_scores, value, workspace, gradients);
         let Workspace { layers, backward, rotary, .. } = workspace;
         let rotary = rotary.as_ref().expect("the forward made the tables");
         for (index, weights) in self.stored.layers.iter().enumerate().rev() {
@@ -233,6 +236,7 @@ impl Decoder<'_> {
         batch: &PackedBatch,
         temperature: f32,
         d_scores: &[[f32; 2]],
+        value: Option<ValueBackward<'_>>,
         workspace: &mut Workspace,
         gradients: &mut Gradients<'_>,
     ) {
@@ -261,6 +265,9 @@ impl Decoder<'_> {
             );
         }
         let frozen = table.is_none();
+        if let Some(value) = value {
+            value.run(&mut backward.d_head_normed, &record.normed);
+        }
         // A row is scored at most once, so there are enough units for all rows.
         let units = scored.div_ceil(UNIT) * width_if(!frozen, hidden);
         norm::backward(
