@@ -124,6 +124,12 @@ impl From<codeward_lm::ConvertError> for Failure {
     }
 }
 
+impl From<codeward_hub::HubError> for Failure {
+    fn from(error: codeward_hub::HubError) -> Self {
+        Self { message: error.to_string(), hint: error.hint() }
+    }
+}
+
 impl From<codeward_sandbox::SandboxError> for Failure {
     fn from(error: codeward_sandbox::SandboxError) -> Self {
         let hint = error.hint().unwrap_or("`codeward doctor` shows what this host enforces").to_owned();

@@ -18,6 +18,7 @@ use codeward_training::{Recipe, RlRecipe};
 use crate::arguments::{JudgeAddress, UnsafeIsolation};
 use crate::bundled;
 use crate::failure::Failure;
+use crate::hub;
 use crate::local_judge::LocalJudge;
 
 /// A recipe by file or bundled name.
@@ -51,13 +52,13 @@ pub(crate) fn benchmark(name: &str) -> Result<Benchmark, Failure> {
     Ok(Benchmark::open(Path::new(name))?)
 }
 
-/// A model by folder, put to work; `None` or `bundled` is the bundled one.
+/// A model by folder or by its name on a hub, put to work; `None` or `bundled` is the bundled one.
 pub(crate) fn model(
     folder: Option<&Path>,
     options: &EngineOptions,
 ) -> Result<(Box<dyn LanguageModel>, Tokenizer), Failure> {
     match folder {
-        Some(folder) if folder != Path::new("bundled") => load(folder, options),
+        Some(folder) if folder != Path::new("bundled") => load(&hub::place(folder)?, options),
         _ => load(bundled::model()?.path(), options),
     }
 }
