@@ -11,7 +11,9 @@ use rayon::prelude::*;
 use crate::adapter::{ByProduct, LowRankGradients};
 use crate::block::LayerWeights;
 use crate::config::ModelConfig;
-use crate::decoder::{BranchRecord, Decoder, HeadRecord, LayerRecord, PackedBatch, ScoredToken, Workspace};
+use crate::decoder::{
+    BranchRecord, Decoder, HeadRecord, LayerRecord, PackedBatch, Pass, Retention, ScoredToken, Workspace,
+};
 use crate::kernels::attention::{self, ForwardRecord};
 use crate::kernels::blocks::{RowBlocks, UNIT, add_units};
 use crate::kernels::low_rank::{self, LowRank};
@@ -167,7 +169,8 @@ impl BackwardBuffers {
 }
 
 impl Decoder<'_> {
-    /// Adds the gradient of `sum(d_scores . [logprob, entropy])` for the batch just scored with every layer kept.
+    /// Adds the gradient of `sum(d_scores . [logprob, entropy])` for the batch just scored, of which the forward kept every
+    /// layer or the inputs of all.
     pub(crate) fn backward(
         &self,
         batch: &PackedBatch,
@@ -182,10 +185,18 @@ impl Decoder<'_> {
         let blocks = RowBlocks::new(rows);
         workspace.backward.resize(rows, batch.scored.len(), config, &self.ranks(), frozen);
         self.head_backward(batch, temperature, d_scores, workspace, gradients);
-        let Workspace { layers, backward, rotary, .. } = workspace;
+        let Workspace { layers, inputs, retention, stream, backward, rotary, .. } = workspace;
+        assert_ne!(*retention, Retention::Nothing, "the forward kept what the backward needs");
         let rotary = rotary.as_ref().expect("the forward made the tables");
         for (index, weights) in self.stored.layers.iter().enumerate().rev() {
-            let record = &layers[index];
+            let record = &mut layers[if *retention == Retention::EveryLayer { index } else { 0 }];
+            if *retention == Retention::Inputs {
+                std::mem::swap(&mut record.input, &mut inputs[index]);
+                // The last layer's record is still there.
+                if index + 1 < config.num_hidden_layers {
+                    self.run_layer(index, Pass::Again, &blocks, batch, stream, record, rotary);
+                }
+            }
             let layer = LayerBackward { config, weights, adapter: self.adapter.get(index), blocks: &blocks, record };
             layer.feed_forward(backward, frozen);
             if let Gradients::Weights(gradients) = gradients {
@@ -216,6 +227,9 @@ impl Decoder<'_> {
             }
             run_products(products);
             std::mem::swap(&mut backward.d_output, &mut backward.d_input);
+            if *retention == Retention::Inputs {
+                std::mem::swap(&mut record.input, &mut inputs[index]);
+            }
         }
         let Gradients::Weights(gradients) = gradients else { return };
         let (hidden, scale) = (config.hidden_size, config.embedding_scale());

@@ -64,7 +64,7 @@ pub fn generate(model: &Model, prompts: &[Prompt<'_>], eos: u32, params: &Sampli
     }
     // An adapter is merged into the copy: then a token costs as much as without it.
     let transposed = TransposedWeights::merged(model);
-    let decoder = Decoder::new(model, &transposed, None);
+    let decoder = Decoder::new(model, Some(&transposed), None);
     let longest = prompts.iter().map(|prompt| prompt.tokens.len()).max().unwrap_or(1);
     let positions = longest.saturating_add(params.max_new_tokens).min(model.config().max_position_embeddings);
     let mut rotary = None;

@@ -70,5 +70,5 @@ pub use model::Model;
 pub use rotary::RopeScaling;
 pub use sampler::SamplingParams;
 pub use tokenizer::{Tokenizer, TokenizerError};
-pub use trainer::{AdamW, Scores, Sequence, Trainer, Upstream, score};
+pub use trainer::{Activations, AdamW, Scores, Sequence, Trainer, Upstream, score};
 pub use weights::{LoadError, Precision, SaveError};

@@ -73,6 +73,18 @@ impl Default for AdamW {
     }
 }
 
+/// What a [`Trainer`] keeps in memory and what it computes again. Results are the same to the bit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Activations {
+    /// Keeps whatever the backward pass reads of the forward pass, and a copy of all matrices in the layout that the
+    /// forward pass is fastest with.
+    #[default]
+    Keep,
+    /// Keeps the input of each decoder layer and computes the rest of the layer again: a fourth to a third more time, and
+    /// a small part of the memory.
+    Recompute,
+}
+
 /// A model in training: its gradients, its optimiser state, and buffers that are reused from batch to batch.
 ///
 /// If the model has an adapter, that is what is trained: all else stays as it is, to the bit, and nothing is kept for it.
@@ -83,8 +95,9 @@ pub struct Trainer {
     first_moment: Vec<f32>,
     second_moment: Vec<f32>,
     num_steps: u32,
-    /// Of the model as it is now.
-    transposed: TransposedWeights,
+    activations: Activations,
+    /// Of the model as it is now, if activations are kept.
+    transposed: Option<TransposedWeights>,
     workspace: Workspace,
 }
 
@@ -148,8 +161,7 @@ fn assert_temperature(temperature: f32) {
 /// # Panics
 /// As [`Trainer::score`].
 pub fn score(model: &Model, batch: &[Sequence<'_>], temperature: f32) -> Scores {
-    let transposed = TransposedWeights::new(model);
-    let decoder = Decoder::new(model, &transposed, model.adapter());
+    let decoder = Decoder::new(model, None, model.adapter());
     score_with(&decoder, batch, temperature, &mut Workspace::default())
 }
 
@@ -187,11 +199,17 @@ impl Upstream {
 }
 
 impl Trainer {
-    /// Starts training with gradients and moments of zero.
+    /// Starts training with gradients and moments of zero; activations are kept.
     pub fn new(model: Model) -> Self {
+        Self::with_activations(model, Activations::Keep)
+    }
+
+    /// [`Trainer::new`], with a choice between memory and time.
+    pub fn with_activations(model: Model, activations: Activations) -> Self {
         let count = model.trained().len();
         Self {
-            transposed: TransposedWeights::new(&model),
+            transposed: (activations == Activations::Keep).then(|| TransposedWeights::new(&model)),
+            activations,
             model,
             gradients: vec![0.0; count],
             first_moment: vec![0.0; count],
@@ -222,7 +240,7 @@ impl Trainer {
     /// If a prompt is empty or longer than its sequence, a token is not in the vocabulary, a sequence is longer than the
     /// model's positions plus one, or the temperature is not above zero.
     pub fn score(&mut self, batch: &[Sequence<'_>], temperature: f32) -> Scores {
-        let decoder = Decoder::new(&self.model, &self.transposed, self.model.adapter());
+        let decoder = Decoder::new(&self.model, self.transposed.as_ref(), self.model.adapter());
         score_with(&decoder, batch, temperature, &mut self.workspace)
     }
 
@@ -232,7 +250,7 @@ impl Trainer {
     /// # Panics
     /// As [`Trainer::score`].
     pub fn score_base(&mut self, batch: &[Sequence<'_>], temperature: f32) -> Scores {
-        let decoder = Decoder::new(&self.model, &self.transposed, None);
+        let decoder = Decoder::new(&self.model, self.transposed.as_ref(), None);
         score_with(&decoder, batch, temperature, &mut self.workspace)
     }
 
@@ -247,9 +265,13 @@ impl Trainer {
         upstream: impl FnOnce(&Scores) -> Upstream,
     ) -> Scores {
         assert_temperature(temperature);
-        let decoder = Decoder::new(&self.model, &self.transposed, self.model.adapter());
+        let decoder = Decoder::new(&self.model, self.transposed.as_ref(), self.model.adapter());
         let packed = pack(batch, self.model.config());
-        decoder.forward(&packed, Retention::EveryLayer, &mut self.workspace, |_, _| {});
+        let retention = match self.activations {
+            Activations::Keep => Retention::EveryLayer,
+            Activations::Recompute => Retention::Inputs,
+        };
+        decoder.forward(&packed, retention, &mut self.workspace, |_, _| {});
         let mut scores = Scores::default();
         scores.extend(batch, decoder.score(&packed, temperature, &mut self.workspace));
         let d_scores = upstream(&scores).flatten(batch);
@@ -310,8 +332,8 @@ impl Trainer {
         // All of an adapter's tensors are matrices.
         let decayed = if frozen { self.gradients.len() } else { self.model.layout().num_decayed() };
         optimizer::adamw(self.model.trained_mut(), &self.gradients, first, second, decayed, factors);
-        if !frozen {
-            self.transposed.update(&self.model);
+        if let Some(transposed) = self.transposed.as_mut().filter(|_| !frozen) {
+            transposed.update(&self.model);
         }
         norm
     }
