@@ -19,13 +19,15 @@ use crate::kernels::blocks::{RowBlocks, UNIT, add_units};
 use crate::kernels::low_rank::{self, LowRank};
 use crate::kernels::matrix::{MatrixMut, MatrixRef, Store, multiply, multiply_rows};
 use crate::kernels::rope::RotaryTable;
+use crate::kernels::simd::LANES;
 use crate::kernels::{bias, head, head_norm, mlp, norm};
 use crate::layout::{DecoderGradients, LayerGradients};
 
-/// Outputs per task of a weight gradient.
-const GRADIENT_OUTPUTS: usize = 512;
-/// Inputs per task of a weight gradient. No more than this, as the engine would copy the other operand, strided, first.
-const GRADIENT_INPUTS: usize = 128;
+/// The most outputs per task of a weight gradient: the engine first copies their columns of the other operand.
+const GRADIENT_OUTPUTS: usize = 256;
+/// The most inputs per task of a weight gradient: as many as pay for that copy. Without it, a wide operand is read with
+/// strides that use a small part of the cache.
+const GRADIENT_INPUTS: usize = 768;
 
 /// The gradients on their way down.
 #[derive(Default)]
@@ -564,9 +566,10 @@ fn push_products<'a>(
     }
 }
 
-/// Ranges of `width` that cover `0..end`; the last may be shorter.
-fn tiles(end: usize, width: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..end).step_by(width).map(move |start| start..(start + width).min(end))
+/// Ranges of about equal width that cover `0..end`, none wider than `most`.
+fn tiles(end: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let width = end.div_ceil(end.div_ceil(most).max(1)).next_multiple_of(LANES);
+    (0..end).step_by(width.max(1)).map(move |start| start..(start + width).min(end))
 }
 
 fn run_products(products: Vec<Product<'_>>) {

@@ -5,7 +5,8 @@
 //!
 //! Every side of a case is a process of its own, with the same weights, tokens and number of threads, all in single
 //! precision. Rounds of the sides alternate, after one to warm up, and a ratio is the median over rounds of the other side's
-//! time by ours: above one, ours is faster. `peak_memory` is the other way round: the most memory that our process
+//! time by ours: above one, ours is faster. "processors" is the same ratio of the time
+//! that the threads of a side were on processors, which says more on a busy machine. `peak_memory` is the other way round: the most memory that our process
 //! ever had by the most that PyTorch's had, both whole, in the training case where that is worst.
 //!
 //! `--python` names a Python with PyTorch, `transformers` and PEFT; `--llama-python` one with `llama-cpp-python` and `gguf`.

@@ -12,8 +12,10 @@ use crate::side::{Engine, Side};
 struct Outcome {
     name: &'static str,
     about: Value,
-    /// Seconds of each round.
+    /// Seconds of each round by the clock.
     times: Vec<f64>,
+    /// Seconds of each round on processors, all threads together.
+    processor_times: Vec<f64>,
     /// The first round's number, by which sides are compared.
     check: f64,
     /// The most bytes in memory, and those before the model was loaded.
@@ -36,8 +38,8 @@ impl Bench {
     pub(crate) fn new(rounds: usize, threads: usize) -> Result<Self, Failure> {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
         println!(
-            "{:<20} {:<16} {:>10} {:>10} {:>9} {:>7} {:>7}",
-            "case", "side", "tokens/s", "best", "peak MiB", "ratio", "bound"
+            "{:<20} {:<18} {:>9} {:>9} {:>9} {:>6} {:>10} {:>6}",
+            "case", "side", "tokens/s", "best", "peak MiB", "ratio", "processors", "bound"
         );
         let (ratios, figures) = (Map::new(), Map::new());
         Ok(Self { rounds, threads, rates: Vec::new(), ratios, figures, worst_peak: None })
@@ -70,15 +72,18 @@ impl Bench {
         for (name, engine, case) in sides {
             let side = Side::start(engine, case, self.threads).map_err(|error| format!("{name}: {error}"))?;
             let about = side.about.clone();
-            running.push((side, Outcome { name, about, times: Vec::new(), check: 0.0, peak: 0, start: 0 }));
+            let (times, processor_times) = (Vec::new(), Vec::new());
+            running.push((side, Outcome { name, about, times, processor_times, check: 0.0, peak: 0, start: 0 }));
         }
         for round in 0..=self.rounds {
             for (side, outcome) in &mut running {
-                let (seconds, check) = side.round().map_err(|error| format!("{}: {error}", outcome.name))?;
+                let [seconds, on_processors, check] =
+                    side.round().map_err(|error| format!("{}: {error}", outcome.name))?;
                 if round == 0 {
                     outcome.check = check;
                 } else {
                     outcome.times.push(seconds);
+                    outcome.processor_times.push(on_processors);
                 }
             }
         }
@@ -101,19 +106,23 @@ impl Bench {
         for outcome in outcomes {
             let (median, best) = (median(&outcome.times), outcome.times.iter().copied().fold(f64::INFINITY, f64::min));
             let ratio = paired_ratio(&outcome.times, &ours.times);
+            let processors = paired_ratio(&outcome.processor_times, &ours.processor_times);
+            let is_ours = std::ptr::eq(outcome, ours);
             let share = is_training.then(|| training_operations(case, &config) / median / rate);
             println!(
-                "{:<20} {:<16} {:>10.0} {:>10.0} {:>9.0} {:>7} {:>7}",
+                "{:<20} {:<18} {:>9.0} {:>9.0} {:>9.0} {:>6} {:>10} {:>6}",
                 case.name,
                 outcome.name,
                 tokens / median,
                 tokens / best,
                 outcome.peak as f64 / f64::from(1 << 20),
-                if std::ptr::eq(outcome, ours) { String::new() } else { format!("{ratio:.2}") },
+                if is_ours { String::new() } else { format!("{ratio:.2}") },
+                if is_ours { String::new() } else { format!("{processors:.2}") },
                 share.map_or_else(String::new, |share| format!("{share:.2}")),
             );
             let side = json!({
                 "tokens_per_second": tokens / median, "best_tokens_per_second": tokens / best, "seconds": outcome.times,
+                "processor_seconds": outcome.processor_times, "processor_ratio": processors,
                 "peak_bytes": outcome.peak, "bytes_before_loading": outcome.start, "check": outcome.check,
                 "share_of_matrix_rate": share, "about": outcome.about,
             });

@@ -59,12 +59,12 @@ impl Side {
         Ok(side)
     }
 
-    /// One round: seconds, and the number that sides are compared by.
-    pub(crate) fn round(&mut self) -> Result<(f64, f64), Failure> {
+    /// One round: seconds by the clock, seconds on processors, and the number that sides are compared by.
+    pub(crate) fn round(&mut self) -> Result<[f64; 3], Failure> {
         self.tell("round")?;
         let answer = self.answer()?;
         let number = |key: &str| answer[key].as_f64().ok_or_else(|| format!("no {key} in {answer}"));
-        Ok((number("seconds")?, number("check")?))
+        Ok([number("seconds")?, number("processor_seconds")?, number("check")?])
     }
 
     /// Ends the side: the most bytes that it had in memory, and those before it loaded anything.

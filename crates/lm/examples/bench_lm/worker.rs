@@ -1,12 +1,13 @@
 //! Our side: a process that does the rounds of one case when it is told to.
 
 use std::io::{BufRead, Write};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use codeward_lm::{
     Activations, AdamW, Adapter, AdapterConfig, Model, Prompt, SamplingParams, Scores, Sequence, Trainer, Upstream,
     generate,
 };
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -25,8 +26,10 @@ pub(crate) fn run() -> Result<(), Failure> {
     for line in lines {
         match line?.as_str() {
             "round" => {
-                let (time, check) = side.round(&case);
-                answer(&json!({"seconds": time.as_secs_f64(), "check": check}))?;
+                let (clock, processors) = (Instant::now(), on_processors());
+                let check = side.round(&case);
+                let (seconds, processors) = (clock.elapsed().as_secs_f64(), on_processors() - processors);
+                answer(&json!({"seconds": seconds, "processor_seconds": processors, "check": check}))?;
             }
             _ => break,
         }
@@ -38,6 +41,12 @@ fn answer(value: &Value) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{value}")?;
     Ok(out.flush()?)
+}
+
+/// Seconds that the threads of this process have been on processors.
+fn on_processors() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// Bytes of this process that are in memory, and the most that ever were.
@@ -76,8 +85,8 @@ impl Side {
         })
     }
 
-    /// One round: its time, and a number that other sides can be compared by.
-    fn round(&mut self, case: &Case) -> (Duration, f64) {
+    /// One round; a number that other sides can be compared by.
+    fn round(&mut self, case: &Case) -> f64 {
         match self {
             Self::Training(trainer) => update(trainer, case),
             Self::Sampling(model) => complete(model, case),
@@ -86,7 +95,7 @@ impl Side {
 }
 
 /// One update; the check is the mean loss before it.
-fn update(trainer: &mut Trainer, case: &Case) -> (Duration, f64) {
+fn update(trainer: &mut Trainer, case: &Case) -> f64 {
     let sequences: Vec<Vec<u32>> = (0..case.batch).map(|row| case.tokens(row)).collect();
     let batch: Vec<Sequence<'_>> = sequences.iter().map(|tokens| Sequence { tokens, num_prompt: 1 }).collect();
     let share = 1.0 / (case.batch * (case.length - 1)) as f32;
@@ -94,27 +103,22 @@ fn update(trainer: &mut Trainer, case: &Case) -> (Duration, f64) {
         logprobs: scores.logprobs.iter().map(|row| vec![-share; row.len()]).collect(),
         entropies: Vec::new(),
     };
-    let started = Instant::now();
     trainer.zero_gradients();
     let scores = trainer.accumulate(&batch, 1.0, upstream);
     trainer.step(&AdamW { lr: 1e-5, ..AdamW::default() });
-    let time = started.elapsed();
     let total: f64 = scores.logprobs.iter().flatten().map(|logprob| f64::from(*logprob)).sum();
-    (time, -total * f64::from(share))
+    -total * f64::from(share)
 }
 
 /// Completes every row; the check is a sum over the tokens that were drawn, by their places.
-fn complete(model: &Model, case: &Case) -> (Duration, f64) {
+fn complete(model: &Model, case: &Case) -> f64 {
     let prompts: Vec<Vec<u32>> = (0..case.batch).map(|row| case.tokens(row)).collect();
     let rows: Vec<Prompt<'_>> = prompts.iter().zip(0..).map(|(tokens, row)| Prompt { tokens, seed: row }).collect();
     let temperature = if case.work == Work::Decode { 0.0 } else { 1.0 };
     let params = SamplingParams { max_new_tokens: case.new_tokens, temperature, ..SamplingParams::default() };
-    let started = Instant::now();
     // No id ends a row, so that every side draws equally many tokens.
     let sampled = generate(model, &rows, u32::MAX, &params);
-    let time = started.elapsed();
     let count: usize = sampled.iter().map(|row| row.tokens.len()).sum();
     assert_eq!(count, case.num_tokens(), "every row is completed");
-    let first = sampled.iter().map(|row| f64::from(row.tokens[0])).sum();
-    (time, first)
+    sampled.iter().map(|row| f64::from(row.tokens[0])).sum()
 }
