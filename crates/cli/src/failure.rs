@@ -66,9 +66,12 @@ impl From<codeward_training::RunFolderError> for Failure {
 
 impl From<codeward_training::TrainError> for Failure {
     fn from(error: codeward_training::TrainError) -> Self {
-        use codeward_training::TrainError;
+        use codeward_training::{CheckpointError, TrainError};
         let hint = match &error {
             TrainError::RunFolder(inner) => inner.hint(),
+            TrainError::Checkpoint(CheckpointError::Foreign { source }) | TrainError::Engine(source) => {
+                source.hint().unwrap_or("continue with --resume")
+            }
             TrainError::Checkpoint(_) => "free some disk space, then continue with --resume",
             TrainError::Unscored { .. } => {
                 "see what `codeward doctor` says of the sandbox, then continue with --resume"
@@ -96,6 +99,12 @@ impl From<codeward_synthesis::BenchmarkError> for Failure {
 
 impl From<codeward_lm::LoadError> for Failure {
     fn from(error: codeward_lm::LoadError) -> Self {
+        Self { message: error.to_string(), hint: error.hint().map(str::to_owned) }
+    }
+}
+
+impl From<codeward_lm::EngineError> for Failure {
+    fn from(error: codeward_lm::EngineError) -> Self {
         Self { message: error.to_string(), hint: error.hint().map(str::to_owned) }
     }
 }

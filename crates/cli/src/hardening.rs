@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use codeward_evaluation::{EvaluateSettings, Summary, evaluate, report::write_report};
-use codeward_lm::{Model, Precision, SamplingParams, Tokenizer};
+use codeward_lm::{EngineOptions, LanguageModel, ModelConfig, Precision, SamplingParams, Tokenizer};
 use codeward_records::{Judged, Manifest, Task, jsonl};
 use codeward_reward::{Engine, Store};
 use codeward_synthesis::{Benchmark, Pool, Split};
@@ -39,11 +39,12 @@ pub(crate) fn harden(
 ) -> Result<Hardened, Failure> {
     let started = Instant::now();
     let benchmark = workbench::benchmark(&recipe.tasks.benchmark)?;
-    let (model, tokenizer) = workbench::model(Some(Path::new(&recipe.model)))?;
+    let options = EngineOptions { reference: recipe.loss.kl_coef != 0.0, ..EngineOptions::default() };
+    let (mut policy, tokenizer) = workbench::model(Some(Path::new(&recipe.model)), &options)?;
     let mut engine = workbench::engine(recipe.reward.clone(), None, judge)?;
     let tasks = benchmark.tasks(Split::Rewarded, recipe.tasks.instances_per_family);
     let probe = probe_tasks(&benchmark, recipe.guard.instances_per_family);
-    fits(recipe, &model, &tokenizer, &tasks)?;
+    fits(recipe, policy.config(), &tokenizer, &tasks)?;
 
     let resolved = Recipe::Grpo(Box::new(recipe.clone()));
     let manifest = Manifest {
@@ -51,7 +52,7 @@ pub(crate) fn harden(
         codeward: env!("CARGO_PKG_VERSION").to_owned(),
         seed: recipe.seed,
         recipe_hash: resolved.content_hash(),
-        model_hash: model.weights_hash(),
+        model_hash: policy.weights_hash()?,
         tasks_hash: tasks_hash(&tasks),
         threads: rayon::current_num_threads(),
         isolation: serde_json::to_value(engine.isolation())
@@ -70,16 +71,16 @@ pub(crate) fn harden(
         settings: &recipe.evaluation,
         seed: recipe.seed,
     };
-    let before = judge.rows(&model, &folder, "before")?;
+    let before = judge.rows(&mut *policy, &folder, "before")?;
     let trained = {
         let mut progress = Progress::new("training", recipe.grpo.num_steps);
         {
             let course = Course { recipe, tokenizer: &tokenizer, engine: &engine, tasks: &tasks, probe: &probe };
-            train(course, model, &folder, |event| progress.event(&event))?
+            train(course, &mut *policy, &folder, |event| progress.event(&event))?
         }
     };
-    save_model(&trained.model, &tokenizer, &folder)?;
-    let after = judge.rows(&trained.model, &folder, "after")?;
+    save_model(&*policy, &tokenizer, &folder)?;
+    let after = judge.rows(&mut *policy, &folder, "after")?;
 
     let summary = Summary::from_rows(&before, &after, recipe.seed);
     folder.write_json("summary.json", &summary)?;
@@ -94,10 +95,10 @@ pub(crate) fn harden(
 }
 
 /// Prompts and completions have to fit into the model's positions.
-fn fits(recipe: &GrpoRecipe, model: &Model, tokenizer: &Tokenizer, tasks: &[Task]) -> Result<(), Failure> {
+fn fits(recipe: &GrpoRecipe, model: &ModelConfig, tokenizer: &Tokenizer, tasks: &[Task]) -> Result<(), Failure> {
     let longest = tasks.iter().map(|task| tokenizer.encode(&task.prompt).len()).max().unwrap_or(0);
     let wanted = longest + recipe.sampling.max_new_tokens.max(recipe.evaluation.max_new_tokens);
-    let positions = model.config().max_position_embeddings;
+    let positions = model.max_position_embeddings;
     if wanted <= positions {
         return Ok(());
     }
@@ -127,7 +128,7 @@ fn tasks_hash(tasks: &[Task]) -> String {
 }
 
 /// The trained model in Hugging Face layout. The folder appears whole or not at all.
-pub(crate) fn save_model(model: &Model, tokenizer: &Tokenizer, folder: &RunFolder) -> Result<(), Failure> {
+pub(crate) fn save_model(model: &dyn LanguageModel, tokenizer: &Tokenizer, folder: &RunFolder) -> Result<(), Failure> {
     let hint = "free some disk space, then continue with --resume";
     let (target, partial) = (folder.path("model"), folder.path("model.partial"));
     let io = |error: std::io::Error| Failure::io(&partial, &error, hint);
@@ -137,7 +138,7 @@ pub(crate) fn save_model(model: &Model, tokenizer: &Tokenizer, folder: &RunFolde
         }
     }
     std::fs::create_dir_all(&partial).map_err(io)?;
-    model.save(&partial, Precision::Bf16).map_err(|error| Failure::new(error, hint))?;
+    model.save_model(&partial, Precision::Bf16).map_err(|error| Failure::new(error, hint))?;
     tokenizer.save(&partial).map_err(|error| Failure::new(error, hint))?;
     std::fs::rename(&partial, &target).map_err(io)
 }
@@ -153,18 +154,18 @@ pub(crate) struct Judge<'a> {
 
 impl Judge<'_> {
     /// The judged rows of `evaluation/<name>.jsonl`, made now unless a complete file is there.
-    fn rows(&self, model: &Model, folder: &RunFolder, name: &str) -> Result<Vec<Judged>, Failure> {
+    fn rows(&self, model: &mut dyn LanguageModel, folder: &RunFolder, name: &str) -> Result<Vec<Judged>, Failure> {
         let path = folder.path(&format!("evaluation/{name}.jsonl"));
         if path.exists() {
             return Ok(jsonl::read(&path)?);
         }
-        let rows = self.evaluate(model, name);
+        let rows = self.evaluate(model, name)?;
         jsonl::write(&path, &rows)?;
         Ok(rows)
     }
 
     /// Samples and judges both splits.
-    pub(crate) fn evaluate(&self, model: &Model, name: &str) -> Vec<Judged> {
+    pub(crate) fn evaluate(&self, model: &mut dyn LanguageModel, name: &str) -> Result<Vec<Judged>, Failure> {
         let settings = EvaluateSettings {
             samples_per_task: self.settings.samples_per_task,
             sampling: SamplingParams {
@@ -179,11 +180,12 @@ impl Judge<'_> {
             let tasks = self.benchmark.tasks(split, self.settings.instances_per_family);
             let length = tasks.len() as u64 * u64::from(self.settings.samples_per_task);
             let mut progress = Progress::new(&format!("{name}, {}", split.name()), length);
-            rows.extend(evaluate(model, self.tokenizer, self.engine, split.name(), &tasks, &settings, |done, all| {
+            let judged = evaluate(model, self.tokenizer, self.engine, split.name(), &tasks, &settings, |done, all| {
                 progress.at(done as u64, all as u64, "");
-            }));
+            });
+            rows.extend(judged?);
         }
-        rows
+        Ok(rows)
     }
 }
 

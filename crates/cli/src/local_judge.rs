@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use codeward_endpoint::{Answer, AnswerToken, Finish, Origin, Prompt as Asked, Reply, Request, Usage};
-use codeward_lm::{Model, Prompt, SamplingParams, Tokenizer, generate};
+use codeward_lm::{Ends, EngineOptions, LanguageModel, Prompt, SamplingParams, Tokenizer};
 use codeward_reward::judge::{Judge, JudgeError};
 
 use crate::failure::Failure;
@@ -14,14 +14,14 @@ use crate::workbench;
 /// A model that answers one request after the other: each takes all cores.
 pub(crate) struct LocalJudge {
     name: String,
-    model: Mutex<Model>,
+    model: Mutex<Box<dyn LanguageModel>>,
     tokenizer: Tokenizer,
 }
 
 impl LocalJudge {
     /// The checkpoint in a folder in Hugging Face layout.
     pub(crate) fn open(folder: &Path) -> Result<Self, Failure> {
-        let (model, tokenizer) = workbench::model(Some(folder))?;
+        let (model, tokenizer) = workbench::model(Some(folder), &EngineOptions::default())?;
         Ok(Self { name: folder.display().to_string(), model: Mutex::new(model), tokenizer })
     }
 }
@@ -29,7 +29,7 @@ impl LocalJudge {
 impl Judge for LocalJudge {
     fn answer(&self, request: &Request, until: Instant) -> Result<Reply, JudgeError> {
         let failed = |problem: String, is_retryable| JudgeError::Model { problem, is_retryable };
-        let model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
         if Instant::now() >= until {
             return Err(failed("the time for it was over before its turn came".to_owned(), true));
         }
@@ -49,7 +49,9 @@ impl Judge for LocalJudge {
             ..SamplingParams::default()
         };
         let prompt = Prompt { tokens: &tokens, seed: sampling.seed.unwrap_or(0) };
-        let sampled = generate(&model, &[prompt], self.tokenizer.eos_id(), &params).remove(0);
+        let ends = [self.tokenizer.eos_id()];
+        let sampled = model.complete(&[prompt], &Ends::tokens(&ends), &params);
+        let sampled = sampled.map_err(|error| failed(error.to_string(), true))?.remove(0);
         let spoken = sampled.tokens.iter().zip(&sampled.logprobs).map(|(token, logprob)| AnswerToken {
             bytes: self.tokenizer.decode(&[*token]).into_bytes(),
             logprob: f64::from(*logprob).min(0.0),

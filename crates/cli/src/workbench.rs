@@ -7,7 +7,7 @@ use std::thread;
 
 use codeward_analysis::external::Installed;
 use codeward_endpoint::{Endpoint, EndpointSettings};
-use codeward_lm::{Model, Tokenizer};
+use codeward_lm::{EngineOptions, LanguageModel, Tokenizer, open};
 use codeward_reward::judge::{EndpointJudge, Judge, VulnerabilityJudge};
 use codeward_reward::recipe::Analysers;
 use codeward_reward::{Engine, Equipment, RewardRecipe, Store};
@@ -50,16 +50,19 @@ pub(crate) fn benchmark(name: &str) -> Result<Benchmark, Failure> {
     Ok(Benchmark::open(Path::new(name))?)
 }
 
-/// A model by folder; `None` or `bundled` is the bundled one.
-pub(crate) fn model(folder: Option<&Path>) -> Result<(Model, Tokenizer), Failure> {
+/// A model by folder, put to work; `None` or `bundled` is the bundled one.
+pub(crate) fn model(
+    folder: Option<&Path>,
+    options: &EngineOptions,
+) -> Result<(Box<dyn LanguageModel>, Tokenizer), Failure> {
     match folder {
-        Some(folder) if folder != Path::new("bundled") => load(folder),
-        _ => load(bundled::model()?.path()),
+        Some(folder) if folder != Path::new("bundled") => load(folder, options),
+        _ => load(bundled::model()?.path(), options),
     }
 }
 
-fn load(folder: &Path) -> Result<(Model, Tokenizer), Failure> {
-    Ok((Model::load(folder)?, Tokenizer::load(folder)?))
+fn load(folder: &Path, options: &EngineOptions) -> Result<(Box<dyn LanguageModel>, Tokenizer), Failure> {
+    Ok((open(folder, options)?, Tokenizer::load(folder)?))
 }
 
 /// Threads for numeric work and workers of the sandbox.

@@ -1,6 +1,6 @@
 //! Sampling a model on a split and judging what it wrote.
 
-use codeward_lm::{Model, Prompt, SamplingParams, Tokenizer, generate};
+use codeward_lm::{Ends, EngineError, LanguageModel, Prompt, SamplingParams, Tokenizer};
 use codeward_records::{Judged, Task};
 use codeward_reward::Engine;
 
@@ -22,20 +22,23 @@ const BATCH_ROWS: usize = 128;
 ///
 /// The draws of sample `k` of a task depend on the seed, the task's id and `k` alone, so samples of two models pair up. `listen` is told how many
 /// rows of the split are done.
+///
+/// # Errors
+/// If the model's engine fails.
 pub fn evaluate(
-    model: &Model,
+    model: &mut dyn LanguageModel,
     tokenizer: &Tokenizer,
     engine: &Engine,
     split: &str,
     tasks: &[Task],
     settings: &EvaluateSettings,
     mut listen: impl FnMut(usize, usize),
-) -> Vec<Judged> {
+) -> Result<Vec<Judged>, EngineError> {
     let rows: Vec<(&Task, u32)> =
         tasks.iter().flat_map(|task| (0..settings.samples_per_task).map(move |sample| (task, sample))).collect();
     let mut judged = Vec::with_capacity(rows.len());
     for batch in rows.chunks(BATCH_ROWS) {
-        let completions = sample(model, tokenizer, batch, settings);
+        let completions = sample(model, tokenizer, batch, settings)?;
         let items: Vec<(&Task, &str)> =
             batch.iter().zip(&completions).map(|((task, _), completion)| (*task, completion.as_str())).collect();
         let parts = engine.judge(&items);
@@ -54,18 +57,24 @@ pub fn evaluate(
         }
         listen(judged.len(), rows.len());
     }
-    judged
+    Ok(judged)
 }
 
-fn sample(model: &Model, tokenizer: &Tokenizer, rows: &[(&Task, u32)], settings: &EvaluateSettings) -> Vec<String> {
+fn sample(
+    model: &mut dyn LanguageModel,
+    tokenizer: &Tokenizer,
+    rows: &[(&Task, u32)],
+    settings: &EvaluateSettings,
+) -> Result<Vec<String>, EngineError> {
     let tokens: Vec<Vec<u32>> = rows.iter().map(|(task, _)| tokenizer.encode(&task.prompt)).collect();
     let prompts: Vec<Prompt<'_>> = rows
         .iter()
         .zip(&tokens)
         .map(|((task, sample), tokens)| Prompt { tokens, seed: row_seed(settings.seed, &task.id, *sample) })
         .collect();
-    let sampled = generate(model, &prompts, tokenizer.eos_id(), &settings.sampling);
-    sampled.iter().map(|row| tokenizer.decode(&row.tokens)).collect()
+    let ends = [tokenizer.eos_id()];
+    let sampled = model.complete(&prompts, &Ends::tokens(&ends), &settings.sampling)?;
+    Ok(sampled.iter().map(|row| tokenizer.decode(&row.tokens)).collect())
 }
 
 /// FNV-1a over the seed, the task's id and the sample's number.

@@ -65,6 +65,7 @@ fn train(model: Model) {
     let upstream = |scores: &Scores| Upstream {
         logprobs: scores.logprobs.iter().map(|row| vec![-1.0 / 1600.0; row.len()]).collect(),
         entropies: scores.entropies.iter().map(|row| vec![-1e-6; row.len()]).collect(),
+        ..Upstream::default()
     };
     let scoring = timed(|| drop(trainer.score(&batch, 1.0)));
     report("score", 16 * LENGTH, scoring);

@@ -6,6 +6,7 @@
 //! section 3), which keeps gradients of one size as the rank grows. We have no dropout.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::ops::Range;
 
 use crate::config::{ConfigError, ModelConfig};
@@ -89,11 +90,24 @@ impl Default for AdapterConfig {
     }
 }
 
+impl fmt::Display for AdapterConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let targets: Vec<&str> = self.targets.iter().map(|linear| linear.name()).collect();
+        write!(formatter, "an adapter of rank {}, factor {}, on {}", self.rank, self.scale(), targets.join(" "))
+    }
+}
+
 impl AdapterConfig {
     /// What the added products are multiplied with.
     pub fn scale(&self) -> f32 {
         let rank = self.rank as f64;
         (f64::from(self.alpha) / if self.rank_stabilized { rank.sqrt() } else { rank }) as f32
+    }
+
+    /// Whether another adapter has the same computation and the same tensors.
+    pub(crate) fn computes_like(&self, other: &Self) -> bool {
+        (self.rank, self.alpha, self.rank_stabilized, &self.targets)
+            == (other.rank, other.alpha, other.rank_stabilized, &other.targets)
     }
 
     /// Whether there is such an adapter.

@@ -22,6 +22,7 @@ use crate::kernels::rope::RotaryTable;
 use crate::kernels::simd::LANES;
 use crate::kernels::{bias, head, head_norm, mlp, norm};
 use crate::layout::{DecoderGradients, LayerGradients};
+use crate::value_head::ValueBackward;
 
 /// The most outputs per task of a weight gradient: the engine first copies their columns of the other operand.
 const GRADIENT_OUTPUTS: usize = 256;
@@ -171,13 +172,14 @@ impl BackwardBuffers {
 }
 
 impl Decoder<'_> {
-    /// Adds the gradient of `sum(d_scores . [logprob, entropy])` for the batch just scored, of which the forward kept every
-    /// layer or the inputs of all.
+    /// Adds the gradient of `sum(d_scores . [logprob, entropy])`, and of the values, for the batch just scored, of which the
+    /// forward kept every layer or the inputs of all.
     pub(crate) fn backward(
         &self,
         batch: &PackedBatch,
         temperature: f32,
         d_scores: &[[f32; 2]], // [scored]: of the log-probability, of the entropy
+        value: Option<ValueBackward<'_>>,
         workspace: &mut Workspace,
         gradients: &mut Gradients<'_>,
     ) {
@@ -186,7 +188,7 @@ impl Decoder<'_> {
         assert_eq!(d_scores.len(), batch.scored.len(), "one pair per scored token");
         let blocks = RowBlocks::new(rows);
         workspace.backward.resize(rows, batch.scored.len(), config, &self.ranks(), frozen);
-        self.head_backward(batch, temperature, d_scores, workspace, gradients);
+        self.head_backward(batch, temperature, d_scores, value, workspace, gradients);
         let Workspace { layers, inputs, retention, stream, backward, rotary, .. } = workspace;
         assert_ne!(*retention, Retention::Nothing, "the forward kept what the backward needs");
         let rotary = rotary.as_ref().expect("the forward made the tables");
@@ -249,6 +251,7 @@ impl Decoder<'_> {
         batch: &PackedBatch,
         temperature: f32,
         d_scores: &[[f32; 2]],
+        value: Option<ValueBackward<'_>>,
         workspace: &mut Workspace,
         gradients: &mut Gradients<'_>,
     ) {
@@ -277,6 +280,9 @@ impl Decoder<'_> {
             );
         }
         let frozen = table.is_none();
+        if let Some(value) = value {
+            value.run(&mut backward.d_head_normed, &record.normed);
+        }
         // A row is scored at most once, so there are enough units for all rows.
         let units = scored.div_ceil(UNIT) * width_if(!frozen, hidden);
         norm::backward(

@@ -20,6 +20,7 @@ use crate::kernels::norm;
 use crate::model::Model;
 use crate::rotary::RotaryTables;
 use crate::transposed::TransposedWeights;
+use crate::value_head::ValueHead;
 
 /// The most logits held at a time, as numbers: 64 MiB. Longer batches go through the head in chunks of rows.
 const MOST_LOGITS: usize = 1 << 24;
@@ -183,6 +184,8 @@ pub(crate) struct HeadRecord {
     pub(crate) normed: Vec<f32>,               // [scored, hidden]
     pub(crate) logits: Vec<f32>,               // [chunk, vocab]
     pub(crate) statistics: Vec<RowStatistics>, // [scored]
+    /// Of the value head; empty without one.
+    pub(crate) values: Vec<f32>, // [scored]
 }
 
 /// What a forward keeps for the backward.
@@ -229,6 +232,8 @@ pub(crate) struct Decoder<'a> {
     pub(crate) stored: DecoderWeights<'a>,
     /// For each layer what is added to its products; empty if nothing is.
     pub(crate) adapter: Vec<ByProduct<LowRank<'a>>>,
+    /// What gives scored tokens a value, where that is wanted.
+    pub(crate) value_head: Option<&'a ValueHead>,
 }
 
 /// Makes tables that cover `positions`, unless there are some.
@@ -256,7 +261,13 @@ impl<'a> Decoder<'a> {
             weights: transposed.map_or_else(|| model.stored_weights(), |copy| copy.view(model)),
             stored: model.stored_weights(),
             adapter: adapter.map(Adapter::view).unwrap_or_default(),
+            value_head: None,
         }
+    }
+
+    /// The same, with a value for every scored token.
+    pub(crate) fn with_values(self, value_head: Option<&'a ValueHead>) -> Self {
+        Self { value_head, ..self }
     }
 }
 
@@ -360,7 +371,7 @@ impl Decoder<'_> {
         batch: &PackedBatch,
         temperature: f32,
         workspace: &'w mut Workspace,
-    ) -> &'w [RowStatistics] {
+    ) -> &'w HeadRecord {
         let (config, hidden) = (self.config, self.config.hidden_size);
         let Workspace { stream, head: record, .. } = workspace;
         let scored = batch.scored.len();
@@ -376,7 +387,12 @@ impl Decoder<'_> {
         for chunk in self.head_chunks(scored) {
             self.score_chunk(&batch.scored, chunk, 1.0 / temperature, record);
         }
-        &record.statistics
+        if let Some(head) = self.value_head {
+            head.forward(&record.normed, &mut record.values);
+        } else {
+            record.values.clear();
+        }
+        record
     }
 
     /// Ranges of scored rows whose logits are held together.

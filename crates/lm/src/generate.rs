@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use crate::block::Block;
 use crate::config::ModelConfig;
 use crate::decoder::{BranchRecord, Decoder, PackedBatch, RawHeadsRecord, Retention, Workspace, rotary_tables};
+use crate::ends::Ends;
 use crate::kernels::cached_attention::{self, KeyValueCache, Segment};
 use crate::kernels::norm;
 use crate::model::Model;
@@ -58,19 +59,33 @@ pub struct Sampled {
 /// If a prompt is empty or longer than the model's positions, a token is not in the vocabulary, or a sampling parameter
 /// is negative or not a number.
 pub fn generate(model: &Model, prompts: &[Prompt<'_>], eos: u32, params: &SamplingParams) -> Vec<Sampled> {
+    // An adapter is merged into the copy: then a token costs as much as without it.
+    let transposed = TransposedWeights::merged(model);
+    let mut results = vec![Sampled::default(); prompts.len()];
+    let ends = Ends::tokens(std::slice::from_ref(&eos));
+    complete(model, &transposed, prompts, &ends, params, |index, sampled| results[index] = sampled);
+    results
+}
+
+/// Completes every prompt by an up-to-date copy of the model's matrices; `done` is given each completion as it ends.
+pub(crate) fn complete(
+    model: &Model,
+    transposed: &TransposedWeights,
+    prompts: &[Prompt<'_>],
+    ends: &Ends<'_>,
+    params: &SamplingParams,
+    mut done: impl FnMut(usize, Sampled),
+) {
     params.assert_sound();
     for (index, prompt) in prompts.iter().enumerate() {
         assert!(!prompt.tokens.is_empty(), "prompt {index} has tokens");
     }
-    // An adapter is merged into the copy: then a token costs as much as without it.
-    let transposed = TransposedWeights::merged(model);
-    let decoder = Decoder::new(model, Some(&transposed), None);
+    let decoder = Decoder::new(model, Some(transposed), None);
     let longest = prompts.iter().map(|prompt| prompt.tokens.len()).max().unwrap_or(1);
     let positions = longest.saturating_add(params.max_new_tokens).min(model.config().max_position_embeddings);
     let mut rotary = None;
     let rotary = rotary_tables(&mut rotary, positions, model.config());
-    let step = DecodeStep { decoder: &decoder, rotary, eos, params };
-    let mut results = vec![Sampled::default(); prompts.len()];
+    let step = DecodeStep { decoder: &decoder, rotary, ends, params };
     let mut waiting = prompts.iter().enumerate();
     let mut prefilled: Prefilled<'_> = BTreeMap::new();
     let mut workspace = Workspace::default();
@@ -91,14 +106,14 @@ pub fn generate(model: &Model, prompts: &[Prompt<'_>], eos: u32, params: &Sampli
             if row.room > 0 {
                 return true;
             }
-            results[row.index] = std::mem::take(&mut row.sampled);
+            done(row.index, std::mem::take(&mut row.sampled));
             false
         });
         if rows.is_empty() {
             if waiting.len() > 0 {
                 continue;
             }
-            return results;
+            return;
         }
         let per_task = rows.len().div_ceil(rayon::current_num_threads()).max(ROWS_PER_TASK);
         scratches.resize_with(scratches.len().max(rows.len().div_ceil(per_task)), Scratch::default);
@@ -201,12 +216,14 @@ impl Row {
         Self { index, stream: Stream::new(prompt.seed), prefix, own, sampled: Sampled::default(), room, seen }
     }
 
-    fn sample(&mut self, logits: &mut [f32], eos: u32, params: &SamplingParams) {
+    fn sample(&mut self, logits: &mut [f32], ends: &Ends<'_>, params: &SamplingParams) {
         penalise(logits, self.seen.iter().copied(), params.repetition_penalty);
-        if self.sampled.tokens.len() < params.min_new_tokens
-            && let Some(logit) = logits.get_mut(eos as usize)
-        {
-            *logit = NEVER;
+        if self.sampled.tokens.len() < params.min_new_tokens {
+            for &token in ends.tokens {
+                if let Some(logit) = logits.get_mut(token as usize) {
+                    *logit = NEVER;
+                }
+            }
         }
         let drawn = draw(logits, params, self.stream.uniform(self.sampled.tokens.len() as u64));
         self.sampled.tokens.push(drawn.token);
@@ -214,7 +231,7 @@ impl Row {
         if params.repetition_penalty != 1.0 {
             self.seen.insert(drawn.token);
         }
-        self.sampled.stopped = drawn.token == eos;
+        self.sampled.stopped = ends.tokens.contains(&drawn.token);
         self.room = if self.sampled.stopped { 0 } else { self.room - 1 };
     }
 }
@@ -258,7 +275,7 @@ impl Scratch {
 struct DecodeStep<'a> {
     decoder: &'a Decoder<'a>,
     rotary: &'a RotaryTables,
-    eos: u32,
+    ends: &'a Ends<'a>,
     params: &'a SamplingParams,
 }
 
@@ -269,7 +286,7 @@ impl DecodeStep<'_> {
         for row in rows {
             if row.sampled.tokens.is_empty() {
                 let mut logits = row.prefix.logits.clone();
-                row.sample(&mut logits, self.eos, self.params);
+                row.sample(&mut logits, self.ends, self.params);
             } else {
                 started.push(row);
             }
@@ -281,7 +298,7 @@ impl DecodeStep<'_> {
         self.decoder.logits(&scratch.stream, &mut scratch.logits);
         let vocab = self.decoder.config.vocab_size;
         for (row, logits) in started.iter_mut().zip(scratch.logits.chunks_exact_mut(vocab)) {
-            row.sample(logits, self.eos, self.params);
+            row.sample(logits, self.ends, self.params);
         }
     }
 

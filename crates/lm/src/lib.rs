@@ -22,7 +22,7 @@
 //! let mut trainer = Trainer::new(model);
 //! let before = trainer.accumulate(&batch, 1.0, |scores| Upstream {
 //!     logprobs: scores.logprobs.iter().map(|row| vec![-1.0; row.len()]).collect(),
-//!     entropies: Vec::new(),
+//!     ..Upstream::default()
 //! });
 //! trainer.step(&AdamW { lr: 1e-3, ..AdamW::default() });
 //! let after = trainer.score(&batch, 1.0);
@@ -41,11 +41,14 @@ mod chat;
 mod config;
 mod config_file;
 mod convert;
+mod cpu;
 mod decoder;
+mod ends;
 mod generate;
 mod gguf;
 mod inspect;
 mod kernels;
+mod language_model;
 mod layout;
 mod model;
 mod random;
@@ -56,6 +59,7 @@ mod testing;
 mod tokenizer;
 mod trainer;
 mod transposed;
+mod value_head;
 mod weights;
 
 pub use adapter::{Adapter, AdapterConfig, Linear};
@@ -63,12 +67,15 @@ pub use alignment::{Aligner, AlignmentError};
 pub use chat::{ChatError, ChatRequest, ChatTemplate, ChatTemplates, Moment};
 pub use config::{ConfigError, Family, ModelConfig, SlidingWindow};
 pub use convert::{ConvertError, Converted, Merged, convert_gguf, merge_adapter};
+pub use ends::Ends;
 pub use generate::{Prompt, Sampled, generate};
 pub use gguf::{GgufError, GgufFile, GgufModel, GgufTensor, GgufTokenizer, MetadataValue, StoredType, TensorEntry};
 pub use inspect::{InspectError, Inspection, MemoryNeed, StoredAs, inspect};
+pub use language_model::{EngineError, EngineOptions, LanguageModel, engines, open, start};
 pub use model::Model;
 pub use rotary::RopeScaling;
 pub use sampler::SamplingParams;
 pub use tokenizer::{Tokenizer, TokenizerError};
 pub use trainer::{Activations, AdamW, Scores, Sequence, Trainer, Upstream, score};
+pub use value_head::ValueHead;
 pub use weights::{LoadError, Precision, SaveError};

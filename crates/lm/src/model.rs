@@ -9,19 +9,21 @@ use crate::decoder::DecoderWeights;
 use crate::kernels::low_rank;
 use crate::layout::Layout;
 use crate::random::Stream;
+use crate::value_head::ValueHead;
 use crate::weights::{self, LoadError, Precision, SaveError};
 
 const CONFIG_FILE: &str = "config.json";
 /// Spread of fresh matrices.
 const INITIAL_DEVIATION: f64 = 0.02;
 
-/// A decoder language model with its parameters in single precision, and perhaps an adapter beside them.
+/// A decoder language model with its parameters in single precision, and perhaps an adapter and a value head beside them.
 #[derive(Debug, Clone)]
 pub struct Model {
     config: ModelConfig,
     layout: Layout,
     parameters: Vec<f32>,
     adapter: Option<Adapter>,
+    value_head: Option<ValueHead>,
 }
 
 impl Model {
@@ -50,10 +52,10 @@ impl Model {
                 }
             }
         }
-        Self { config, layout, parameters, adapter: None }
+        Self { config, layout, parameters, adapter: None, value_head: None }
     }
 
-    /// Reads `config.json` and the weights from a folder in Hugging Face layout.
+    /// Reads `config.json`, the weights and the value head, if there is one, from a folder in Hugging Face layout.
     ///
     /// # Errors
     /// If a file is missing, broken or describes a model that this crate does not compute; nothing large is allocated
@@ -69,10 +71,11 @@ impl Model {
         let config = ModelConfig::try_from(file).map_err(unusable)?;
         let layout = Layout::new(&config);
         let parameters = weights::read_weights(folder, &layout)?;
-        Ok(Self { config, layout, parameters, adapter: None })
+        let value_head = ValueHead::load(folder, config.hidden_size)?;
+        Ok(Self { config, layout, parameters, adapter: None, value_head })
     }
 
-    /// Writes `config.json` and `model.safetensors`; each file appears whole or not at all. An adapter is merged: the
+    /// Writes `config.json`, `model.safetensors` and a value head, if there is one; each file appears whole or not at all. An adapter is merged: the
     /// files hold what the model computes. To keep it apart, save it with [`Adapter::save`].
     ///
     /// # Errors
@@ -83,6 +86,9 @@ impl Model {
         }
         weights::create_folder(folder)?;
         weights::write_weights(folder, &self.layout, &self.parameters, precision)?;
+        if let Some(head) = &self.value_head {
+            head.save(folder)?;
+        }
         let mut file = ConfigFile::from(self.config.clone());
         file.torch_dtype = Some(match precision {
             Precision::F32 => "float32".to_owned(),
@@ -117,6 +123,34 @@ impl Model {
         self.adapter.as_ref()
     }
 
+    /// The model with a value head, or without one.
+    ///
+    /// # Panics
+    /// If the head was made for a model of another width.
+    #[must_use]
+    pub fn with_value_head(self, value_head: Option<ValueHead>) -> Self {
+        let fits = value_head.as_ref().is_none_or(|head| head.weight().len() == self.config.hidden_size);
+        assert!(fits, "the value head was made for a model of this width");
+        Self { value_head, ..self }
+    }
+
+    /// What gives tokens a value, if there is such a head.
+    pub fn value_head(&self) -> Option<&ValueHead> {
+        self.value_head.as_ref()
+    }
+
+    pub(crate) fn replace_adapter(&mut self, adapter: Adapter) {
+        self.adapter = Some(adapter);
+    }
+
+    pub(crate) fn replace_value_head(&mut self, value_head: Option<ValueHead>) {
+        self.value_head = value_head;
+    }
+
+    pub(crate) fn value_head_mut(&mut self) -> Option<&mut ValueHead> {
+        self.value_head.as_mut()
+    }
+
     /// A model without adapter that computes the same: `W + s B A` takes the place of `W`.
     #[must_use]
     pub fn merged(&self) -> Self {
@@ -130,7 +164,8 @@ impl Model {
                 low_rank::merge(layer.down, &adapter.down);
             }
         }
-        Self { config: self.config.clone(), layout: self.layout.clone(), parameters, adapter: None }
+        let (config, layout, value_head) = (self.config.clone(), self.layout.clone(), self.value_head.clone());
+        Self { config, layout, parameters, adapter: None, value_head }
     }
 
     /// Number of parameters, without an adapter's; a tied head counts once.
@@ -152,6 +187,10 @@ impl Model {
                 hasher.update(format!("{} {:?}\n", slot.name, slot.shape).as_bytes());
                 hasher.update(bytemuck::cast_slice(&adapter.parameters()[slot.range.clone()]));
             }
+        }
+        if let Some(head) = &self.value_head {
+            hasher.update(b"value head\n");
+            hasher.update(bytemuck::cast_slice(head.parameters()));
         }
         hasher.finalize().to_hex().to_string()
     }

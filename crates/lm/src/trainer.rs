@@ -1,25 +1,29 @@
 //! Scores and gradients: what a training loop asks of the model.
 //!
-//! A loss reaches the network only through the log-probability and the entropy of each completion token, so the loop
-//! gives two derivatives per token and needs to know nothing else about the network.
+//! A loss reaches the network only through the log-probability, the entropy and the value of each completion token, so the
+//! loop gives up to three derivatives per token and needs to know nothing else about the network.
 
 use std::path::Path;
 
 use crate::adapter::Adapter;
 use crate::backward::Gradients;
 use crate::config::ModelConfig;
-use crate::decoder::{Decoder, PackedBatch, Retention, ScoredToken, Workspace};
+use crate::decoder::{Decoder, HeadRecord, PackedBatch, Retention, ScoredToken, Workspace};
 use crate::kernels::optimizer::{self, UpdateFactors};
 use crate::model::Model;
 use crate::transposed::TransposedWeights;
+use crate::value_head::{self, ValueBackward, ValueHead};
 use crate::weights::{LoadError, Outgoing, Precision, SaveError, WeightFile, write_tensors};
 
 /// Rows per pass when only scores are wanted: enough for full speed, little enough to stay in cache.
 const SCORE_ROWS: usize = 2048;
 /// The note in a state file that holds the number of updates.
 const STEPS_NOTE: &str = "steps";
-const FIRST_MOMENT: &str = "first_moment";
-const SECOND_MOMENT: &str = "second_moment";
+/// The note in a state file that says whose state it is.
+const TRAINED_NOTE: &str = "trained";
+/// The first and the second moment in a state file.
+const MOMENTS: [&str; 2] = ["first_moment", "second_moment"];
+const VALUE_MOMENTS: [&str; 2] = ["value_head.first_moment", "value_head.second_moment"];
 
 /// Prompt and completion of one rollout.
 ///
@@ -39,6 +43,8 @@ pub struct Scores {
     pub logprobs: Vec<Vec<f32>>,
     /// Entropy in nats of the distribution the token was drawn from.
     pub entropies: Vec<Vec<f32>>,
+    /// What the value head says of the state in which the token was drawn; empty without one.
+    pub values: Vec<Vec<f32>>,
 }
 
 /// The derivatives of a loss by [`Scores`], in the same shape.
@@ -48,6 +54,8 @@ pub struct Upstream {
     pub logprobs: Vec<Vec<f32>>,
     /// By each entropy; left empty, all are zero.
     pub entropies: Vec<Vec<f32>>,
+    /// By each value; left empty, all are zero.
+    pub values: Vec<Vec<f32>>,
 }
 
 /// The constants of an AdamW update (Loshchilov and Hutter 2019).
@@ -88,17 +96,49 @@ pub enum Activations {
 /// A model in training: its gradients, its optimiser state, and buffers that are reused from batch to batch.
 ///
 /// If the model has an adapter, that is what is trained: all else stays as it is, to the bit, and nothing is kept for it.
+/// A value head is trained along with either.
 pub struct Trainer {
     model: Model,
-    // Of what is trained, in its layout.
-    gradients: Vec<f32>,
-    first_moment: Vec<f32>,
-    second_moment: Vec<f32>,
+    /// Of the weights or the adapter, in its layout.
+    learning: Learning,
+    /// Of the value head, if there is one.
+    value_learning: Option<Learning>,
     num_steps: u32,
     activations: Activations,
     /// Of the model as it is now, if activations are kept.
     transposed: Option<TransposedWeights>,
     workspace: Workspace,
+    /// What [`Trainer::score_frozen`] scores with.
+    frozen: Option<Model>,
+}
+
+/// What training keeps for each of some parameters. Memory that is never written to costs nothing.
+struct Learning {
+    gradients: Vec<f32>,
+    first_moment: Vec<f32>,
+    second_moment: Vec<f32>,
+}
+
+impl Learning {
+    fn new(count: usize) -> Self {
+        Self { gradients: vec![0.0; count], first_moment: vec![0.0; count], second_moment: vec![0.0; count] }
+    }
+
+    /// The gradients stay.
+    fn take_moments(&mut self, other: Self) {
+        (self.first_moment, self.second_moment) = (other.first_moment, other.second_moment);
+    }
+
+    fn update(&mut self, parameters: &mut [f32], decayed: usize, factors: UpdateFactors) {
+        optimizer::adamw(
+            parameters,
+            &self.gradients,
+            &mut self.first_moment,
+            &mut self.second_moment,
+            decayed,
+            factors,
+        );
+    }
 }
 
 /// Packs sequences. The last token of each predicts nothing, so it is not computed.
@@ -146,8 +186,7 @@ fn score_with(decoder: &Decoder<'_>, batch: &[Sequence<'_>], temperature: f32, w
     for portion in portions(batch) {
         let packed = pack(portion, decoder.config);
         decoder.forward(&packed, Retention::Nothing, workspace, |_, _| {});
-        let statistics = decoder.score(&packed, temperature, workspace);
-        scores.extend(portion, statistics);
+        scores.extend(portion, decoder.score(&packed, temperature, workspace));
     }
     scores
 }
@@ -161,18 +200,22 @@ fn assert_temperature(temperature: f32) {
 /// # Panics
 /// As [`Trainer::score`].
 pub fn score(model: &Model, batch: &[Sequence<'_>], temperature: f32) -> Scores {
-    let decoder = Decoder::new(model, None, model.adapter());
+    let decoder = Decoder::new(model, None, model.adapter()).with_values(model.value_head());
     score_with(&decoder, batch, temperature, &mut Workspace::default())
 }
 
 impl Scores {
-    fn extend(&mut self, batch: &[Sequence<'_>], statistics: &[crate::kernels::head::RowStatistics]) {
-        let mut rest = statistics;
+    fn extend(&mut self, batch: &[Sequence<'_>], record: &HeadRecord) {
+        let mut start = 0;
         for sequence in batch {
-            let (own, remaining) = rest.split_at(sequence.tokens.len() - sequence.num_prompt);
-            rest = remaining;
-            self.logprobs.push(own.iter().map(|row| row.logprob).collect());
-            self.entropies.push(own.iter().map(|row| row.entropy).collect());
+            let own = start..start + sequence.tokens.len() - sequence.num_prompt;
+            start = own.end;
+            let statistics = &record.statistics[own.clone()];
+            self.logprobs.push(statistics.iter().map(|row| row.logprob).collect());
+            self.entropies.push(statistics.iter().map(|row| row.entropy).collect());
+            if let Some(values) = record.values.get(own) {
+                self.values.push(values.to_vec());
+            }
         }
     }
 }
@@ -196,6 +239,20 @@ impl Upstream {
         }
         pairs
     }
+
+    /// One derivative per value, checked against the batch; nothing where all are zero.
+    fn flatten_values(&self, batch: &[Sequence<'_>], has_head: bool) -> Vec<f32> {
+        if self.values.is_empty() {
+            return Vec::new();
+        }
+        assert!(has_head, "derivatives by values of a model with a value head");
+        assert_eq!(self.values.len(), batch.len(), "derivatives for each sequence");
+        for (index, (sequence, values)) in batch.iter().zip(&self.values).enumerate() {
+            let count = sequence.tokens.len() - sequence.num_prompt;
+            assert_eq!(values.len(), count, "a derivative for each token of sequence {index}");
+        }
+        self.values.concat()
+    }
 }
 
 impl Trainer {
@@ -206,16 +263,22 @@ impl Trainer {
 
     /// [`Trainer::new`], with a choice between memory and time.
     pub fn with_activations(model: Model, activations: Activations) -> Self {
-        let count = model.trained().len();
         Self {
             transposed: (activations == Activations::Keep).then(|| TransposedWeights::new(&model)),
             activations,
+            learning: Learning::new(model.trained().len()),
+            value_learning: model.value_head().map(|head| Learning::new(head.parameters().len())),
             model,
-            gradients: vec![0.0; count],
-            first_moment: vec![0.0; count],
-            second_moment: vec![0.0; count],
             num_steps: 0,
             workspace: Workspace::default(),
+            frozen: None,
+        }
+    }
+
+    /// Keeps the model as it is now for [`Trainer::score_frozen`]. With an adapter nothing needs to be kept.
+    pub fn freeze(&mut self) {
+        if self.model.adapter().is_none() {
+            self.frozen = Some(self.model.clone());
         }
     }
 
@@ -241,11 +304,25 @@ impl Trainer {
     /// model's positions plus one, or the temperature is not above zero.
     pub fn score(&mut self, batch: &[Sequence<'_>], temperature: f32) -> Scores {
         let decoder = Decoder::new(&self.model, self.transposed.as_ref(), self.model.adapter());
+        let decoder = decoder.with_values(self.model.value_head());
         score_with(&decoder, batch, temperature, &mut self.workspace)
     }
 
+    /// Scores completions with the model as it was frozen, which for an adapter is the model without it; nothing if it
+    /// was not.
+    ///
+    /// # Panics
+    /// As [`Trainer::score`].
+    pub fn score_frozen(&mut self, batch: &[Sequence<'_>], temperature: f32) -> Option<Scores> {
+        if self.model.adapter().is_some() {
+            return Some(self.score_base(batch, temperature));
+        }
+        let decoder = Decoder::new(self.frozen.as_ref()?, None, None);
+        Some(score_with(&decoder, batch, temperature, &mut self.workspace))
+    }
+
     /// Scores completions with the adapter turned off, if there is one: the model that training began with is its own
-    /// reference, at no cost in memory.
+    /// reference, at no cost in memory. There are no values.
     ///
     /// # Panics
     /// As [`Trainer::score`].
@@ -265,7 +342,8 @@ impl Trainer {
         upstream: impl FnOnce(&Scores) -> Upstream,
     ) -> Scores {
         assert_temperature(temperature);
-        let decoder = Decoder::new(&self.model, self.transposed.as_ref(), self.model.adapter());
+        let head = self.model.value_head();
+        let decoder = Decoder::new(&self.model, self.transposed.as_ref(), self.model.adapter()).with_values(head);
         let packed = pack(batch, self.model.config());
         let retention = match self.activations {
             Activations::Keep => Retention::EveryLayer,
@@ -274,37 +352,59 @@ impl Trainer {
         decoder.forward(&packed, retention, &mut self.workspace, |_, _| {});
         let mut scores = Scores::default();
         scores.extend(batch, decoder.score(&packed, temperature, &mut self.workspace));
-        let d_scores = upstream(&scores).flatten(batch);
+        let upstream = upstream(&scores);
+        let (d_scores, d_values) = (upstream.flatten(batch), upstream.flatten_values(batch, head.is_some()));
         if !d_scores.is_empty() {
+            let trained = &mut self.learning.gradients;
             let mut gradients = match self.model.adapter() {
-                Some(adapter) => Gradients::Adapter(adapter.gradients(&mut self.gradients)),
-                None => Gradients::Weights(self.model.layout().gradients(&mut self.gradients)),
+                Some(adapter) => Gradients::Adapter(adapter.gradients(trained)),
+                None => Gradients::Weights(self.model.layout().gradients(trained)),
             };
-            decoder.backward(&packed, temperature, &d_scores, &mut self.workspace, &mut gradients);
+            let value = head.zip(self.value_learning.as_mut()).filter(|_| !d_values.is_empty());
+            let value = value.map(|(head, learning)| ValueBackward {
+                head,
+                d_values: &d_values,
+                gradient: &mut learning.gradients,
+            });
+            decoder.backward(&packed, temperature, &d_scores, value, &mut self.workspace, &mut gradients);
         }
         scores
     }
 
     /// Forgets the gradients.
     pub fn zero_gradients(&mut self) {
-        self.gradients.fill(0.0);
+        for learning in [Some(&mut self.learning), self.value_learning.as_mut()].into_iter().flatten() {
+            learning.gradients.fill(0.0);
+        }
     }
 
     /// The Euclidean norm of all gradients together.
     pub fn gradient_norm(&self) -> f32 {
-        optimizer::norm(&self.gradients)
+        let norm = optimizer::norm(&self.learning.gradients);
+        match &self.value_learning {
+            None => norm,
+            Some(learning) => f64::from(norm).hypot(f64::from(optimizer::norm(&learning.gradients))) as f32,
+        }
     }
 
     /// Number of parameters that are trained.
     pub fn num_trained(&self) -> usize {
-        self.gradients.len()
+        self.learning.gradients.len() + self.value_learning.as_ref().map_or(0, |learning| learning.gradients.len())
     }
 
     /// The gradient of one trained tensor by its name in the checkpoint, rows first.
     pub fn gradient(&self, name: &str) -> Option<&[f32]> {
+        if let Some(learning) = &self.value_learning {
+            let (weight, bias) = learning.gradients.split_at(self.model.config().hidden_size);
+            match name {
+                value_head::WEIGHT => return Some(weight),
+                value_head::BIAS => return Some(bias),
+                _ => {}
+            }
+        }
         let slots = self.model.adapter().map_or(self.model.layout().slots(), Adapter::slots);
         let slot = slots.iter().find(|slot| slot.name == name)?;
-        Some(&self.gradients[slot.range.clone()])
+        Some(&self.learning.gradients[slot.range.clone()])
     }
 
     /// Makes one update and returns the gradient norm before clipping. The gradients stay as they are.
@@ -327,15 +427,74 @@ impl Trainer {
             root_correction: (1.0 / correction(settings.beta2).sqrt()) as f32,
             retention: 1.0 - settings.lr * settings.weight_decay,
         };
-        let (first, second) = (&mut self.first_moment, &mut self.second_moment);
         let frozen = self.model.adapter().is_some();
         // All of an adapter's tensors are matrices.
-        let decayed = if frozen { self.gradients.len() } else { self.model.layout().num_decayed() };
-        optimizer::adamw(self.model.trained_mut(), &self.gradients, first, second, decayed, factors);
+        let decayed = if frozen { self.learning.gradients.len() } else { self.model.layout().num_decayed() };
+        self.learning.update(self.model.trained_mut(), decayed, factors);
+        if let (Some(learning), Some(head)) = (&mut self.value_learning, self.model.value_head_mut()) {
+            let decayed = head.weight().len();
+            learning.update(head.parameters_mut(), decayed, factors);
+        }
         if let Some(transposed) = self.transposed.as_mut().filter(|_| !frozen) {
             transposed.update(&self.model);
         }
         norm
+    }
+
+    /// Runs something with the model and the copy of its matrices that decoding multiplies with.
+    pub(crate) fn with_decoding_weights<T>(&self, run: impl FnOnce(&Model, &TransposedWeights) -> T) -> T {
+        match &self.transposed {
+            Some(transposed) if self.model.adapter().is_none() => run(&self.model, transposed),
+            // An adapter is merged into the copy: then a token costs as much as without it.
+            _ => run(&self.model, &TransposedWeights::merged(&self.model)),
+        }
+    }
+
+    /// Goes back to what a folder holds: weights or the adapter, the value head, and the state in a file beside them. On an
+    /// error the trainer is as before.
+    pub(crate) fn load(&mut self, folder: &Path, state: &str) -> Result<(), LoadError> {
+        let foreign =
+            |found: String, expected: String| Err(LoadError::Foreign { path: folder.to_owned(), found, expected });
+        let hidden = self.model.config().hidden_size;
+        let value_head = match self.model.value_head() {
+            None => None,
+            Some(_) => match ValueHead::load(folder, hidden)? {
+                None => return foreign("no value head".to_owned(), "one".to_owned()),
+                head => head,
+            },
+        };
+        if let Some(own) = self.model.adapter() {
+            let adapter = Adapter::load(folder, self.model.config())?;
+            if !own.config().computes_like(adapter.config()) {
+                return foreign(adapter.config().to_string(), own.config().to_string());
+            }
+            self.load_state(&folder.join(state))?;
+            self.model.replace_adapter(adapter);
+            self.model.replace_value_head(value_head);
+        } else {
+            let model = Model::load(folder)?;
+            if model.config() != self.model.config() {
+                return foreign("a model of another configuration".to_owned(), "that of this model".to_owned());
+            }
+            self.load_state(&folder.join(state))?;
+            self.model = model.with_value_head(value_head);
+            if let Some(transposed) = &mut self.transposed {
+                transposed.update(&self.model);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a state file says it is the state of.
+    fn trained_note(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let slots = self.model.adapter().map_or(self.model.layout().slots(), Adapter::slots);
+        for slot in slots {
+            hasher.update(format!("{} {:?}\n", slot.name, slot.shape).as_bytes());
+        }
+        let what = self.model.adapter().map_or("all weights".to_owned(), |adapter| adapter.config().to_string());
+        let head = if self.model.value_head().is_some() { " and a value head" } else { "" };
+        format!("{what}{head}, shapes {}", &hasher.finalize().to_hex()[..16])
     }
 
     /// Writes moments and step count, exactly; the file appears whole or not at all. What is trained is saved on its own
@@ -344,12 +503,18 @@ impl Trainer {
     /// # Errors
     /// If the file cannot be written.
     pub fn save_state(&self, path: &Path) -> Result<(), SaveError> {
-        let shape = [self.first_moment.len()];
-        let tensors = [
-            Outgoing { name: FIRST_MOMENT, shape: &shape, numbers: &self.first_moment },
-            Outgoing { name: SECOND_MOMENT, shape: &shape, numbers: &self.second_moment },
-        ];
-        write_tensors(path, &tensors, &[(STEPS_NOTE, &self.num_steps.to_string())], Precision::F32)
+        let mut tensors = Vec::new();
+        let value = self.value_learning.as_ref().map(|learning| (learning, VALUE_MOMENTS));
+        for (learning, [first, second]) in [(&self.learning, MOMENTS)].into_iter().chain(value) {
+            for (name, moment) in [(first, &learning.first_moment), (second, &learning.second_moment)] {
+                tensors.push((name, [moment.len()], moment));
+            }
+        }
+        let tensors: Vec<Outgoing<'_>> =
+            tensors.iter().map(|(name, shape, numbers)| Outgoing { name, shape, numbers }).collect();
+        let notes = [(STEPS_NOTE, self.num_steps.to_string()), (TRAINED_NOTE, self.trained_note())];
+        let notes = notes.each_ref().map(|(key, value)| (*key, value.as_str()));
+        write_tensors(path, &tensors, &notes, Precision::F32)
     }
 
     /// Reads what [`Trainer::save_state`] wrote. On an error the trainer is as before.
@@ -359,16 +524,26 @@ impl Trainer {
     pub fn load_state(&mut self, path: &Path) -> Result<(), LoadError> {
         let mut file = WeightFile::open(path)?;
         let missing = || LoadError::MissingTensor { path: path.to_owned(), name: STEPS_NOTE.to_owned() };
-        let num_steps = file.note(STEPS_NOTE).and_then(|steps| steps.parse().ok()).ok_or_else(missing)?;
-        let count = self.gradients.len();
-        let mut moments = [FIRST_MOMENT, SECOND_MOMENT].map(|name| (name, Vec::new()));
-        for (name, moment) in &mut moments {
-            file.describe(name, &[count])?;
-            moment.resize(count, 0.0);
-            file.read(name, moment)?;
+        let (found, expected) = (file.note(TRAINED_NOTE).ok_or_else(missing)?, self.trained_note());
+        if found != expected {
+            return Err(LoadError::Foreign { path: path.to_owned(), found: found.to_owned(), expected });
         }
-        let [(_, first), (_, second)] = moments;
-        (self.first_moment, self.second_moment, self.num_steps) = (first, second, num_steps);
+        let num_steps = file.note(STEPS_NOTE).and_then(|steps| steps.parse().ok()).ok_or_else(missing)?;
+        let mut read = |[first, second]: [&str; 2], count: usize| {
+            let mut learning = Learning::new(count);
+            for (name, moment) in [(first, &mut learning.first_moment), (second, &mut learning.second_moment)] {
+                file.describe(name, &[count])?;
+                file.read(name, moment)?;
+            }
+            Ok::<_, LoadError>(learning)
+        };
+        let learning = read(MOMENTS, self.learning.gradients.len())?;
+        let value = self.value_learning.as_ref().map(|value| read(VALUE_MOMENTS, value.gradients.len())).transpose()?;
+        self.learning.take_moments(learning);
+        if let (Some(own), Some(read)) = (&mut self.value_learning, value) {
+            own.take_moments(read);
+        }
+        self.num_steps = num_steps;
         Ok(())
     }
 }

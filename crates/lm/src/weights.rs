@@ -154,6 +154,16 @@ pub enum LoadError {
         /// In the file.
         found: Vec<usize>,
     },
+    /// What is in training is another thing than what was saved.
+    #[error("{path:?} belongs to {found}, expected {expected}")]
+    Foreign {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it was made of.
+        found: String,
+        /// What is in training.
+        expected: String,
+    },
     /// A tensor's numbers have a type that we do not convert.
     #[error("tensor {name} in {path:?} has type {found}, expected F32, BF16 or F16")]
     UnsupportedType {
@@ -193,6 +203,7 @@ impl LoadError {
             Self::UnsupportedType { .. } => {
                 Some("convert the checkpoint to bfloat16 or float32; quantised ones are not read")
             }
+            Self::Foreign { .. } => Some("continue with the model and the adapter's settings of the run it is from"),
             Self::DuplicateTensor { .. } => Some("remove the weight files that do not belong to this checkpoint"),
             Self::Read { .. }
             | Self::Json { .. }

@@ -99,6 +99,7 @@ pub mod canary;
 mod check;
 mod code;
 mod credit;
+mod durations;
 mod engine;
 mod equality;
 mod found;

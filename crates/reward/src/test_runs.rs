@@ -12,6 +12,7 @@ use codeward_sandbox::{Cancellation, Patience, Sandbox, SandboxError};
 
 use crate::attempt::Attempt;
 use crate::call::CALL_HARNESS;
+use crate::durations::Durations;
 use crate::measurement::Unscored;
 use crate::observation::ACT_HARNESS;
 use crate::result::TestResult;
@@ -44,6 +45,7 @@ pub(crate) struct TestRuns {
     /// Of what runs the tests: how every key begins.
     begun_key: blake3::Hasher,
     num_run: AtomicUsize,
+    durations: Durations,
 }
 
 impl TestRuns {
@@ -64,6 +66,7 @@ impl TestRuns {
             remembered: Mutex::default(),
             store,
             num_run: AtomicUsize::new(0),
+            durations: Durations::default(),
         }
     }
 
@@ -129,14 +132,16 @@ impl TestRuns {
     }
 
     /// Runs everything in one pass of the sandbox, and keeps the results of each as soon as its last test has ended. A program is
-    /// made ready on the thread that then waits for it, so that there are never more of them than workers.
+    /// made ready on the thread that then waits for it, so that there are never more of them than workers. The program whose tests
+    /// are expected to take longest starts first, so that no worker is left with it when the others have nothing more to do.
     fn run_fresh(&self, picked: &[(Asked<'_>, Key)], patience: Patience<'_>) -> Vec<Results> {
         let (tests, ranges) = tests_of(picked);
         let shown: Vec<OnceLock<Result<TestResult, Unscored>>> = tests.iter().map(|_| OnceLock::new()).collect();
         let left: Vec<AtomicUsize> = ranges.iter().map(|range| AtomicUsize::new(range.len())).collect();
+        let order = self.durations.longest_first(&ranges, |at| (picked[tests[at].0].0.task, tests[at].1));
         let next = AtomicUsize::new(0);
         let work = || {
-            while let Some(index) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < tests.len()) {
+            while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
                 let (owner, test, form) = tests[index];
                 let (asked, key) = &picked[owner];
                 let is_first = shown[index].set(self.run_one(asked, test, form, patience)).is_ok();
@@ -169,6 +174,7 @@ impl TestRuns {
         let attempt = Attempt::new(test, form, asked.task, asked.code, &self.secret);
         let outcome = self.sandbox.run_with(attempt.program(), patience).map_err(|error| not_run(&error))?;
         self.num_run.fetch_add(1, Ordering::Relaxed);
+        self.durations.learn(asked.task, test, outcome.wall);
         attempt.judge(&outcome).map_err(|error| Unscored {
             reason: UnscoredReason::SandboxFailed,
             detail: error.to_string(),

@@ -1,13 +1,14 @@
 //! Saving and finding the state of a run.
 //!
-//! A checkpoint is a folder `checkpoints/step-000010` with the model in Hugging Face layout (F32), the optimiser's state and `state.json`. It is
-//! written under another name and renamed when complete, so a checkpoint that is there is whole.
+//! A checkpoint is a folder `checkpoints/step-000010` with what training changes (the model in Hugging Face layout in F32, or the adapter
+//! in the layout of PEFT), the optimiser's state, the tokenizer and `state.json`. It is written under another name and renamed when
+//! complete, so a checkpoint that is there is whole.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use codeward_lm::{Model, Precision, Tokenizer, Trainer};
+use codeward_lm::{EngineError, LanguageModel, LoadError, Tokenizer};
 use serde::{Deserialize, Serialize};
 
 use crate::guard::Guard;
@@ -33,6 +34,12 @@ pub enum CheckpointError {
         /// The system's reason.
         source: io::Error,
     },
+    /// The checkpoint is one of another training than this.
+    #[error(transparent)]
+    Foreign {
+        /// What differs.
+        source: EngineError,
+    },
     /// The model's files could not be written or read.
     #[error("{path}: {reason}")]
     Model {
@@ -55,7 +62,7 @@ impl Checkpoint {
     pub fn save(
         &self,
         folder: &Path,
-        trainer: &Trainer,
+        policy: &dyn LanguageModel,
         tokenizer: &Tokenizer,
         keep: usize,
     ) -> Result<(), CheckpointError> {
@@ -73,9 +80,8 @@ impl Checkpoint {
             }
         }
         fs::create_dir_all(&partial).map_err(io(&partial))?;
-        trainer.model().save(&partial, Precision::F32).map_err(|error| model(&error))?;
+        policy.save_checkpoint(&partial).map_err(|error| model(&error))?;
         tokenizer.save(&partial).map_err(|error| model(&error))?;
-        trainer.save_state(&partial.join("optimiser.safetensors")).map_err(|error| model(&error))?;
         let state = serde_json::to_vec_pretty(self).expect("a checkpoint's state is plain data");
         fs::write(partial.join("state.json"), state).map_err(io(&partial))?;
         fs::rename(&partial, &target).map_err(io(&target))?;
@@ -86,28 +92,32 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// The newest checkpoint that can be read, with its trainer; older ones are tried when the newest is damaged.
+    /// Takes the policy back to the newest checkpoint that can be read; older ones are tried when the newest is damaged. Without one
+    /// the policy stays as it is.
     ///
     /// # Errors
-    /// When the folder cannot be listed. Damaged checkpoints are passed over.
-    pub fn newest(folder: &Path) -> Result<Option<(Self, Trainer)>, CheckpointError> {
+    /// When the folder cannot be listed, or a whole checkpoint is that of another training. Damaged checkpoints are passed over.
+    pub fn newest(folder: &Path, policy: &mut dyn LanguageModel) -> Result<Option<Self>, CheckpointError> {
         for step in Self::list(folder)?.iter().rev() {
-            if let Ok(found) = Self::load(&folder.join(name(*step))) {
-                return Ok(Some(found));
+            match Self::load(&folder.join(name(*step)), policy) {
+                Ok(found) => return Ok(Some(found)),
+                Err(error @ CheckpointError::Foreign { .. }) => return Err(error),
+                Err(_) => {}
             }
         }
         Ok(None)
     }
 
-    fn load(path: &Path) -> Result<(Self, Trainer), CheckpointError> {
+    fn load(path: &Path, policy: &mut dyn LanguageModel) -> Result<Self, CheckpointError> {
         let wrong = |reason: String| CheckpointError::Model { path: path.to_owned(), reason };
         let state = fs::read(path.join("state.json"))
             .map_err(|source| CheckpointError::Io { path: path.join("state.json"), source })?;
         let state: Self = serde_json::from_slice(&state).map_err(|error| wrong(error.to_string()))?;
-        let model = Model::load(path).map_err(|error| wrong(error.to_string()))?;
-        let mut trainer = Trainer::new(model);
-        trainer.load_state(&path.join("optimiser.safetensors")).map_err(|error| wrong(error.to_string()))?;
-        Ok((state, trainer))
+        policy.load_checkpoint(path).map_err(|error| match error {
+            EngineError::Load(LoadError::Foreign { .. }) => CheckpointError::Foreign { source: error },
+            error => wrong(error.to_string()),
+        })?;
+        Ok(state)
     }
 
     /// The steps that have a whole checkpoint, ascending.

@@ -7,9 +7,12 @@
 mod advantage;
 mod checkpoint;
 mod event;
+mod event_file;
+mod gae;
 mod grpo;
 mod guard;
 mod loss;
+mod preference;
 mod recipe;
 mod rollout;
 mod run_folder;
@@ -18,12 +21,17 @@ mod sft;
 mod train;
 mod update;
 
-pub use advantage::group_advantages;
+pub use advantage::{AdvantageSettings, Baseline, Scale, advantages, group_advantages, token_advantages};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use event::Event;
+pub use event_file::EventFile;
+pub use gae::{Estimated, GaeSettings, ValueLoss, estimate, value_loss, whiten};
 pub use grpo::GrpoSettings;
 pub use guard::{Guard, GuardDecision, GuardSettings};
-pub use loss::{LossSettings, TokenLoss, token_loss};
+pub use loss::{
+    Average, Estimator, LossSettings, Ratio, TokenLoss, Tokens, completion_loss, token_loss, token_weights,
+};
+pub use preference::{PairLoss, PreferenceLoss, Side};
 pub use recipe::{
     CanarySettings, CheckpointSettings, CorpusMix, EvaluationSettings, GrpoRecipe, ModelShape, OptimiserSettings,
     Recipe, RecipeError, RetentionSettings, SamplingSettings, SftRecipe, SftSettings, TaskSettings,

@@ -1,6 +1,6 @@
 //! Sampling groups of completions.
 
-use codeward_lm::{Model, Prompt, SamplingParams, Tokenizer, generate};
+use codeward_lm::{Ends, EngineError, LanguageModel, Prompt, SamplingParams, Tokenizer};
 use codeward_records::{FinishReason, Rollout, RolloutGroup, Task};
 
 use crate::recipe::SamplingSettings;
@@ -20,15 +20,18 @@ impl From<&SamplingSettings> for SamplingParams {
 
 /// Samples `group_size` rollouts of every task in one batch. A row's draws depend on the seed, the step, the task's place and its
 /// place in the group, not on what else is in the batch.
+///
+/// # Errors
+/// If the model's engine fails.
 pub fn sample_groups(
-    model: &Model,
+    model: &mut dyn LanguageModel,
     tokenizer: &Tokenizer,
     tasks: &[&Task],
     group_size: usize,
     settings: &SamplingSettings,
     seed: u64,
     step: u64,
-) -> Vec<RolloutGroup> {
+) -> Result<Vec<RolloutGroup>, EngineError> {
     let prompts: Vec<Vec<u32>> = tasks.iter().map(|task| tokenizer.encode(&task.prompt)).collect();
     let rows: Vec<Prompt<'_>> = prompts
         .iter()
@@ -40,8 +43,9 @@ pub fn sample_groups(
             })
         })
         .collect();
-    let mut sampled = generate(model, &rows, tokenizer.eos_id(), &settings.into()).into_iter();
-    tasks
+    let ends = [tokenizer.eos_id()];
+    let mut sampled = model.complete(&rows, &Ends::tokens(&ends), &settings.into())?.into_iter();
+    let groups = tasks
         .iter()
         .zip(&prompts)
         .map(|(task, prompt_tokens)| RolloutGroup {
@@ -60,5 +64,6 @@ pub fn sample_groups(
                 })
                 .collect(),
         })
-        .collect()
+        .collect();
+    Ok(groups)
 }

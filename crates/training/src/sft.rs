@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use codeward_lm::{Model, Sequence, Tokenizer, Trainer, Upstream};
+use codeward_lm::{EngineError, LanguageModel, Sequence, Tokenizer, Upstream};
 use codeward_records::StepMetrics;
 
 use crate::checkpoint::Checkpoint;
@@ -29,32 +29,32 @@ struct Document {
     num_prompt: usize,
 }
 
-/// Trains `model` on `examples` from the folder's newest checkpoint if there is one, and gives the trained model.
+/// Trains `policy` on `examples`, from the folder's newest checkpoint if there is one.
 ///
 /// The loss is the mean negative log-probability of the learned tokens of a batch; each example ends with the end token.
 ///
 /// # Errors
-/// When the folder or a checkpoint cannot be written, when there are no examples, or when numbers overflow.
+/// When the folder or a checkpoint cannot be written, when there are no examples, or when numbers overflow, or when the engine fails.
 pub fn fine_tune(
     recipe: &SftRecipe,
-    model: Model,
+    policy: &mut dyn LanguageModel,
     tokenizer: &Tokenizer,
     examples: &[Example],
     folder: &RunFolder,
     mut listen: impl FnMut(Event<'_>),
-) -> Result<Model, TrainError> {
+) -> Result<(), TrainError> {
     if examples.is_empty() {
         return Err(TrainError::NoTasks);
     }
     let documents: Vec<Document> = examples.iter().map(|example| document(recipe, tokenizer, example)).collect();
     let checkpoints = folder.path("checkpoints");
-    let (mut step, mut trainer) = if let Some((state, trainer)) = Checkpoint::newest(&checkpoints)? {
+    let mut step = if let Some(state) = Checkpoint::newest(&checkpoints, policy)? {
         listen(Event::Resumed { step: state.step });
         folder.forget_after(Some(state.step))?;
-        (state.step, trainer)
+        state.step
     } else {
         folder.forget_after(None)?;
-        (0, Trainer::new(model))
+        0
     };
     let batches = documents.len().div_ceil(recipe.sft.batch_size) as u64;
     let num_steps = batches * recipe.sft.num_epochs;
@@ -70,7 +70,7 @@ pub fn fine_tune(
         let chosen = order.iter().skip(at * recipe.sft.batch_size).take(recipe.sft.batch_size);
         let batch: Vec<&Document> = chosen.map(|index| &documents[*index]).collect();
         let rate = recipe.optimiser.rate_at(step, num_steps);
-        let values = learn(&mut trainer, recipe, &batch, rate);
+        let values = learn(policy, recipe, &batch, rate)?;
         if !values["optim/grad_norm"].is_finite() {
             return Err(TrainError::NotFinite { step });
         }
@@ -81,10 +81,10 @@ pub fn fine_tune(
         listen(Event::Step { metrics: &metrics, num_steps, secs });
         if step.is_multiple_of(recipe.checkpoint.every) || step == num_steps {
             let state = Checkpoint { step, guard: Guard::new(None) };
-            state.save(&checkpoints, &trainer, tokenizer, recipe.checkpoint.keep)?;
+            state.save(&checkpoints, policy, tokenizer, recipe.checkpoint.keep)?;
         }
     }
-    Ok(trainer.into_model())
+    Ok(())
 }
 
 fn document(recipe: &SftRecipe, tokenizer: &Tokenizer, example: &Example) -> Document {
@@ -95,20 +95,25 @@ fn document(recipe: &SftRecipe, tokenizer: &Tokenizer, example: &Example) -> Doc
     Document { tokens, num_prompt }
 }
 
-fn learn(trainer: &mut Trainer, recipe: &SftRecipe, batch: &[&Document], rate: f64) -> BTreeMap<String, f64> {
+fn learn(
+    policy: &mut dyn LanguageModel,
+    recipe: &SftRecipe,
+    batch: &[&Document],
+    rate: f64,
+) -> Result<BTreeMap<String, f64>, EngineError> {
     let sequences: Vec<Sequence<'_>> =
         batch.iter().map(|document| Sequence { tokens: &document.tokens, num_prompt: document.num_prompt }).collect();
     let count: usize = batch.iter().map(|document| document.tokens.len() - document.num_prompt).sum();
-    trainer.zero_gradients();
-    let scores = trainer.accumulate(&sequences, 1.0, |scores| Upstream {
+    policy.zero_gradients();
+    let scores = policy.accumulate(&sequences, 1.0, &mut |scores| Upstream {
         logprobs: scores.logprobs.iter().map(|row| vec![-1.0 / count as f32; row.len()]).collect(),
-        entropies: Vec::new(),
-    });
+        ..Upstream::default()
+    })?;
     let loss = -scores.logprobs.iter().flatten().map(|logprob| f64::from(*logprob)).sum::<f64>() / count as f64;
-    let norm = trainer.step(&recipe.optimiser.at_rate(rate));
-    BTreeMap::from([
+    let norm = policy.step(&recipe.optimiser.at_rate(rate))?;
+    Ok(BTreeMap::from([
         ("loss/sft".to_owned(), loss),
         ("optim/grad_norm".to_owned(), f64::from(norm)),
         ("optim/learning_rate".to_owned(), rate),
-    ])
+    ]))
 }

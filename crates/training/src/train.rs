@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use codeward_lm::{Model, Tokenizer, Trainer};
+use codeward_lm::{EngineError, LanguageModel, Tokenizer};
 use codeward_records::{FinishReason, Reward, RolloutGroup, StepMetrics, Task};
 use codeward_reward::canary::watch;
 use codeward_reward::{Asking, Engine};
@@ -39,6 +39,9 @@ pub enum TrainError {
         /// One of the reasons.
         detail: String,
     },
+    /// The model's engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// There is nothing to train on.
     #[error("no tasks to train on")]
     NoTasks,
@@ -51,10 +54,8 @@ pub enum TrainError {
 }
 
 /// A finished run.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trained {
-    /// The trained policy.
-    pub model: Model,
     /// The last step.
     pub step: u64,
     /// How often the guard went back.
@@ -76,20 +77,20 @@ pub struct Course<'a> {
     pub probe: &'a [Task],
 }
 
-/// A course with what is made for it.
+/// A course under way.
 struct Run<'a> {
     course: Course<'a>,
-    /// The frozen starting policy, when the loss asks for a divergence.
-    reference: Option<Model>,
 }
 
-/// Trains `model` on the course's tasks, guarded by its probe, from the folder's newest checkpoint if there is one.
+/// Trains `policy` on the course's tasks, guarded by its probe, from the folder's newest checkpoint if there is one. Where the loss asks
+/// for a divergence, the policy was opened with a reference.
 ///
 /// # Errors
-/// When the folder or a checkpoint cannot be written, when too many rollouts are unscored, or when numbers overflow.
+/// When the folder or a checkpoint cannot be written, when too many rollouts are unscored, when numbers overflow, or when the engine
+/// fails.
 pub fn train(
     course: Course<'_>,
-    model: Model,
+    policy: &mut dyn LanguageModel,
     folder: &RunFolder,
     mut listen: impl FnMut(Event<'_>),
 ) -> Result<Trained, TrainError> {
@@ -97,16 +98,15 @@ pub fn train(
     if course.tasks.is_empty() {
         return Err(TrainError::NoTasks);
     }
-    let reference = (recipe.loss.kl_coef != 0.0).then(|| model.clone());
-    let run = Run { course, reference };
+    let run = Run { course };
     let checkpoints = folder.path("checkpoints");
-    let (mut state, mut trainer) = match Checkpoint::newest(&checkpoints)? {
-        Some((state, trainer)) => {
+    let mut state = match Checkpoint::newest(&checkpoints, policy)? {
+        Some(state) => {
             listen(Event::Resumed { step: state.step });
             folder.forget_after(Some(state.step))?;
-            (state, trainer)
+            state
         }
-        None => run.begin(model, folder)?,
+        None => run.begin(policy, folder)?,
     };
     let num_steps = recipe.grpo.num_steps;
     let mut step = state.step;
@@ -116,23 +116,19 @@ pub fn train(
         let mut clock = Clock::default();
 
         let chosen = run.choose_tasks(step);
-        let mut groups = clock.time("rollout", || run.sample(trainer.model(), &chosen, step));
+        let mut groups = clock.time("rollout", || run.sample(policy, &chosen, step))?;
         clock.time("reward", || run.reward(&chosen, &mut groups, step));
         let mut values = reward_metrics(&groups);
         values.extend(clock.time_if(recipe.canary.share > 0.0, "canary", || run.try_canaries(&chosen, &groups, step)));
         run.check_unscored(step, &groups)?;
         let advantages: Vec<_> = groups.iter().map(|group| group_advantages(&values_of(group))).collect();
         let rate = recipe.optimiser.rate_at(step, num_steps) * state.guard.learning_rate_scale;
-        values.extend(
-            clock.time("update", || {
-                update(&mut trainer, run.reference.as_ref(), recipe, &groups, &advantages, step, rate)
-            }),
-        );
+        values.extend(clock.time("update", || update(policy, recipe, &groups, &advantages, step, rate))?);
         if !values["optim/grad_norm"].is_finite() {
             return Err(TrainError::NotFinite { step });
         }
 
-        let decision = run.guard(step, &trainer, &mut state.guard, &mut values, &mut clock);
+        let decision = run.guard(step, policy, &mut state.guard, &mut values, &mut clock)?;
         let metrics = StepMetrics { step, values };
         folder.write_rollouts(step, &groups)?;
         folder.log(&metrics, &StepMetrics { step, values: clock.values })?;
@@ -140,13 +136,13 @@ pub fn train(
         match decision {
             Some(GuardDecision::Keep) => {
                 state.step = step;
-                state.save(&checkpoints, &trainer, tokenizer, recipe.checkpoint.keep)?;
+                state.save(&checkpoints, policy, tokenizer, recipe.checkpoint.keep)?;
             }
             Some(decision) => {
                 // Weights and optimiser go back; the guard keeps what it learned and the steps are not repeated.
                 let guard = state.guard;
-                let Some((kept, earlier)) = Checkpoint::newest(&checkpoints)? else { continue };
-                (state, trainer) = (Checkpoint { guard, ..kept }, earlier);
+                let Some(kept) = Checkpoint::newest(&checkpoints, policy)? else { continue };
+                state = Checkpoint { guard, ..kept };
                 let learning_rate_scale = guard.learning_rate_scale;
                 listen(Event::SteppedBack { step, to: kept.step, learning_rate_scale });
                 if decision == GuardDecision::Stop {
@@ -160,7 +156,7 @@ pub fn train(
             None => {}
         }
     }
-    Ok(Trained { model: trainer.into_model(), step, step_backs: state.guard.step_backs })
+    Ok(Trained { step, step_backs: state.guard.step_backs })
 }
 
 /// Seconds by stage.
@@ -185,15 +181,14 @@ impl Clock {
 
 impl Run<'_> {
     /// The state before the first step: the guard's baseline is taken and everything is saved as step 0.
-    fn begin(&self, model: Model, folder: &RunFolder) -> Result<(Checkpoint, Trainer), TrainError> {
+    fn begin(&self, policy: &mut dyn LanguageModel, folder: &RunFolder) -> Result<Checkpoint, TrainError> {
         folder.forget_after(None)?;
-        let trainer = Trainer::new(model);
-        let baseline = self.probe_rate(&trainer);
+        let baseline = self.probe_rate(policy)?;
         let state = Checkpoint { step: 0, guard: Guard::new(baseline) };
-        state.save(&folder.path("checkpoints"), &trainer, self.course.tokenizer, self.course.recipe.checkpoint.keep)?;
+        state.save(&folder.path("checkpoints"), policy, self.course.tokenizer, self.course.recipe.checkpoint.keep)?;
         let values = baseline.map(|rate| ("probe/functional".to_owned(), rate)).into_iter().collect();
         folder.log(&StepMetrics { step: 0, values }, &StepMetrics { step: 0, values: BTreeMap::new() })?;
-        Ok((state, trainer))
+        Ok(state)
     }
 
     /// The tasks of a step: the next ones in the epoch's order, which is shuffled anew for every pass.
@@ -210,9 +205,14 @@ impl Run<'_> {
             .collect()
     }
 
-    fn sample(&self, model: &Model, tasks: &[&Task], step: u64) -> Vec<RolloutGroup> {
+    fn sample(
+        &self,
+        policy: &mut dyn LanguageModel,
+        tasks: &[&Task],
+        step: u64,
+    ) -> Result<Vec<RolloutGroup>, EngineError> {
         let recipe = self.course.recipe;
-        sample_groups(model, self.course.tokenizer, tasks, recipe.grpo.group_size, &recipe.sampling, recipe.seed, step)
+        sample_groups(policy, self.course.tokenizer, tasks, recipe.grpo.group_size, &recipe.sampling, recipe.seed, step)
     }
 
     fn reward(&self, tasks: &[&Task], groups: &mut [RolloutGroup], step: u64) {
@@ -256,35 +256,35 @@ impl Run<'_> {
     fn guard(
         &self,
         step: u64,
-        trainer: &Trainer,
+        policy: &mut dyn LanguageModel,
         guard: &mut Guard,
         values: &mut BTreeMap<String, f64>,
         clock: &mut Clock,
-    ) -> Option<GuardDecision> {
+    ) -> Result<Option<GuardDecision>, EngineError> {
         let settings = &self.course.recipe.guard;
         if !step.is_multiple_of(settings.every) && step != self.course.recipe.grpo.num_steps {
-            return None;
+            return Ok(None);
         }
-        let rate = clock.time("probe", || self.probe_rate(trainer));
+        let rate = clock.time("probe", || self.probe_rate(policy))?;
         let decision = guard.decide(settings, rate);
         values.extend(rate.map(|rate| ("probe/functional".to_owned(), rate)));
         values.insert("guard/step_backs".to_owned(), f64::from(guard.step_backs));
         values.insert("guard/learning_rate_scale".to_owned(), guard.learning_rate_scale);
-        Some(decision)
+        Ok(Some(decision))
     }
 
     /// Share of the probe's completions that pass every functional test; `None` when none could be scored.
-    fn probe_rate(&self, trainer: &Trainer) -> Option<f64> {
+    fn probe_rate(&self, policy: &mut dyn LanguageModel) -> Result<Option<f64>, EngineError> {
         let recipe = self.course.recipe;
         let tasks: Vec<&Task> = self.course.probe.iter().collect();
         let size = recipe.guard.samples_per_task;
         // The draws are the same at every probe, so that two probes differ by the policy alone.
         let seed = derive_seed(recipe.seed, "probe", &[]);
-        let groups = sample_groups(trainer.model(), self.course.tokenizer, &tasks, size, &recipe.sampling, seed, 0);
+        let groups = sample_groups(policy, self.course.tokenizer, &tasks, size, &recipe.sampling, seed, 0)?;
         let scored: Vec<f64> =
             self.course.engine.tests_passed(&items_of(&tasks, &groups)).into_iter().flatten().collect();
         let passed = scored.iter().filter(|share| **share == 1.0).count();
-        (!scored.is_empty()).then(|| passed as f64 / scored.len() as f64)
+        Ok((!scored.is_empty()).then(|| passed as f64 / scored.len() as f64))
     }
 }
 

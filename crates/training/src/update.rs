@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use codeward_lm::{AdamW, Model, Scores, Sequence, Trainer, Upstream, score};
+use codeward_lm::{AdamW, EngineError, LanguageModel, Scores, Sequence, Upstream};
 use codeward_records::RolloutGroup;
 
 use crate::loss::token_loss;
@@ -33,21 +33,20 @@ struct Tally {
 /// Updates the policy and gives the numbers of the update. `advantages` are per group and rollout; rows without one, or with an
 /// advantage of exactly 0, take no part.
 pub(crate) fn update(
-    trainer: &mut Trainer,
-    reference: Option<&Model>,
+    policy: &mut dyn LanguageModel,
     recipe: &GrpoRecipe,
     groups: &[RolloutGroup],
     advantages: &[Vec<Option<f64>>],
     step: u64,
     learning_rate: f64,
-) -> BTreeMap<String, f64> {
+) -> Result<BTreeMap<String, f64>, EngineError> {
     let rows = rows(groups, advantages);
     let mut tally = Tally::default();
     for epoch in 0..recipe.grpo.update_epochs {
         let order = shuffled(rows.len(), crate::derive_seed(recipe.seed, "minibatch", &[step, epoch as u64]));
         for minibatch in order.chunks(recipe.grpo.minibatch_size) {
             let rows: Vec<&Row<'_>> = minibatch.iter().map(|at| &rows[*at]).collect();
-            update_minibatch(trainer, reference, recipe, &rows, learning_rate, &mut tally);
+            update_minibatch(policy, recipe, &rows, learning_rate, &mut tally)?;
         }
     }
     let count = tally.tokens.max(1) as f64;
@@ -61,10 +60,10 @@ pub(crate) fn update(
         ("optim/learning_rate".to_owned(), learning_rate),
         ("update/rollouts".to_owned(), rows.len() as f64),
     ]);
-    if reference.is_some() {
+    if recipe.loss.kl_coef != 0.0 {
         values.insert("kl/approx".to_owned(), tally.divergence / count);
     }
-    values
+    Ok(values)
 }
 
 fn rows<'a>(groups: &'a [RolloutGroup], advantages: &[Vec<Option<f64>>]) -> Vec<Row<'a>> {
@@ -86,23 +85,24 @@ fn rows<'a>(groups: &'a [RolloutGroup], advantages: &[Vec<Option<f64>>]) -> Vec<
 }
 
 fn update_minibatch(
-    trainer: &mut Trainer,
-    reference: Option<&Model>,
+    policy: &mut dyn LanguageModel,
     recipe: &GrpoRecipe,
     rows: &[&Row<'_>],
     learning_rate: f64,
     tally: &mut Tally,
-) {
+) -> Result<(), EngineError> {
     let sequences: Vec<Sequence<'_>> =
         rows.iter().map(|row| Sequence { tokens: &row.tokens, num_prompt: row.num_prompt }).collect();
     let temperature = recipe.sampling.temperature;
-    let reference = reference.map(|model| score(model, &sequences, temperature));
+    let with_reference = recipe.loss.kl_coef != 0.0;
+    let reference = with_reference.then(|| policy.score_reference(&sequences, temperature)).transpose()?;
     let num_tokens: usize = rows.iter().map(|row| row.old_logprobs.len()).sum();
-    trainer.zero_gradients();
-    trainer.accumulate(&sequences, temperature, |scores| {
+    policy.zero_gradients();
+    policy.accumulate(&sequences, temperature, &mut |scores| {
         upstream(recipe, rows, scores, reference.as_ref(), num_tokens, tally)
-    });
-    tally.norms.push(trainer.step(&optimiser(recipe, learning_rate)));
+    })?;
+    tally.norms.push(policy.step(&optimiser(recipe, learning_rate))?);
+    Ok(())
 }
 
 /// The derivative of the mean token loss of a minibatch.
@@ -133,7 +133,7 @@ fn upstream(
         }
         logprobs.push(gradients);
     }
-    Upstream { logprobs, entropies: Vec::new() }
+    Upstream { logprobs, ..Upstream::default() }
 }
 
 fn optimiser(recipe: &GrpoRecipe, learning_rate: f64) -> AdamW {
@@ -156,13 +156,13 @@ impl crate::recipe::OptimiserSettings {
 
 #[cfg(test)]
 mod tests {
-    use codeward_lm::ModelConfig;
+    use codeward_lm::{EngineOptions, Model, ModelConfig, start};
     use codeward_records::{FinishReason, Rollout};
 
     use super::*;
     use crate::recipe::Recipe;
 
-    fn trainer() -> Trainer {
+    fn policy() -> Box<dyn LanguageModel> {
         let config = ModelConfig {
             hidden_size: 32,
             intermediate_size: 48,
@@ -174,7 +174,7 @@ mod tests {
             max_position_embeddings: 32,
             ..ModelConfig::tiny()
         };
-        Trainer::new(Model::init(config, 5))
+        start(Model::init(config, 5), &EngineOptions::default()).unwrap()
     }
 
     fn recipe(extra: &str) -> GrpoRecipe {
@@ -186,40 +186,40 @@ mod tests {
     const PROMPT: [u32; 3] = [7, 8, 9];
     const COMPLETIONS: [&[u32]; 3] = [&[1, 2, 3, 0], &[4, 5, 0], &[6, 6, 6, 6, 0]];
 
-    fn logprobs(model: &Model, completion: &[u32]) -> Vec<f32> {
+    fn logprobs(policy: &mut dyn LanguageModel, completion: &[u32]) -> Vec<f32> {
         let tokens = [&PROMPT, completion].concat();
         let sequence = Sequence { tokens: &tokens, num_prompt: PROMPT.len() };
-        score(model, &[sequence], 1.0).logprobs.remove(0)
+        policy.score(&[sequence], 1.0).unwrap().logprobs.remove(0)
     }
 
-    fn group(model: &Model, completions: &[&[u32]]) -> RolloutGroup {
-        let rollout = |completion: &&[u32]| Rollout {
+    fn group(policy: &mut dyn LanguageModel, completions: &[&[u32]]) -> RolloutGroup {
+        let mut rollout = |completion: &&[u32]| Rollout {
             completion: String::new(),
             tokens: completion.to_vec(),
-            old_logprobs: logprobs(model, completion),
+            old_logprobs: logprobs(policy, completion),
             finish_reason: FinishReason::Stop,
             reward: None,
         };
-        let rollouts = completions.iter().map(rollout).collect();
+        let rollouts = completions.iter().map(&mut rollout).collect();
         RolloutGroup { step: 1, task_id: "t".to_owned(), prompt_tokens: PROMPT.to_vec(), rollouts }
     }
 
     fn run(
-        trainer: &mut Trainer,
+        policy: &mut dyn LanguageModel,
         recipe: &GrpoRecipe,
         group: RolloutGroup,
         advantages: Vec<Option<f64>>,
     ) -> BTreeMap<String, f64> {
-        update(trainer, None, recipe, &[group], &[advantages], 1, recipe.optimiser.learning_rate)
+        update(policy, recipe, &[group], &[advantages], 1, recipe.optimiser.learning_rate).unwrap()
     }
 
     #[test]
     fn what_was_better_than_its_group_becomes_more_likely() {
-        let mut trainer = trainer();
-        let before: Vec<f32> = COMPLETIONS.iter().map(|row| logprobs(trainer.model(), row).iter().sum()).collect();
-        let group = group(trainer.model(), &COMPLETIONS[..2]);
-        let values = run(&mut trainer, &recipe(""), group, vec![Some(1.0), Some(-1.0)]);
-        let after: Vec<f32> = COMPLETIONS.iter().map(|row| logprobs(trainer.model(), row).iter().sum()).collect();
+        let mut policy = policy();
+        let before: Vec<f32> = COMPLETIONS.iter().map(|row| logprobs(&mut *policy, row).iter().sum()).collect();
+        let group = group(&mut *policy, &COMPLETIONS[..2]);
+        let values = run(&mut *policy, &recipe(""), group, vec![Some(1.0), Some(-1.0)]);
+        let after: Vec<f32> = COMPLETIONS.iter().map(|row| logprobs(&mut *policy, row).iter().sum()).collect();
         assert!(after[0] > before[0] && after[1] < before[1], "{before:?} {after:?}");
         // On policy the ratio is 1: the loss is minus the token-weighted mean advantage, here -(4 - 3) / 7.
         assert!((values["loss/policy"] + 1.0 / 7.0).abs() < 1e-5, "{values:?}");
@@ -228,25 +228,25 @@ mod tests {
 
     #[test]
     fn unscored_rollouts_and_flat_groups_leave_no_trace() {
-        let (mut with, mut without) = (trainer(), trainer());
-        let whole = group(with.model(), &COMPLETIONS);
-        let part = group(with.model(), &COMPLETIONS[..2]);
-        run(&mut with, &recipe(""), whole.clone(), vec![Some(1.0), Some(-1.0), None]);
-        run(&mut without, &recipe(""), part, vec![Some(1.0), Some(-1.0)]);
-        assert_eq!(with.model().weights_hash(), without.model().weights_hash());
-        let mut flat = trainer();
-        let untouched = flat.model().weights_hash();
-        let values = run(&mut flat, &recipe(""), whole, vec![Some(0.0), Some(0.0), None]);
-        assert_eq!(flat.model().weights_hash(), untouched);
+        let (mut with, mut without) = (policy(), policy());
+        let whole = group(&mut *with, &COMPLETIONS);
+        let part = group(&mut *with, &COMPLETIONS[..2]);
+        run(&mut *with, &recipe(""), whole.clone(), vec![Some(1.0), Some(-1.0), None]);
+        run(&mut *without, &recipe(""), part, vec![Some(1.0), Some(-1.0)]);
+        assert_eq!(with.weights_hash().unwrap(), without.weights_hash().unwrap());
+        let mut flat = policy();
+        let untouched = flat.weights_hash().unwrap();
+        let values = run(&mut *flat, &recipe(""), whole, vec![Some(0.0), Some(0.0), None]);
+        assert_eq!(flat.weights_hash().unwrap(), untouched);
         assert_eq!(values["update/rollouts"], 0.0);
     }
 
     #[test]
     fn a_second_epoch_moves_the_ratio_and_the_clip_holds_it() {
-        let mut trainer = trainer();
-        let group = group(trainer.model(), &COMPLETIONS[..2]);
+        let mut policy = policy();
+        let group = group(&mut *policy, &COMPLETIONS[..2]);
         let recipe = recipe("[grpo]\nupdate_epochs = 40\n");
-        let values = run(&mut trainer, &recipe, group, vec![Some(1.0), Some(-1.0)]);
+        let values = run(&mut *policy, &recipe, group, vec![Some(1.0), Some(-1.0)]);
         assert!(values["policy/clip_fraction"] > 0.2, "{values:?}");
         assert!(values["policy/largest_log_ratio"] > 0.2, "{values:?}");
     }

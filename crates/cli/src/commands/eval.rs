@@ -1,6 +1,7 @@
 //! `codeward eval`: how often a model's code works, is secure, and both.
 
 use codeward_evaluation::Summary;
+use codeward_lm::EngineOptions;
 use codeward_records::jsonl;
 use codeward_reward::RewardRecipe;
 use codeward_training::EvaluationSettings;
@@ -13,7 +14,7 @@ use crate::{output, workbench};
 
 pub(crate) fn run(options: &Eval) -> Result<Ending, Failure> {
     let benchmark = workbench::benchmark(&options.benchmark)?;
-    let (model, tokenizer) = workbench::model(options.model.as_deref())?;
+    let (mut model, tokenizer) = workbench::model(options.model.as_deref(), &EngineOptions::default())?;
     let engine = workbench::engine(RewardRecipe::default(), None, None)?;
     let settings = EvaluationSettings {
         judge: "tests".to_owned(),
@@ -29,7 +30,7 @@ pub(crate) fn run(options: &Eval) -> Result<Ending, Failure> {
         settings: &settings,
         seed: options.seed,
     };
-    let rows = judge.evaluate(&model, "evaluating");
+    let rows = judge.evaluate(&mut *model, "evaluating")?;
     if let Some(path) = &options.rows {
         jsonl::write(path, &rows)?;
     }

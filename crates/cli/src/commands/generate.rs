@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use codeward_lm::{Prompt, SamplingParams, generate};
+use codeward_lm::{Ends, EngineOptions, Prompt, SamplingParams};
 use codeward_training::derive_seed;
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use crate::{input, output, workbench};
 
 pub(crate) fn run(options: &Generate) -> Result<Ending, Failure> {
     let prompt = prompt(options)?;
-    let (model, tokenizer) = workbench::model(options.model.as_deref())?;
+    let (mut model, tokenizer) = workbench::model(options.model.as_deref(), &EngineOptions::default())?;
     let tokens = tokenizer.encode(&prompt);
     let positions = model.config().max_position_embeddings;
     if tokens.is_empty() || tokens.len() >= positions {
@@ -35,7 +35,8 @@ pub(crate) fn run(options: &Generate) -> Result<Ending, Failure> {
     let prompts: Vec<Prompt<'_>> = (0..options.samples)
         .map(|sample| Prompt { tokens: &tokens, seed: derive_seed(options.seed, "generate", &[u64::from(sample)]) })
         .collect();
-    let sampled = generate(&model, &prompts, tokenizer.eos_id(), &params);
+    let ends = [tokenizer.eos_id()];
+    let sampled = model.complete(&prompts, &Ends::tokens(&ends), &params)?;
     let mut text = String::new();
     for (index, row) in sampled.iter().enumerate() {
         let completion = tokenizer.decode(&row.tokens);

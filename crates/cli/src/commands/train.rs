@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use codeward_lm::{Model, ModelConfig, Tokenizer};
+use codeward_lm::{EngineOptions, LanguageModel, Model, ModelConfig, Tokenizer, start};
 use codeward_records::Manifest;
 use codeward_synthesis::{Corpus, CorpusSettings};
 use codeward_training::{Example, ModelShape, Recipe, RunFolder, SftRecipe, derive_seed, fine_tune};
@@ -61,9 +61,9 @@ fn supervise(recipe: &SftRecipe, out: &Path, resume: bool) -> Result<RunFolder, 
         .into_iter()
         .map(|document| Example { prompt: document.prompt, completion: document.completion })
         .collect();
-    let (model, tokenizer) = match &recipe.shape {
+    let (mut policy, tokenizer) = match &recipe.shape {
         Some(shape) => from_scratch(shape, &examples, recipe.seed)?,
-        None => workbench::model(Some(Path::new(&recipe.model)))?,
+        None => workbench::model(Some(Path::new(&recipe.model)), &EngineOptions::default())?,
     };
     let resolved = Recipe::Sft(Box::new(recipe.clone()));
     let text: String = examples.iter().flat_map(|example| [example.prompt.as_str(), &example.completion]).collect();
@@ -72,22 +72,26 @@ fn supervise(recipe: &SftRecipe, out: &Path, resume: bool) -> Result<RunFolder, 
         codeward: env!("CARGO_PKG_VERSION").to_owned(),
         seed: recipe.seed,
         recipe_hash: resolved.content_hash(),
-        model_hash: model.weights_hash(),
+        model_hash: policy.weights_hash()?,
         tasks_hash: format!("{:016x}", derive_seed(0, &text, &[])),
         threads: rayon::current_num_threads(),
         isolation: "nothing is run".to_owned(),
     };
     let folder = RunFolder::open(out, resume, &manifest, &resolved.resolved())?;
-    let trained = {
+    {
         let mut progress = Progress::new("training", 1);
-        fine_tune(recipe, model, &tokenizer, &examples, &folder, |event| progress.event(&event))?
-    };
-    hardening::save_model(&trained, &tokenizer, &folder)?;
+        fine_tune(recipe, &mut *policy, &tokenizer, &examples, &folder, |event| progress.event(&event))?;
+    }
+    hardening::save_model(&*policy, &tokenizer, &folder)?;
     Ok(folder)
 }
 
 /// A tokenizer for the examples and a fresh model of the shape.
-fn from_scratch(shape: &ModelShape, examples: &[Example], seed: u64) -> Result<(Model, Tokenizer), Failure> {
+fn from_scratch(
+    shape: &ModelShape,
+    examples: &[Example],
+    seed: u64,
+) -> Result<(Box<dyn LanguageModel>, Tokenizer), Failure> {
     let hint = "see [shape] in recipes/tiny-base/recipe.toml for one that works";
     let texts = examples.iter().map(|example| format!("{}{}", example.prompt, example.completion));
     let tokenizer = Tokenizer::train_bpe(texts, shape.vocab_size).map_err(|error| Failure::new(error, hint))?;
@@ -105,5 +109,5 @@ fn from_scratch(shape: &ModelShape, examples: &[Example], seed: u64) -> Result<(
         ..ModelConfig::tiny()
     };
     config.validate().map_err(|error| Failure::new(error, hint))?;
-    Ok((Model::init(config, seed), tokenizer))
+    Ok((start(Model::init(config, seed), &EngineOptions::default())?, tokenizer))
 }

@@ -4,8 +4,8 @@ use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use codeward_lm::{
-    Activations, AdamW, Adapter, AdapterConfig, Model, Prompt, SamplingParams, Scores, Sequence, Trainer, Upstream,
-    generate,
+    Activations, AdamW, Adapter, AdapterConfig, Ends, LanguageModel, Model, Prompt, SamplingParams, Scores, Sequence,
+    Trainer, Upstream,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         match line?.as_str() {
             "round" => {
                 let (clock, processors) = (Instant::now(), on_processors());
-                let check = side.round(&case);
+                let check = side.round(&case)?;
                 let (seconds, processors) = (clock.elapsed().as_secs_f64(), on_processors() - processors);
                 answer(&json!({"seconds": seconds, "processor_seconds": processors, "check": check}))?;
             }
@@ -65,31 +65,28 @@ fn status(key: &str) -> Result<u64, Failure> {
     Ok(kibibytes << 10)
 }
 
-enum Side {
-    Training(Box<Trainer>),
-    Sampling(Box<Model>),
-}
+/// The model at work; for sampling, too, it keeps the copy of its matrices that decoding multiplies with.
+struct Side(Trainer);
 
 impl Side {
     fn new(case: &Case) -> Result<Self, Failure> {
         let model = Model::load(&case.model)?;
         let activations = if case.recompute { Activations::Recompute } else { Activations::Keep };
-        let trainer = |model| Self::Training(Box::new(Trainer::with_activations(model, activations)));
-        Ok(match case.work {
-            Work::Train => trainer(model),
+        let model = match case.work {
             Work::Adapt => {
                 let adapter = Adapter::init(AdapterConfig::default(), model.config(), 1);
-                trainer(model.with_adapter(adapter))
+                model.with_adapter(adapter)
             }
-            Work::Decode | Work::Sample => Self::Sampling(Box::new(model)),
-        })
+            Work::Train | Work::Decode | Work::Sample => model,
+        };
+        Ok(Self(Trainer::with_activations(model, activations)))
     }
 
     /// One round; a number that other sides can be compared by.
-    fn round(&mut self, case: &Case) -> f64 {
-        match self {
-            Self::Training(trainer) => update(trainer, case),
-            Self::Sampling(model) => complete(model, case),
+    fn round(&mut self, case: &Case) -> Result<f64, Failure> {
+        match case.work {
+            Work::Train | Work::Adapt => Ok(update(&mut self.0, case)),
+            Work::Decode | Work::Sample => complete(&mut self.0, case),
         }
     }
 }
@@ -101,7 +98,7 @@ fn update(trainer: &mut Trainer, case: &Case) -> f64 {
     let share = 1.0 / (case.batch * (case.length - 1)) as f32;
     let upstream = |scores: &Scores| Upstream {
         logprobs: scores.logprobs.iter().map(|row| vec![-share; row.len()]).collect(),
-        entropies: Vec::new(),
+        ..Upstream::default()
     };
     trainer.zero_gradients();
     let scores = trainer.accumulate(&batch, 1.0, upstream);
@@ -111,14 +108,14 @@ fn update(trainer: &mut Trainer, case: &Case) -> f64 {
 }
 
 /// Completes every row; the check is a sum over the tokens that were drawn, by their places.
-fn complete(model: &Model, case: &Case) -> f64 {
+fn complete(model: &mut dyn LanguageModel, case: &Case) -> Result<f64, Failure> {
     let prompts: Vec<Vec<u32>> = (0..case.batch).map(|row| case.tokens(row)).collect();
     let rows: Vec<Prompt<'_>> = prompts.iter().zip(0..).map(|(tokens, row)| Prompt { tokens, seed: row }).collect();
     let temperature = if case.work == Work::Decode { 0.0 } else { 1.0 };
     let params = SamplingParams { max_new_tokens: case.new_tokens, temperature, ..SamplingParams::default() };
     // No id ends a row, so that every side draws equally many tokens.
-    let sampled = generate(model, &rows, u32::MAX, &params);
+    let sampled = model.complete(&rows, &Ends::default(), &params)?;
     let count: usize = sampled.iter().map(|row| row.tokens.len()).sum();
     assert_eq!(count, case.num_tokens(), "every row is completed");
-    sampled.iter().map(|row| f64::from(row.tokens[0])).sum()
+    Ok(sampled.iter().map(|row| f64::from(row.tokens[0])).sum())
 }

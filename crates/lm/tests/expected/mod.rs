@@ -1,6 +1,6 @@
 //! What PyTorch computed with a fixture, and how near to it we have to be.
 
-use codeward_lm::{Sequence, Trainer, Upstream};
+use codeward_lm::{LanguageModel, Scores, Sequence, Upstream};
 use serde::Deserialize;
 
 /// The furthest that scores may be from those of PyTorch, relative to their length.
@@ -28,6 +28,25 @@ pub(crate) struct ExpectedSequence {
     pub(crate) entropies: Vec<f64>,
     pub(crate) d_logprobs: Vec<f32>,
     pub(crate) d_entropies: Vec<f32>,
+    /// Where there is a value head.
+    #[serde(default)]
+    pub(crate) values: Vec<f64>,
+    #[serde(default)]
+    pub(crate) d_values: Vec<f32>,
+}
+
+impl Expected {
+    /// The derivatives of the loss.
+    pub(crate) fn upstream(&self) -> Upstream {
+        let rows =
+            |rows: fn(&ExpectedSequence) -> &Vec<f32>| self.sequences.iter().map(|row| rows(row).clone()).collect();
+        let has_values = self.sequences.iter().all(|row| row.values.len() == row.logprobs.len());
+        Upstream {
+            logprobs: rows(|row| &row.d_logprobs),
+            entropies: rows(|row| &row.d_entropies),
+            values: if has_values { rows(|row| &row.d_values) } else { Vec::new() },
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -37,19 +56,18 @@ pub(crate) struct Greedy {
 }
 
 /// Runs the fixture's batch forth and back, and gives the loss of which it holds the derivatives.
-pub(crate) fn accumulate(trainer: &mut Trainer, expected: &Expected) -> f64 {
+pub(crate) fn accumulate(model: &mut dyn LanguageModel, expected: &Expected) -> f64 {
     let mut loss = 0.0;
-    trainer.accumulate(&batch(expected), expected.temperature, |scores| {
+    let mut upstream = |scores: &Scores| {
         let inner = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
         for (index, sequence) in expected.sequences.iter().enumerate() {
             loss += inner(&scores.logprobs[index], &sequence.d_logprobs);
             loss += inner(&scores.entropies[index], &sequence.d_entropies);
+            loss += scores.values.get(index).map_or(0.0, |values| inner(values, &sequence.d_values));
         }
-        Upstream {
-            logprobs: expected.sequences.iter().map(|sequence| sequence.d_logprobs.clone()).collect(),
-            entropies: expected.sequences.iter().map(|sequence| sequence.d_entropies.clone()).collect(),
-        }
-    });
+        expected.upstream()
+    };
+    model.accumulate(&batch(expected), expected.temperature, &mut upstream).expect("the engine works");
     loss
 }
 

@@ -1,6 +1,6 @@
 //! How many completions a second the engine scores, beside SecureCodeRL's own path over completions of the same kind.
 //!
-//! `cargo run --release -p codeward-reward --example bench_reward -- [--workers 2] [--rounds 4] [--batches 3] [--batch 128] [--samples 16]`
+//! `cargo run --release -p codeward-reward --example bench_reward -- [--workers 2] [--rounds 4] [--batches 2] [--batch 128] [--samples 16]`
 //!
 //! Completions are references of the bundled tasks, secure and vulnerable, each with a constant of its own so that none is known
 //! from before, every fourth in a fenced block, every eighth broken in one of five ways. The judge is off. The sides take turns
@@ -52,7 +52,7 @@ struct Options {
 
 impl Options {
     fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
-        let mut options = Self { workers: 2, rounds: 4, batches: 3, batch: 128, samples: 16 };
+        let mut options = Self { workers: 2, rounds: 4, batches: 2, batch: 128, samples: 16 };
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
             let count = value.parse::<usize>()?;
@@ -79,15 +79,23 @@ fn find_peer(options: &Options) -> Result<Option<Peer>, Failure> {
     Ok(found.inspect_err(|reason| println!("left out: securecoderl-path: {reason}")).ok())
 }
 
-/// How often both paths count the same passed tests.
+/// How often both paths count the same passed tests; where they do not, the completion is shown.
 fn agreement(peer: &Peer, side: &Side, workload: &Workload, rollouts: &[Rollout]) -> Result<(Scored, usize), Failure> {
     let scored = peer.score(&workload.tasks, rollouts)?;
     let ours = side.engine.score(&workload::items(&workload.tasks, rollouts));
-    let same = scored.samples.iter().zip(&ours).filter(|(theirs, ours)| {
-        let share = theirs.passed as f64 / theirs.of.max(1) as f64;
-        ours.part("tests_passed").unwrap_or(0.0) == share
-    });
-    let num_same = same.count();
+    let mut num_same = 0;
+    for ((theirs, ours), rollout) in scored.samples.iter().zip(&ours).zip(rollouts) {
+        let share = ours.part("tests_passed").unwrap_or(0.0);
+        if theirs.passed as f64 / theirs.of.max(1) as f64 == share {
+            num_same += 1;
+        } else {
+            let id = &workload.tasks[rollout.task].id;
+            println!(
+                "{id}: {} of {} passed their way, a share of {share} ours:\n{}",
+                theirs.passed, theirs.of, rollout.completion
+            );
+        }
+    }
     Ok((scored, num_same))
 }
 

@@ -53,7 +53,10 @@ impl Workload {
         let at = number % self.tasks.len();
         let task = &self.tasks[at];
         let turn = number / self.tasks.len();
-        let reference = &task.references[turn % task.references.len()];
+        // Another in each instance, so that two batches are like any other two: the secure references of some families take a hundred times what their
+        // vulnerable ones take.
+        let instance = at / (self.tasks.len() / NUM_INSTANCES);
+        let reference = &task.references[(instance + turn) % task.references.len()];
         let own = format!("{}\n\nBUILD = {number}\n", reference.code.trim_end());
         // A prime step through the tasks, so that every family has broken ones.
         let is_sound = !(number + turn).is_multiple_of(BROKEN_EVERY);
