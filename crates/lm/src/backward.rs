@@ -11,20 +11,24 @@ use rayon::prelude::*;
 use crate::adapter::{ByProduct, LowRankGradients};
 use crate::block::LayerWeights;
 use crate::config::ModelConfig;
-use crate::decoder::{BranchRecord, Decoder, HeadRecord, LayerRecord, PackedBatch, ScoredToken, Workspace};
+use crate::decoder::{
+    BranchRecord, Decoder, HeadRecord, LayerRecord, PackedBatch, Pass, Retention, ScoredToken, Workspace,
+};
 use crate::kernels::attention::{self, ForwardRecord};
 use crate::kernels::blocks::{RowBlocks, UNIT, add_units};
 use crate::kernels::low_rank::{self, LowRank};
 use crate::kernels::matrix::{MatrixMut, MatrixRef, Store, multiply, multiply_rows};
 use crate::kernels::rope::RotaryTable;
+use crate::kernels::simd::LANES;
 use crate::kernels::{bias, head, head_norm, mlp, norm};
 use crate::layout::{DecoderGradients, LayerGradients};
 use crate::value_head::ValueBackward;
 
-/// Outputs per task of a weight gradient.
-const GRADIENT_OUTPUTS: usize = 512;
-/// Inputs per task of a weight gradient. No more than this, as the engine would copy the other operand, strided, first.
-const GRADIENT_INPUTS: usize = 128;
+/// The most outputs per task of a weight gradient: the engine first copies their columns of the other operand.
+const GRADIENT_OUTPUTS: usize = 256;
+/// The most inputs per task of a weight gradient: as many as pay for that copy. Without it, a wide operand is read with
+/// strides that use a small part of the cache.
+const GRADIENT_INPUTS: usize = 768;
 
 /// The gradients on their way down.
 #[derive(Default)]
@@ -168,8 +172,8 @@ impl BackwardBuffers {
 }
 
 impl Decoder<'_> {
-    /// Adds the gradient of `sum(d_scores . [logprob, entropy])`, and of the values, for the batch just scored with every
-    /// layer kept.
+    /// Adds the gradient of `sum(d_scores . [logprob, entropy])`, and of the values, for the batch just scored, of which the
+    /// forward kept every layer or the inputs of all.
     pub(crate) fn backward(
         &self,
         batch: &PackedBatch,
@@ -185,10 +189,18 @@ impl Decoder<'_> {
         let blocks = RowBlocks::new(rows);
         workspace.backward.resize(rows, batch.scored.len(), config, &self.ranks(), frozen);
         self.head_backward(batch, temperature, d_scores, value, workspace, gradients);
-        let Workspace { layers, backward, rotary, .. } = workspace;
+        let Workspace { layers, inputs, retention, stream, backward, rotary, .. } = workspace;
+        assert_ne!(*retention, Retention::Nothing, "the forward kept what the backward needs");
         let rotary = rotary.as_ref().expect("the forward made the tables");
         for (index, weights) in self.stored.layers.iter().enumerate().rev() {
-            let record = &layers[index];
+            let record = &mut layers[if *retention == Retention::EveryLayer { index } else { 0 }];
+            if *retention == Retention::Inputs {
+                std::mem::swap(&mut record.input, &mut inputs[index]);
+                // The last layer's record is still there.
+                if index + 1 < config.num_hidden_layers {
+                    self.run_layer(index, Pass::Again, &blocks, batch, stream, record, rotary);
+                }
+            }
             let layer = LayerBackward { config, weights, adapter: self.adapter.get(index), blocks: &blocks, record };
             layer.feed_forward(backward, frozen);
             if let Gradients::Weights(gradients) = gradients {
@@ -219,6 +231,9 @@ impl Decoder<'_> {
             }
             run_products(products);
             std::mem::swap(&mut backward.d_output, &mut backward.d_input);
+            if *retention == Retention::Inputs {
+                std::mem::swap(&mut record.input, &mut inputs[index]);
+            }
         }
         let Gradients::Weights(gradients) = gradients else { return };
         let (hidden, scale) = (config.hidden_size, config.embedding_scale());
@@ -557,9 +572,10 @@ fn push_products<'a>(
     }
 }
 
-/// Ranges of `width` that cover `0..end`; the last may be shorter.
-fn tiles(end: usize, width: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..end).step_by(width).map(move |start| start..(start + width).min(end))
+/// Ranges of about equal width that cover `0..end`, none wider than `most`.
+fn tiles(end: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let width = end.div_ceil(end.div_ceil(most).max(1)).next_multiple_of(LANES);
+    (0..end).step_by(width.max(1)).map(move |start| start..(start + width).min(end))
 }
 
 fn run_products(products: Vec<Product<'_>>) {

@@ -151,6 +151,21 @@ impl Block<'_> {
         self.add_branch(stream, raw, reduced, gated, &product);
     }
 
+    /// What [`Block::add_feed_forward`] keeps, without the result where that is not among it.
+    pub(crate) fn record_feed_forward(
+        &self,
+        stream: &mut [f32], // [rows, hidden]
+        raw: RawBranch<'_>,
+        reduced: &mut [f32], // [rows, ranks]
+        gated: &[f32],       // [rows, inner]
+    ) {
+        if self.weights.feed_forward_norm.is_some() {
+            self.add_feed_forward(stream, raw, reduced, gated);
+        } else if let Some(adapter) = self.adapter {
+            low_rank::reduce(reduced, gated, &adapter.down);
+        }
+    }
+
     /// From normalised rows to gated ones.
     pub(crate) fn gate(
         &self,

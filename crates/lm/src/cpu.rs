@@ -25,7 +25,7 @@ impl Trainer {
             let adapter = Adapter::init(config.clone(), model.config(), options.seed);
             model = model.with_adapter(adapter);
         }
-        let mut trainer = Self::new(model);
+        let mut trainer = Self::with_activations(model, options.activations);
         if options.reference {
             trainer.freeze();
         }

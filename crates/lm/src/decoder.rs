@@ -188,21 +188,29 @@ pub(crate) struct HeadRecord {
     pub(crate) values: Vec<f32>, // [scored]
 }
 
-/// Whether a forward keeps what the backward needs.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What a forward keeps for the backward.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Retention {
     /// One record per layer.
     EveryLayer,
+    /// The inputs of the layers, and the record of the last: what the others had is computed again from these.
+    Inputs,
     /// One record, overwritten layer by layer.
+    #[default]
     Nothing,
 }
 
 /// Buffers that are reused from batch to batch.
 #[derive(Default)]
 pub(crate) struct Workspace {
+    /// One record per layer, or one that all of them use.
     pub(crate) layers: Vec<LayerRecord>,
+    /// What the layers began with, if nothing else of them is kept.
+    pub(crate) inputs: Vec<Vec<f32>>, // each [rows, hidden]
+    /// What the last forward kept.
+    pub(crate) retention: Retention,
     /// The residual stream.
-    stream: Vec<f32>, // [rows, hidden]
+    pub(crate) stream: Vec<f32>, // [rows, hidden]
     pub(crate) head: HeadRecord,
     pub(crate) backward: BackwardBuffers,
     pub(crate) rotary: Option<RotaryTables>,
@@ -218,7 +226,7 @@ impl Workspace {
 /// A decoder at work: its shape and its tensors, each matrix in the layout that suits the direction.
 pub(crate) struct Decoder<'a> {
     pub(crate) config: &'a ModelConfig,
-    /// For the forward: inputs outermost.
+    /// For the forward: inputs outermost, if there is such a copy.
     pub(crate) weights: DecoderWeights<'a>,
     /// For the backward: outputs outermost, as in the file.
     pub(crate) stored: DecoderWeights<'a>,
@@ -242,11 +250,15 @@ pub(crate) fn rotary_tables<'a>(
 }
 
 impl<'a> Decoder<'a> {
-    /// A decoder over a model, its up-to-date copy and the adapter that is to be beside it.
-    pub(crate) fn new(model: &'a Model, transposed: &'a TransposedWeights, adapter: Option<&'a Adapter>) -> Self {
+    /// A decoder over a model, its up-to-date copy, if there is one, and the adapter that is to be beside it.
+    pub(crate) fn new(
+        model: &'a Model,
+        transposed: Option<&'a TransposedWeights>,
+        adapter: Option<&'a Adapter>,
+    ) -> Self {
         Self {
             config: model.config(),
-            weights: transposed.view(model),
+            weights: transposed.map_or_else(|| model.stored_weights(), |copy| copy.view(model)),
             stored: model.stored_weights(),
             adapter: adapter.map(Adapter::view).unwrap_or_default(),
             value_head: None,
@@ -270,31 +282,59 @@ impl Decoder<'_> {
     ) {
         let (config, rows, ranks) = (self.config, batch.num_rows(), self.ranks());
         let blocks = RowBlocks::new(rows);
-        let kept = if retention == Retention::EveryLayer { config.num_hidden_layers } else { 1 };
-        workspace.layers.resize_with(kept.max(workspace.layers.len()), LayerRecord::default);
+        let num_layers = config.num_hidden_layers;
+        let num_records = if retention == Retention::EveryLayer { num_layers } else { 1 };
+        let Workspace { layers, inputs, stream, .. } = workspace;
+        layers.resize_with(num_records.max(layers.len()), LayerRecord::default);
+        if retention == Retention::Inputs {
+            inputs.resize_with(num_layers, Vec::new);
+        }
+        workspace.retention = retention;
         let rotary = rotary_tables(&mut workspace.rotary, batch.longest(), config);
         let hidden = config.hidden_size;
-        workspace.stream.resize(rows * hidden, 0.0);
-        for (row, &token) in workspace.stream.chunks_exact_mut(hidden).zip(&batch.tokens) {
+        stream.resize(rows * hidden, 0.0);
+        for (row, &token) in stream.chunks_exact_mut(hidden).zip(&batch.tokens) {
             self.embed(token, row);
         }
-        for (index, weights) in self.weights.layers.iter().enumerate() {
-            let record = &mut workspace.layers[if retention == Retention::EveryLayer { index } else { 0 }];
+        for index in 0..num_layers {
+            let record = &mut layers[if retention == Retention::EveryLayer { index } else { 0 }];
+            if retention == Retention::Inputs {
+                std::mem::swap(&mut record.input, &mut inputs[index]);
+            }
             record.resize(rows, config, &ranks);
-            let adapter = self.adapter.get(index);
-            let block = Block { config, weights, adapter, rotary: rotary.of_layer(index, config) };
-            attention_input(block, &blocks, &workspace.stream, record, &batch.positions);
-            attention::forward(
-                &mut record.attended,
-                &mut record.log_sums,
-                &record.qkv,
-                &batch.sequences,
-                config.head_shape(),
-                config.window(index),
-            );
-            feed_forward(block, &blocks, &mut workspace.stream, record);
+            self.run_layer(index, Pass::First, &blocks, batch, stream, record, rotary);
             after_layer(index, record);
+            if retention == Retention::Inputs {
+                std::mem::swap(&mut record.input, &mut inputs[index]);
+            }
         }
+    }
+
+    /// Runs a layer and fills its record; the second time from the input that the record has.
+    #[expect(clippy::too_many_arguments, reason = "one step over one batch, with what it reads and writes spelled out")]
+    pub(crate) fn run_layer(
+        &self,
+        index: usize,
+        pass: Pass,
+        blocks: &RowBlocks,
+        batch: &PackedBatch,
+        stream: &mut [f32], // [rows, hidden]
+        record: &mut LayerRecord,
+        rotary: &RotaryTables,
+    ) {
+        let config = self.config;
+        let (weights, adapter) = (&self.weights.layers[index], self.adapter.get(index));
+        let block = Block { config, weights, adapter, rotary: rotary.of_layer(index, config) };
+        attention_input(block, pass, blocks, stream, record, &batch.positions);
+        attention::forward(
+            &mut record.attended,
+            &mut record.log_sums,
+            &record.qkv,
+            &batch.sequences,
+            config.head_shape(),
+            config.window(index),
+        );
+        feed_forward(block, pass, blocks, stream, record);
     }
 
     /// Numbers per reduced row of each product; every layer has the same.
@@ -394,9 +434,17 @@ impl Decoder<'_> {
     }
 }
 
+/// Whether a layer is run for its result, or only for its record, from the input that the record has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pass {
+    First,
+    Again,
+}
+
 /// Norm, projection to queries, keys and values, rotation.
 fn attention_input(
     block: Block<'_>,
+    pass: Pass,
     blocks: &RowBlocks,
     stream: &[f32], // [rows, hidden]
     record: &mut LayerRecord,
@@ -414,18 +462,21 @@ fn attention_input(
         .zip(blocks.cut(&mut record.reduced.qkv, block.adapter.map_or(0, |adapter| adapter.qkv.num_ranks())))
         .with_max_len(1)
         .for_each(|((((((rows, input), inverse), normed), raw), qkv), reduced)| {
-            input.copy_from_slice(&stream[rows.start * hidden..rows.end * hidden]);
+            if pass == Pass::First {
+                input.copy_from_slice(&stream[rows.start * hidden..rows.end * hidden]);
+            }
             norm::forward(normed, inverse, input, config.norm(block.weights.input_norm));
             block.project_heads(qkv, raw, reduced, normed, &positions[rows.clone()]);
         });
 }
 
-/// Projection of what was attended to, norm, gated feed-forward; both results are added to the stream.
-fn feed_forward(block: Block<'_>, blocks: &RowBlocks, stream: &mut [f32], record: &mut LayerRecord) {
+/// Projection of what was attended to, norm, gated feed-forward; both results are added to the stream. The second time
+/// the stream begins as the layer's input, and what the last product gives is left out where no record needs it.
+fn feed_forward(block: Block<'_>, pass: Pass, blocks: &RowBlocks, stream: &mut [f32], record: &mut LayerRecord) {
     let config = block.config;
     let (hidden, inner, query) = (config.hidden_size, config.intermediate_size, config.query_width());
     let ranks = block.adapter.map(|adapter| adapter.map(LowRank::num_ranks)).unwrap_or_default();
-    let attended = &record.attended;
+    let (attended, input) = (&record.attended, &record.input);
     blocks
         .ranges()
         .par_iter()
@@ -443,10 +494,16 @@ fn feed_forward(block: Block<'_>, blocks: &RowBlocks, stream: &mut [f32], record
         .with_max_len(1)
         .for_each(|(((parts, reduced_output), reduced_gate_up), reduced_down)| {
             let ((((((((rows, stream), attention), middle), inverse), normed), gate_up), gated), feed_forward) = parts;
+            if pass == Pass::Again {
+                stream.copy_from_slice(&input[rows.start * hidden..rows.end * hidden]);
+            }
             block.add_attention(stream, attention, reduced_output, &attended[rows.start * query..rows.end * query]);
             middle.copy_from_slice(stream);
             norm::forward(normed, inverse, middle, config.norm(block.weights.middle_norm));
             block.gate(gated, gate_up, reduced_gate_up, normed);
-            block.add_feed_forward(stream, feed_forward, reduced_down, gated);
+            match pass {
+                Pass::First => block.add_feed_forward(stream, feed_forward, reduced_down, gated),
+                Pass::Again => block.record_feed_forward(stream, feed_forward, reduced_down, gated),
+            }
         });
 }

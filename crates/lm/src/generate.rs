@@ -80,7 +80,7 @@ pub(crate) fn complete(
     for (index, prompt) in prompts.iter().enumerate() {
         assert!(!prompt.tokens.is_empty(), "prompt {index} has tokens");
     }
-    let decoder = Decoder::new(model, transposed, None);
+    let decoder = Decoder::new(model, Some(transposed), None);
     let longest = prompts.iter().map(|prompt| prompt.tokens.len()).max().unwrap_or(1);
     let positions = longest.saturating_add(params.max_new_tokens).min(model.config().max_position_embeddings);
     let mut rotary = None;

@@ -13,7 +13,7 @@ use crate::ends::Ends;
 use crate::generate::{Prompt, Sampled};
 use crate::model::Model;
 use crate::sampler::SamplingParams;
-use crate::trainer::{AdamW, Scores, Sequence, Trainer, Upstream};
+use crate::trainer::{Activations, AdamW, Scores, Sequence, Trainer, Upstream};
 use crate::weights::{LoadError, Precision, SaveError};
 
 /// The engine of every build: this crate's own operations.
@@ -31,13 +31,22 @@ pub struct EngineOptions {
     pub value_head: bool,
     /// Keep what the model is now to compare with later. With an adapter this costs nothing: it is the model without it.
     pub reference: bool,
+    /// What training keeps in memory, and what it computes again.
+    pub activations: Activations,
     /// Where a fresh adapter's numbers come from.
     pub seed: u64,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { engine: CPU.to_owned(), adapter: None, value_head: false, reference: false, seed: 0 }
+        Self {
+            engine: CPU.to_owned(),
+            adapter: None,
+            value_head: false,
+            reference: false,
+            activations: Activations::default(),
+            seed: 0,
+        }
     }
 }
 

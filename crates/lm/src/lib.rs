@@ -76,6 +76,6 @@ pub use model::Model;
 pub use rotary::RopeScaling;
 pub use sampler::SamplingParams;
 pub use tokenizer::{Tokenizer, TokenizerError};
-pub use trainer::{AdamW, Scores, Sequence, Trainer, Upstream, score};
+pub use trainer::{Activations, AdamW, Scores, Sequence, Trainer, Upstream, score};
 pub use value_head::ValueHead;
 pub use weights::{LoadError, Precision, SaveError};

@@ -81,6 +81,18 @@ impl Default for AdamW {
     }
 }
 
+/// What a [`Trainer`] keeps in memory and what it computes again. Results are the same to the bit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Activations {
+    /// Keeps whatever the backward pass reads of the forward pass, and a copy of all matrices in the layout that the
+    /// forward pass is fastest with.
+    #[default]
+    Keep,
+    /// Keeps the input of each decoder layer and computes the rest of the layer again: a fourth to a third more time, and
+    /// a small part of the memory.
+    Recompute,
+}
+
 /// A model in training: its gradients, its optimiser state, and buffers that are reused from batch to batch.
 ///
 /// If the model has an adapter, that is what is trained: all else stays as it is, to the bit, and nothing is kept for it.
@@ -92,11 +104,12 @@ pub struct Trainer {
     /// Of the value head, if there is one.
     value_learning: Option<Learning>,
     num_steps: u32,
-    /// Of the model as it is now.
-    transposed: TransposedWeights,
+    activations: Activations,
+    /// Of the model as it is now, if activations are kept.
+    transposed: Option<TransposedWeights>,
     workspace: Workspace,
     /// What [`Trainer::score_frozen`] scores with.
-    frozen: Option<Frozen>,
+    frozen: Option<Model>,
 }
 
 /// What training keeps for each of some parameters. Memory that is never written to costs nothing.
@@ -126,12 +139,6 @@ impl Learning {
             factors,
         );
     }
-}
-
-/// A model that stays as it is.
-struct Frozen {
-    model: Model,
-    transposed: TransposedWeights,
 }
 
 /// Packs sequences. The last token of each predicts nothing, so it is not computed.
@@ -193,8 +200,7 @@ fn assert_temperature(temperature: f32) {
 /// # Panics
 /// As [`Trainer::score`].
 pub fn score(model: &Model, batch: &[Sequence<'_>], temperature: f32) -> Scores {
-    let transposed = TransposedWeights::new(model);
-    let decoder = Decoder::new(model, &transposed, model.adapter()).with_values(model.value_head());
+    let decoder = Decoder::new(model, None, model.adapter()).with_values(model.value_head());
     score_with(&decoder, batch, temperature, &mut Workspace::default())
 }
 
@@ -250,10 +256,16 @@ impl Upstream {
 }
 
 impl Trainer {
-    /// Starts training with gradients and moments of zero.
+    /// Starts training with gradients and moments of zero; activations are kept.
     pub fn new(model: Model) -> Self {
+        Self::with_activations(model, Activations::Keep)
+    }
+
+    /// [`Trainer::new`], with a choice between memory and time.
+    pub fn with_activations(model: Model, activations: Activations) -> Self {
         Self {
-            transposed: TransposedWeights::new(&model),
+            transposed: (activations == Activations::Keep).then(|| TransposedWeights::new(&model)),
+            activations,
             learning: Learning::new(model.trained().len()),
             value_learning: model.value_head().map(|head| Learning::new(head.parameters().len())),
             model,
@@ -266,8 +278,7 @@ impl Trainer {
     /// Keeps the model as it is now for [`Trainer::score_frozen`]. With an adapter nothing needs to be kept.
     pub fn freeze(&mut self) {
         if self.model.adapter().is_none() {
-            let model = self.model.clone();
-            self.frozen = Some(Frozen { transposed: TransposedWeights::new(&model), model });
+            self.frozen = Some(self.model.clone());
         }
     }
 
@@ -292,7 +303,7 @@ impl Trainer {
     /// If a prompt is empty or longer than its sequence, a token is not in the vocabulary, a sequence is longer than the
     /// model's positions plus one, or the temperature is not above zero.
     pub fn score(&mut self, batch: &[Sequence<'_>], temperature: f32) -> Scores {
-        let decoder = Decoder::new(&self.model, &self.transposed, self.model.adapter());
+        let decoder = Decoder::new(&self.model, self.transposed.as_ref(), self.model.adapter());
         let decoder = decoder.with_values(self.model.value_head());
         score_with(&decoder, batch, temperature, &mut self.workspace)
     }
@@ -306,8 +317,8 @@ impl Trainer {
         if self.model.adapter().is_some() {
             return Some(self.score_base(batch, temperature));
         }
-        let Frozen { model, transposed } = self.frozen.as_ref()?;
-        Some(score_with(&Decoder::new(model, transposed, None), batch, temperature, &mut self.workspace))
+        let decoder = Decoder::new(self.frozen.as_ref()?, None, None);
+        Some(score_with(&decoder, batch, temperature, &mut self.workspace))
     }
 
     /// Scores completions with the adapter turned off, if there is one: the model that training began with is its own
@@ -316,7 +327,7 @@ impl Trainer {
     /// # Panics
     /// As [`Trainer::score`].
     pub fn score_base(&mut self, batch: &[Sequence<'_>], temperature: f32) -> Scores {
-        let decoder = Decoder::new(&self.model, &self.transposed, None);
+        let decoder = Decoder::new(&self.model, self.transposed.as_ref(), None);
         score_with(&decoder, batch, temperature, &mut self.workspace)
     }
 
@@ -332,9 +343,13 @@ impl Trainer {
     ) -> Scores {
         assert_temperature(temperature);
         let head = self.model.value_head();
-        let decoder = Decoder::new(&self.model, &self.transposed, self.model.adapter()).with_values(head);
+        let decoder = Decoder::new(&self.model, self.transposed.as_ref(), self.model.adapter()).with_values(head);
         let packed = pack(batch, self.model.config());
-        decoder.forward(&packed, Retention::EveryLayer, &mut self.workspace, |_, _| {});
+        let retention = match self.activations {
+            Activations::Keep => Retention::EveryLayer,
+            Activations::Recompute => Retention::Inputs,
+        };
+        decoder.forward(&packed, retention, &mut self.workspace, |_, _| {});
         let mut scores = Scores::default();
         scores.extend(batch, decoder.score(&packed, temperature, &mut self.workspace));
         let upstream = upstream(&scores);
@@ -420,18 +435,18 @@ impl Trainer {
             let decayed = head.weight().len();
             learning.update(head.parameters_mut(), decayed, factors);
         }
-        if !frozen {
-            self.transposed.update(&self.model);
+        if let Some(transposed) = self.transposed.as_mut().filter(|_| !frozen) {
+            transposed.update(&self.model);
         }
         norm
     }
 
     /// Runs something with the model and the copy of its matrices that decoding multiplies with.
     pub(crate) fn with_decoding_weights<T>(&self, run: impl FnOnce(&Model, &TransposedWeights) -> T) -> T {
-        match self.model.adapter() {
-            None => run(&self.model, &self.transposed),
-            // The adapter is merged into a copy: then a token costs as much as without it.
-            Some(_) => run(&self.model, &TransposedWeights::merged(&self.model)),
+        match &self.transposed {
+            Some(transposed) if self.model.adapter().is_none() => run(&self.model, transposed),
+            // An adapter is merged into the copy: then a token costs as much as without it.
+            _ => run(&self.model, &TransposedWeights::merged(&self.model)),
         }
     }
 
@@ -463,7 +478,9 @@ impl Trainer {
             }
             self.load_state(&folder.join(state))?;
             self.model = model.with_value_head(value_head);
-            self.transposed.update(&self.model);
+            if let Some(transposed) = &mut self.transposed {
+                transposed.update(&self.model);
+            }
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Gradients, updates and their reproducibility.
 
 use codeward_lm::{
-    AdamW, Family, LoadError, Model, ModelConfig, Precision, Scores, Sequence, SlidingWindow, Trainer, Upstream,
-    ValueHead, score,
+    Activations, AdamW, Adapter, AdapterConfig, Family, LoadError, Model, ModelConfig, Precision, Scores, Sequence,
+    SlidingWindow, Trainer, Upstream, ValueHead, score,
 };
 use safetensors::SafeTensors;
 
@@ -22,11 +22,11 @@ fn config() -> ModelConfig {
 }
 
 /// The same sizes in another family, with every bias that it may have, and a window within the longest sequence.
-fn of_family(family: Family, tied: bool) -> ModelConfig {
+fn of_family(family: Family, tied: bool, layers: usize) -> ModelConfig {
     let windowed = matches!(family, Family::Qwen3 | Family::Gemma3);
     let window = SlidingWindow {
         length: 11,
-        layers: vec![true, false],
+        layers: (0..layers).map(|layer| layer % 2 == 0).collect(),
         local_rope_theta: (family == Family::Gemma3).then_some(100.0),
     };
     ModelConfig {
@@ -36,6 +36,7 @@ fn of_family(family: Family, tied: bool) -> ModelConfig {
         sliding_window: windowed.then_some(window),
         query_pre_attn_scalar: (family == Family::Gemma3).then_some(24),
         tie_word_embeddings: tied,
+        num_hidden_layers: layers,
         ..config()
     }
 }
@@ -85,7 +86,7 @@ fn gradients_of_the_whole_model_match_finite_differences() {
         (Family::Gemma3, true),
     ] {
         // A model that has left its initial state, where biases and norms are trivial.
-        let mut trainer = Trainer::new(Model::init(of_family(family, tied), 3));
+        let mut trainer = Trainer::new(Model::init(of_family(family, tied, 2), 3));
         for _ in 0..3 {
             trainer.zero_gradients();
             trainer.accumulate(&batch, TEMPERATURE, derivatives);
@@ -209,6 +210,59 @@ fn training_is_bitwise_reproducible_on_any_number_of_threads() {
     assert_eq!(run(3), first);
 }
 
+/// Every gradient of one batch, then some updates: the numbers that a run would log, and the weights at its end.
+fn trace(trainer: &mut Trainer) -> (Vec<Vec<u32>>, Vec<u32>, String) {
+    let sequences = sequences();
+    let names: Vec<String> = match trainer.model().adapter() {
+        Some(adapter) => adapter.tensor_names().map(str::to_owned).collect(),
+        None => trainer.model().tensor_names().map(str::to_owned).collect(),
+    };
+    trainer.accumulate(&borrowed(&sequences), 0.7, derivatives);
+    let bits = |name: &String| trainer.gradient(name).unwrap().iter().map(|x| x.to_bits()).collect();
+    let gradients: Vec<Vec<u32>> = names.iter().map(bits).collect();
+    assert!(trainer.gradient_norm() > 0.1);
+    let log = train(trainer, 3);
+    (gradients, log, trainer.model().weights_hash())
+}
+
+#[test]
+fn recomputing_gives_the_same_gradients_to_the_bit() {
+    for family in [Family::Llama, Family::Qwen2, Family::Qwen3, Family::Gemma3] {
+        for (tied, adapted) in [(false, false), (true, false), (true, true)] {
+            let model = || {
+                let model = Model::init(of_family(family, tied, 3), 3);
+                let small = AdapterConfig { rank: 4, alpha: 8.0, ..AdapterConfig::default() };
+                let adapter = adapted.then(|| Adapter::init(small, model.config(), 9));
+                adapter.map_or(model.clone(), |adapter| model.with_adapter(adapter))
+            };
+            let kept = trace(&mut Trainer::new(model()));
+            for threads in [1, 2] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let again = pool.install(|| trace(&mut Trainer::with_activations(model(), Activations::Recompute)));
+                assert!(again == kept, "{family:?}, tied: {tied}, adapted: {adapted}, {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn scoring_between_forward_passes_does_not_disturb_recomputation() {
+    let (sequences, long) = (sequences(), (0..100).map(|i| i % 90).collect::<Vec<u32>>());
+    let batch = borrowed(&sequences);
+    let run = |activations| {
+        let mut trainer = Trainer::with_activations(Model::init(config(), 3), activations);
+        let mut log = Vec::new();
+        for batch in [&batch[..], &batch[1..2], &batch[..]] {
+            trainer.accumulate(batch, 1.0, derivatives);
+            log.push(trainer.gradient_norm());
+            let scores = trainer.score(&[Sequence { tokens: &long, num_prompt: 3 }], 1.0);
+            log.extend(&scores.logprobs[0]);
+        }
+        log
+    };
+    assert_eq!(run(Activations::Recompute), run(Activations::Keep));
+}
+
 #[test]
 fn resuming_from_disk_is_bitwise_the_same_as_going_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -325,7 +379,7 @@ fn gradients_of_values_match_finite_differences() {
     };
     for family in [Family::Qwen2, Family::Gemma3] {
         // A model that has left its initial state, as above.
-        let mut trainer = Trainer::new(Model::init(of_family(family, true), 3));
+        let mut trainer = Trainer::new(Model::init(of_family(family, true, 2), 3));
         for _ in 0..3 {
             trainer.zero_gradients();
             trainer.accumulate(&batch, 1.0, derivatives);

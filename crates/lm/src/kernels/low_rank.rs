@@ -68,20 +68,12 @@ pub(crate) fn forward(
     input: &[f32],       // [rows, inputs]
     low_rank: &LowRank<'_>,
 ) {
-    let (inputs, ranks) = (low_rank.reduce.num_columns(), low_rank.num_ranks());
+    let ranks = low_rank.num_ranks();
     if ranks == 0 {
         return;
     }
+    reduce(reduced, input, low_rank);
     let rows = reduced.len() / ranks;
-    let input = MatrixRef::new(input, rows, inputs);
-    let destination = MatrixMut::new(reduced, rows, ranks);
-    multiply_row_views(
-        destination,
-        Store::Overwrite,
-        low_rank.scale,
-        input,
-        MatrixRef::new(&low_rank.turned.reduce, inputs, ranks),
-    );
     let reduced = MatrixRef::new(reduced, rows, ranks);
     let outputs = output.len() / rows;
     let mut output = MatrixMut::new(output, rows, outputs);
@@ -90,6 +82,26 @@ pub(crate) fn forward(
         let expand = MatrixRef::new(expand, ranks.len(), columns.len());
         multiply_row_views(destination, Store::Accumulate, 1.0, reduced.column_range(ranks), expand);
     }
+}
+
+/// The first half of [`forward`]: what it keeps.
+pub(crate) fn reduce(
+    reduced: &mut [f32], // [rows, ranks], overwritten: scaled
+    input: &[f32],       // [rows, inputs]
+    low_rank: &LowRank<'_>,
+) {
+    let (inputs, ranks) = (low_rank.reduce.num_columns(), low_rank.num_ranks());
+    if ranks == 0 {
+        return;
+    }
+    let rows = reduced.len() / ranks;
+    multiply_row_views(
+        MatrixMut::new(reduced, rows, ranks),
+        Store::Overwrite,
+        low_rank.scale,
+        MatrixRef::new(input, rows, inputs),
+        MatrixRef::new(&low_rank.turned.reduce, inputs, ranks),
+    );
 }
 
 /// Takes the gradient of a product's rows to that of the reduced rows, and adds what reaches the input, if that matters.

@@ -4,6 +4,8 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use super::transpose::transpose;
+
 /// A read-only view of rows and columns in a buffer.
 ///
 /// Invariant: every element `row * row_stride + column * column_stride` lies inside `data`.
@@ -158,6 +160,9 @@ impl<'a> MatrixMut<'a> {
     }
 }
 
+/// The number of results up to which the engine multiplies strided rows in another order.
+const FEW_RESULTS: usize = 256;
+
 /// Whether a product replaces its destination or is added to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Store {
@@ -210,12 +215,20 @@ pub(crate) fn multiply(
     }
 }
 
-/// `output (+)= input * weight` with contiguous rows, where a row's result does not depend on how many there are.
+/// `output (+)= input * weight` with contiguous rows, where a row's result does not depend on how many there are, nor on
+/// which dimension of the weight is outermost.
 pub(crate) fn multiply_rows(output: &mut [f32], store: Store, input: &[f32], weight: MatrixRef<'_>) {
     let (inner, columns) = (weight.rows, weight.columns);
     let rows = output.len() / columns;
     assert_eq!(output.len(), rows * columns, "whole rows of {columns}");
     assert_eq!(input.len(), rows * inner, "{rows} rows of {inner}");
+    // A single row is multiplied as two, below.
+    if weight.column_stride != 1 && (rows.max(2) * columns <= FEW_RESULTS || columns == 1) {
+        let mut turned = Vec::new();
+        transpose(&mut turned, weight.transposed());
+        multiply_rows(output, store, input, MatrixRef::new(&turned, inner, columns));
+        return;
+    }
     if rows == 1 {
         // The engine sums a single row in another order; two equal rows take the common path.
         let twice = [input, input].concat();
@@ -325,6 +338,33 @@ mod tests {
         let all = product(0..200);
         for rows in [0..1, 3..5, 7..20, 60..125, 100..200] {
             assert_eq!(product(rows.clone()), all[rows.start * n..rows.end * n], "rows {rows:?}");
+        }
+    }
+
+    #[test]
+    fn a_weight_multiplies_the_same_whichever_dimension_is_outermost() {
+        let noise = |count: usize, salt: usize| -> Vec<f32> {
+            (0..count).map(|i| (((i + salt) * 104_729 % 1009) as f32 - 500.0) / 333.0).collect()
+        };
+        for (inner, columns) in
+            [(2, 5), (3, 130), (40, 1), (40, 80), (56, 128), (64, 129), (576, 70), (640, 96), (1100, 300), (90, 1537)]
+        {
+            let stored = noise(inner * columns, 3);
+            let weight = MatrixRef::new(&stored, columns, inner).transposed();
+            let mut turned = Vec::new();
+            transpose(&mut turned, weight.transposed());
+            for rows in [1, 2, 3, 4, 7, 16, 33, 64, 65, 150] {
+                let input = noise(rows * inner, 9);
+                for store in [Store::Overwrite, Store::Accumulate] {
+                    let product = |weight: MatrixRef<'_>| {
+                        let mut output = noise(rows * columns, 20);
+                        multiply_rows(&mut output, store, &input, weight);
+                        output
+                    };
+                    let wanted = product(MatrixRef::new(&turned, inner, columns));
+                    assert_eq!(product(weight), wanted, "{rows} rows, {inner} x {columns}");
+                }
+            }
         }
     }
 
