@@ -5,6 +5,7 @@
 //! checkpoint after any interruption with the numbers of an uninterrupted run.
 
 mod advantage;
+mod alarms;
 mod checkpoint;
 mod credit;
 mod event;
@@ -27,6 +28,7 @@ mod train;
 mod update;
 
 pub use advantage::{AdvantageSettings, Baseline, Scale, advantages, group_advantages};
+pub use alarms::{Alarm, AlarmSettings};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use event::Event;
 pub use gae::{Estimated, GaeSettings, ValueLoss, estimate, value_loss, whiten};

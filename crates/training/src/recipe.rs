@@ -4,6 +4,7 @@ use codeward_reward::RewardRecipe;
 use serde::{Deserialize, Serialize};
 
 use crate::advantage::{AdvantageSettings, Baseline};
+use crate::alarms::AlarmSettings;
 use crate::grpo::{GrpoSettings, Sizes};
 use crate::guard::GuardSettings;
 use crate::loss::LossSettings;
@@ -267,6 +268,9 @@ pub struct RlRecipe {
     /// What protects function.
     #[serde(default)]
     pub guard: GuardSettings,
+    /// What is taken for a sign that something goes wrong.
+    #[serde(default, skip_serializing_if = "AlarmSettings::is_default")]
+    pub alarms: AlarmSettings,
     /// How many checkpoints are kept.
     #[serde(default)]
     pub checkpoint: RetentionSettings,
@@ -313,6 +317,16 @@ impl RlRecipe {
         ranges.positive("tasks.instances_per_family", self.tasks.instances_per_family as f64)?;
         ranges.positive("checkpoint.keep", self.checkpoint.keep as f64)?;
         ranges.positive("guard.every", self.guard.every as f64)?;
+        ranges.positive("alarms.window", self.alarms.window as f64)?;
+        let stop = self.alarms.stop_at_kl;
+        ranges.of(stop > 0.0, "alarms.stop_at_kl", &stop, "above 0; inf is never")?;
+        let is_watched = stop.is_infinite() || self.loss.kl_coef != 0.0;
+        ranges.of(
+            is_watched,
+            "loss.kl_coef",
+            &self.loss.kl_coef,
+            "above 0, however little, where alarms.stop_at_kl is given",
+        )?;
         let judge = &self.evaluation.judge;
         ranges.of(judge == "tests", "evaluation.judge", &format!("{judge:?}"), "\"tests\"")
     }

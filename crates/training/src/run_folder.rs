@@ -204,6 +204,26 @@ impl RunFolder {
         Ok(())
     }
 
+    /// What was logged so far, step by step.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read, or a line is malformed.
+    pub fn metrics(&self) -> Result<Vec<StepMetrics>, RunFolderError> {
+        let path = self.path("metrics.jsonl");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(RunFolderError::Io { path, source }),
+        };
+        let parse = |(at, line): (usize, &str)| {
+            serde_json::from_str(line).map_err(|error| RunFolderError::Corrupt {
+                path: path.clone(),
+                reason: format!("line {}: {error}", at + 1),
+            })
+        };
+        text.lines().enumerate().map(parse).collect()
+    }
+
     /// TensorBoard's file, cut back to `step`, to which [`RunFolder::log`]'s lines are to be added.
     ///
     /// # Errors

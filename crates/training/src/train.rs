@@ -8,6 +8,7 @@ use codeward_records::{FinishReason, Reward, RolloutGroup, StepMetrics, Task};
 use codeward_reward::canary::watch;
 use codeward_reward::{Asking, Engine};
 
+use crate::alarms::{Alarm, DIVERGENCE, History};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::credit::token_credit;
 use crate::event::Event;
@@ -118,6 +119,9 @@ pub fn train(
     };
     let mut curves = folder.curves((state.step > 0).then_some(state.step))?;
     let num_steps = recipe.sizes().num_steps;
+    let mut history = History::default();
+    folder.metrics()?.iter().for_each(|metrics| history.push(&metrics.values));
+    let mut ringing: Vec<Alarm> = history.alarms(&recipe.alarms);
     let mut step = state.step;
     while step < num_steps {
         step += 1;
@@ -141,11 +145,22 @@ pub fn train(
         }
 
         let decision = run.guard(step, policy, &mut state.guard, &mut values, &mut clock)?;
+        history.push(&values);
+        let alarms = history.alarms(&recipe.alarms);
+        values.extend(alarms.iter().map(|alarm| (format!("alarm/{}", alarm.name), 1.0)));
         let (metrics, timings) = (StepMetrics { step, values }, StepMetrics { step, values: clock.values });
         folder.write_rollouts(step, &groups)?;
         folder.log(&metrics, &timings)?;
         curves.log(&metrics, &timings)?;
         listen(Event::Step { metrics: &metrics, num_steps, secs: started.elapsed().as_secs_f64() });
+        let is_new = |alarm: &&Alarm| !ringing.iter().any(|other| other.name == alarm.name);
+        alarms.iter().filter(is_new).for_each(|alarm| listen(Event::Alarm { step, alarm }));
+        if alarms.iter().any(|alarm| alarm.name == DIVERGENCE) {
+            state = Checkpoint::newest(&checkpoints, policy)?.unwrap_or(state);
+            listen(Event::Stopped { step, reason: "the policy left the reference; the last good policy is kept" });
+            break;
+        }
+        ringing = alarms;
         match decision {
             Some(GuardDecision::Keep) => {
                 state.step = step;
