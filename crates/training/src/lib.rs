@@ -4,6 +4,7 @@
 //! training on documents. Both write a [`RunFolder`], repeat exactly under one seed and thread count, and continue from the last
 //! checkpoint after any interruption with the numbers of an uninterrupted run.
 
+mod adapter;
 mod advantage;
 mod alarms;
 mod checkpoint;
@@ -14,6 +15,7 @@ mod gae;
 mod grpo;
 mod guard;
 mod loss;
+mod micro_batch;
 mod passes;
 mod ppo;
 mod prefer;
@@ -27,6 +29,7 @@ mod target;
 mod train;
 mod update;
 
+pub use adapter::AdapterSettings;
 pub use advantage::{AdvantageSettings, Baseline, Scale, advantages, group_advantages};
 pub use alarms::{Alarm, AlarmSettings};
 pub use checkpoint::{Checkpoint, CheckpointError};

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::credit::Credit;
 use crate::gae::{Estimated, GaeSettings, estimate, whiten};
-use crate::grpo::Sizes;
+use crate::grpo::{Sizes, is_zero};
 use crate::target::{Target, Targets, ValueTarget};
 
 /// Sizes of a step, and what the value head learns.
@@ -36,6 +36,9 @@ pub struct PpoSettings {
     pub rollouts_per_task: usize,
     /// Rollouts in one optimiser step.
     pub minibatch_size: usize,
+    /// Tokens, prompts included, whose gradients are computed at a time; 0 takes a minibatch at once.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub micro_batch_tokens: usize,
     /// Passes over the rollouts of a step.
     pub update_epochs: usize,
     /// A larger share of unscored rollouts in one step ends the run with an error.
@@ -57,6 +60,7 @@ impl Default for PpoSettings {
             tasks_per_step: 64,
             rollouts_per_task: 1,
             minibatch_size: 16,
+            micro_batch_tokens: 0,
             update_epochs: 4,
             max_unscored_fraction: 0.1,
             value_coef: 0.5,
@@ -74,6 +78,7 @@ impl PpoSettings {
             groups_per_step: self.tasks_per_step,
             group_size: self.rollouts_per_task,
             minibatch_size: self.minibatch_size,
+            micro_batch_tokens: self.micro_batch_tokens,
             update_epochs: self.update_epochs,
             max_unscored_fraction: self.max_unscored_fraction,
             refill_rounds: 0,

@@ -1,15 +1,18 @@
 //! Recipes: everything that decides a run, as data. An unknown key is an error; the resolved form is saved in the run folder.
 
+use codeward_lm::{EngineOptions, Linear};
 use codeward_reward::RewardRecipe;
 use serde::{Deserialize, Serialize};
 
+use crate::adapter::AdapterSettings;
 use crate::advantage::{AdvantageSettings, Baseline};
 use crate::alarms::AlarmSettings;
-use crate::grpo::{GrpoSettings, Sizes};
+use crate::grpo::{GrpoSettings, Sizes, is_zero};
 use crate::guard::GuardSettings;
 use crate::loss::LossSettings;
 use crate::ppo::PpoSettings;
 use crate::preference::PreferenceLoss;
+use crate::seed::derive_seed;
 
 /// A parsed recipe.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +70,7 @@ impl RecipeError {
 }
 
 /// How the next token is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SamplingSettings {
     /// Divisor of the logits; 0 takes the most likely token.
@@ -78,11 +81,14 @@ pub struct SamplingSettings {
     pub top_k: usize,
     /// Longest completion in tokens.
     pub max_new_tokens: usize,
+    /// Texts that end a completion, which is cut where they begin; the name of a marker stands for the marker.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
 }
 
 impl Default for SamplingSettings {
     fn default() -> Self {
-        Self { temperature: 1.0, top_p: 1.0, top_k: 0, max_new_tokens: 256 }
+        Self { temperature: 1.0, top_p: 1.0, top_k: 0, max_new_tokens: 256, stop: Vec::new() }
     }
 }
 
@@ -212,6 +218,9 @@ pub struct EvaluationSettings {
     pub temperature: f32,
     /// Longest completion in tokens.
     pub max_new_tokens: usize,
+    /// Texts that end a completion, as for sampling.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
 }
 
 impl Default for EvaluationSettings {
@@ -222,6 +231,7 @@ impl Default for EvaluationSettings {
             samples_per_task: 2,
             temperature: 0.8,
             max_new_tokens: 256,
+            stop: Vec::new(),
         }
     }
 }
@@ -238,6 +248,9 @@ pub struct RlRecipe {
     /// `bundled`, or a folder in Hugging Face layout.
     #[serde(default = "default_model")]
     pub model: String,
+    /// A low-rank adapter to train in place of the weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<AdapterSettings>,
     /// What to train on.
     #[serde(default)]
     pub tasks: TaskSettings,
@@ -327,6 +340,8 @@ impl RlRecipe {
             &self.loss.kl_coef,
             "above 0, however little, where alarms.stop_at_kl is given",
         )?;
+        ranges.check_stop("sampling.stop", &self.sampling.stop)?;
+        ranges.check_stop("evaluation.stop", &self.evaluation.stop)?;
         let judge = &self.evaluation.judge;
         ranges.of(judge == "tests", "evaluation.judge", &format!("{judge:?}"), "\"tests\"")
     }
@@ -396,6 +411,20 @@ impl Ranges<'_> {
         Err(RecipeError::Range { origin: self.origin.to_owned(), key, value: value.to_string(), allowed })
     }
 
+    fn check_adapter(&self, adapter: &AdapterSettings) -> Result<(), RecipeError> {
+        const TARGETS: &str = "some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj";
+        let known = |name: &String| Linear::ALL.into_iter().any(|linear| linear.name() == name);
+        let targets = !adapter.targets.is_empty() && adapter.targets.iter().all(known);
+        self.of(targets, "adapter.targets", &format!("{:?}", adapter.targets), TARGETS)?;
+        self.of(adapter.alpha.is_finite(), "adapter.alpha", &adapter.alpha, "a finite number")?;
+        self.of(adapter.config("bundled").is_some(), "adapter.rank", &adapter.rank, "between 1 and 65536")
+    }
+
+    fn check_stop(&self, key: &'static str, stop: &[String]) -> Result<(), RecipeError> {
+        let whole = stop.iter().all(|text| !text.is_empty());
+        self.of(whole, key, &format!("{stop:?}"), "a list of texts, none of them empty")
+    }
+
     fn share(&self, key: &'static str, value: f64) -> Result<(), RecipeError> {
         self.of((0.0..=1.0).contains(&value), key, &value, "between 0 and 1")
     }
@@ -453,6 +482,9 @@ pub struct SftSettings {
     pub batch_size: usize,
     /// Whether the prompt's tokens are learned too.
     pub loss_on_prompt: bool,
+    /// Tokens whose gradients are computed at a time; 0 takes a batch at once. The gradient is that of the whole batch.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub micro_batch_tokens: usize,
 }
 
 /// A recipe of kind `sft`.
@@ -469,6 +501,9 @@ pub struct SftRecipe {
     /// The shape of a new model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<ModelShape>,
+    /// A low-rank adapter to train in place of the weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<AdapterSettings>,
     /// The training text.
     pub corpus: CorpusMix,
     /// What training does.
@@ -517,6 +552,9 @@ pub struct PreferenceRecipe {
     /// What training does.
     #[serde(default)]
     pub preference: PreferenceSettings,
+    /// A low-rank adapter that is trained in place of the weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<AdapterSettings>,
     /// The loss of a pair.
     pub loss: PreferenceLoss,
     /// The optimiser.
@@ -561,7 +599,9 @@ impl SftRecipe {
         ranges.positive("checkpoint.keep", self.checkpoint.keep as f64)?;
         let shape = if self.shape.is_some() { "a shape" } else { "no shape" };
         let fits = (self.model == "scratch") == self.shape.is_some();
-        ranges.of(fits, "shape", &shape, "given exactly when model is \"scratch\"")
+        ranges.of(fits, "shape", &shape, "given exactly when model is \"scratch\"")?;
+        let adapts = self.adapter.is_some() && self.model == "scratch";
+        ranges.of(!adapts, "adapter", &"given", "absent when model is \"scratch\": nothing is there to adapt")
     }
 }
 
@@ -610,11 +650,35 @@ impl Recipe {
 
     fn check(&self, origin: &str) -> Result<(), RecipeError> {
         let ranges = Ranges { origin };
+        if let Some(adapter) = self.adapter() {
+            ranges.check_adapter(adapter)?;
+        }
         match self {
             Self::Rl(recipe) => recipe.check(&ranges),
             Self::Sft(recipe) => recipe.check(&ranges),
             Self::Preference(recipe) => recipe.check(&ranges),
         }
+    }
+
+    /// The adapter that is trained, if one is.
+    pub fn adapter(&self) -> Option<&AdapterSettings> {
+        match self {
+            Self::Rl(recipe) => recipe.adapter.as_ref(),
+            Self::Sft(recipe) => recipe.adapter.as_ref(),
+            Self::Preference(recipe) => recipe.adapter.as_ref(),
+        }
+    }
+
+    /// How the model to train is put to work, on this computer's own engine.
+    pub fn engine_options(&self) -> EngineOptions {
+        let (model, reference, value_head) = match self {
+            Self::Rl(recipe) => (&recipe.model, recipe.needs_reference(), recipe.ppo.is_some()),
+            Self::Sft(recipe) => (&recipe.model, false, false),
+            Self::Preference(recipe) => (&recipe.model, recipe.loss.needs_reference(), false),
+        };
+        let adapter = self.adapter().map(|adapter| adapter.config(model).expect("the recipe was checked"));
+        let seed = derive_seed(self.seed(), "adapter", &[]);
+        EngineOptions { adapter, reference, value_head, seed, ..EngineOptions::default() }
     }
 
     /// The recipe with every default written out.
@@ -662,6 +726,43 @@ mod tests {
         assert!(on.resolved().contains("[canary]\nshare = 0.25\n"), "{}", on.resolved());
         assert_eq!(Recipe::parse(&on.resolved(), "r").unwrap(), on);
         assert_eq!(parse("[canary]\nshare = 1.5\n").unwrap_err().to_string(), "r: canary.share is 1.5");
+    }
+
+    #[test]
+    fn stop_strings_are_none_and_then_not_written() {
+        let parse = |text: &str| Recipe::parse(&format!("kind = \"grpo\"\n{text}"), "r");
+        let none = parse("").unwrap();
+        assert!(!none.resolved().contains("stop ="));
+        assert_eq!(parse("[sampling]\nstop = []\n").unwrap().content_hash(), none.content_hash());
+        let some = parse("[sampling]\nstop = [\"\\n\\n\"]\n[evaluation]\nstop = [\"<|im_end|>\"]\n").unwrap();
+        assert_eq!(Recipe::parse(&some.resolved(), "r").unwrap(), some);
+        assert_ne!(some.content_hash(), none.content_hash());
+        let error = parse("[evaluation]\nstop = [\"\"]\n").unwrap_err();
+        assert_eq!(error.to_string(), "r: evaluation.stop is [\"\"]");
+    }
+
+    #[test]
+    fn an_adapter_is_none_and_then_not_written() {
+        let parse = |text: &str| Recipe::parse(&format!("kind = \"grpo\"\n{text}"), "r");
+        let none = parse("").unwrap();
+        assert!(!none.resolved().contains("adapter") && !none.resolved().contains("micro_batch"));
+        assert_eq!(
+            none.engine_options(),
+            EngineOptions { seed: none.engine_options().seed, ..EngineOptions::default() }
+        );
+        let some = parse("[adapter]\nrank = 4\ntargets = [\"q_proj\"]\n[grpo]\nmicro_batch_tokens = 512\n").unwrap();
+        assert_eq!(Recipe::parse(&some.resolved(), "r").unwrap(), some);
+        let config = some.engine_options().adapter.unwrap();
+        assert_eq!((config.rank, config.alpha, config.targets), (4, 32.0, [Linear::Query].into()));
+        assert!(parse("[loss]\nkl_coef = 0.1\n[adapter]\n").unwrap().engine_options().reference);
+        for (text, error) in [
+            ("rank = 0", "r: adapter.rank is 0"),
+            ("alpha = inf", "r: adapter.alpha is inf"),
+            ("targets = [\"q\"]", "r: adapter.targets is [\"q\"]"),
+            ("targets = []", "r: adapter.targets is []"),
+        ] {
+            assert_eq!(parse(&format!("[adapter]\n{text}\n")).unwrap_err().to_string(), error);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use codeward_records::RolloutGroup;
 
 use crate::gae::value_loss;
 use crate::loss::{Tokens, completion_loss, token_weights};
+use crate::micro_batch::accumulate;
 use crate::recipe::RlRecipe;
 use crate::seed::shuffled;
 use crate::target::{Target, Targets};
@@ -105,19 +106,19 @@ fn update_minibatch(
     let sequences: Vec<Sequence<'_>> =
         rows.iter().map(|row| Sequence { tokens: &row.tokens, num_prompt: row.num_prompt }).collect();
     let temperature = recipe.sampling.temperature;
-    let with_reference = recipe.loss.kl_coef != 0.0;
-    let reference = with_reference.then(|| policy.score_reference(&sequences, temperature)).transpose()?;
+    let (most_tokens, with_reference) = (recipe.sizes().micro_batch_tokens, recipe.loss.kl_coef != 0.0);
     let lengths: Vec<usize> = rows.iter().map(|row| row.old_logprobs.len()).collect();
     let weights = token_weights(recipe.loss.average, &lengths, recipe.sampling.max_new_tokens);
+    tally.losses.push(0.0);
     policy.zero_gradients();
-    policy.accumulate(&sequences, temperature, &mut |scores| {
-        upstream(recipe, rows, scores, reference.as_ref(), &weights, tally)
+    accumulate(policy, &sequences, temperature, most_tokens, with_reference, |piece, scores, reference| {
+        upstream(recipe, &rows[piece.clone()], scores, reference, &weights[piece], tally)
     })?;
     tally.norms.push(policy.step(&optimiser(recipe, learning_rate))?);
     Ok(())
 }
 
-/// The derivatives of a minibatch's loss. A token of a row weighs what `weights` has for the row.
+/// The derivatives of a minibatch's loss by the tokens of some of its rows. A token of a row weighs what `weights` has for the row.
 fn upstream(
     recipe: &RlRecipe,
     rows: &[&Row<'_>],
@@ -165,7 +166,9 @@ fn upstream(
             tally.clipped_values += losses.iter().filter(|loss| loss.clipped).count();
         }
     }
-    tally.losses.push(total);
+    if let Some(loss) = tally.losses.last_mut() {
+        *loss += total;
+    }
     upstream
 }
 
