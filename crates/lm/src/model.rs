@@ -55,12 +55,11 @@ impl Model {
         Self { config, layout, parameters, adapter: None, value_head: None }
     }
 
-    /// Reads `config.json`, the weights and the value head, if there is one, from a folder in Hugging Face layout.
+    /// Reads `config.json` of a folder in Hugging Face layout: what the model is, without its weights.
     ///
     /// # Errors
-    /// If a file is missing, broken or describes a model that this crate does not compute; nothing large is allocated
-    /// before names, types, shapes and lengths are known to agree.
-    pub fn load(folder: &Path) -> Result<Self, LoadError> {
+    /// If the file is missing, broken or describes a model that this crate does not compute.
+    pub fn read_config(folder: &Path) -> Result<ModelConfig, LoadError> {
         let path = folder.join(CONFIG_FILE);
         let text = weights::read_text(&path, "the model's configuration")?;
         let not_json = |source| LoadError::Json { path: path.clone(), source };
@@ -68,7 +67,16 @@ impl Model {
         let name: FamilyName = serde_json::from_str(&text).map_err(not_json)?;
         name.family().map_err(unusable)?;
         let file: ConfigFile = serde_json::from_str(&text).map_err(not_json)?;
-        let config = ModelConfig::try_from(file).map_err(unusable)?;
+        ModelConfig::try_from(file).map_err(unusable)
+    }
+
+    /// Reads `config.json`, the weights and the value head, if there is one, from a folder in Hugging Face layout.
+    ///
+    /// # Errors
+    /// If a file is missing, broken or describes a model that this crate does not compute; nothing large is allocated
+    /// before names, types, shapes and lengths are known to agree.
+    pub fn load(folder: &Path) -> Result<Self, LoadError> {
+        let config = Self::read_config(folder)?;
         let layout = Layout::new(&config);
         let parameters = weights::read_weights(folder, &layout)?;
         let value_head = ValueHead::load(folder, config.hidden_size)?;
