@@ -7,6 +7,7 @@ mod failure;
 mod hardening;
 mod input;
 mod local_judge;
+mod memory;
 mod output;
 mod progress;
 mod workbench;

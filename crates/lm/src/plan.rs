@@ -361,3 +361,13 @@ impl fmt::Display for Parts<'_> {
         f.write_str(&parts.join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_written_in_the_unit_that_keeps_them_short() {
+        assert_eq!([0, 3 << 19, 3 << 29].map(|size| Bytes(size).to_string()), ["0.0 MiB", "1.5 MiB", "1.5 GiB"]);
+    }
+}
