@@ -8,6 +8,7 @@ mod hardening;
 mod hub;
 mod input;
 mod local_judge;
+mod memory;
 mod output;
 mod progress;
 mod workbench;

@@ -160,6 +160,10 @@ impl<T> ByProduct<T> {
 }
 
 impl ByProduct<Vec<f32>> {
+    pub(crate) fn num_numbers(&self) -> usize {
+        self.each().iter().map(|buffer| buffer.len()).sum()
+    }
+
     /// Makes room for rows of these widths.
     pub(crate) fn resize(&mut self, rows: usize, widths: &ByProduct<usize>) {
         let buffers = [&mut self.qkv, &mut self.output, &mut self.gate_up, &mut self.down];
@@ -241,6 +245,16 @@ impl Adapter {
             }
         }
         Self { config, products, num_layers: model.num_hidden_layers, slots, parameters: Vec::new() }
+    }
+
+    /// Numbers per row between the matrices of each product, and how many parameters there are, for an adapter of a model.
+    pub(crate) fn sizes(config: &AdapterConfig, model: &ModelConfig) -> (ByProduct<usize>, usize) {
+        let products = product_shapes(model, &config.targets);
+        let outputs = |product: &ProductShape| product.parts.iter().map(|(_, columns)| columns.len()).sum::<usize>();
+        let per_rank: usize =
+            products.each().iter().map(|product| product.parts.len() * product.inputs + outputs(product)).sum();
+        let ranks = products.map(|product| product.parts.len() * config.rank);
+        (ranks, per_rank * config.rank * model.num_hidden_layers)
     }
 
     /// What decides its computation.

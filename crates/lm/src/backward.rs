@@ -169,6 +169,52 @@ impl BackwardBuffers {
         self.feed_forward_branch.resize(rows, config.mlp_bias, config, frozen);
         self.d_reduced.resize(rows, ranks);
     }
+
+    /// How many numbers there are for some rows, all of which are scored.
+    pub(crate) fn num_numbers(rows: usize, config: &ModelConfig, ranks: &ByProduct<usize>, frozen: bool) -> usize {
+        let mut buffers = Self::default();
+        buffers.resize(rows, rows, config, ranks, frozen);
+        let Self {
+            d_output,
+            d_middle,
+            d_input,
+            d_normed,
+            d_gated,
+            d_gate_up,
+            d_attended,
+            d_qkv,
+            d_head_normed,
+            d_head_input,
+            norm_units,
+            qkv_bias_units,
+            head_norm_units,
+            gate_up_bias_units,
+            attention_branch,
+            feed_forward_branch,
+            d_reduced,
+        } = buffers;
+        let parts = [
+            d_output,
+            d_middle,
+            d_input,
+            d_normed,
+            d_gated,
+            d_gate_up,
+            d_attended,
+            d_qkv,
+            d_head_normed,
+            d_head_input,
+            norm_units,
+            qkv_bias_units,
+            head_norm_units,
+            gate_up_bias_units,
+        ];
+        let branches = [attention_branch, feed_forward_branch]
+            .iter()
+            .map(|branch| branch.d_values.len() + branch.norm_units.len() + branch.bias_units.len())
+            .sum::<usize>();
+        parts.iter().map(Vec::len).sum::<usize>() + branches + d_reduced.num_numbers()
+    }
 }
 
 impl Decoder<'_> {

@@ -119,6 +119,10 @@ pub(crate) struct BranchRecord {
 }
 
 impl RawHeadsRecord {
+    pub(crate) fn num_numbers(&self) -> usize {
+        self.values.len() + self.inverse.len()
+    }
+
     pub(crate) fn resize(&mut self, rows: usize, config: &ModelConfig) {
         self.values.resize(rows * config.raw_heads_width(), 0.0);
         self.inverse.resize(rows * config.num_normed_heads(), 0.0);
@@ -136,6 +140,10 @@ impl RawHeadsRecord {
 }
 
 impl BranchRecord {
+    pub(crate) fn num_numbers(&self) -> usize {
+        self.values.len() + self.inverse.len()
+    }
+
     pub(crate) fn resize(&mut self, rows: usize, config: &ModelConfig) {
         self.values.resize(rows * config.branch_width(), 0.0);
         self.inverse.resize(rows * config.num_branch_norms(), 0.0);
@@ -173,6 +181,44 @@ impl LayerRecord {
         self.attention_branch.resize(rows, config);
         self.feed_forward_branch.resize(rows, config);
         self.reduced.resize(rows, ranks);
+    }
+
+    /// How many numbers a record of one row has.
+    pub(crate) fn row_width(config: &ModelConfig, ranks: &ByProduct<usize>) -> usize {
+        let mut record = Self::default();
+        record.resize(1, config, ranks);
+        let Self {
+            input,
+            input_inverse,
+            input_normed,
+            raw_heads,
+            qkv,
+            attended,
+            log_sums,
+            attention_branch,
+            middle,
+            middle_inverse,
+            middle_normed,
+            gate_up,
+            gated,
+            feed_forward_branch,
+            reduced,
+        } = record;
+        let buffers = [
+            input,
+            input_inverse,
+            input_normed,
+            qkv,
+            attended,
+            log_sums,
+            middle,
+            middle_inverse,
+            middle_normed,
+            gate_up,
+            gated,
+        ];
+        let branches = attention_branch.num_numbers() + feed_forward_branch.num_numbers();
+        buffers.iter().map(Vec::len).sum::<usize>() + raw_heads.num_numbers() + branches + reduced.num_numbers()
     }
 }
 
@@ -397,7 +443,7 @@ impl Decoder<'_> {
 
     /// Ranges of scored rows whose logits are held together.
     pub(crate) fn head_chunks(&self, scored: usize) -> impl DoubleEndedIterator<Item = Range<usize>> + use<> {
-        let most = (MOST_LOGITS / self.config.vocab_size).max(UNIT);
+        let most = most_head_rows(self.config);
         (0..scored.div_ceil(most)).map(move |chunk| chunk * most..((chunk + 1) * most).min(scored))
     }
 
@@ -439,6 +485,11 @@ impl Decoder<'_> {
 pub(crate) enum Pass {
     First,
     Again,
+}
+
+/// The most rows whose logits are held together.
+pub(crate) fn most_head_rows(config: &ModelConfig) -> usize {
+    (MOST_LOGITS / config.vocab_size).max(UNIT)
 }
 
 /// Norm, projection to queries, keys and values, rotation.

@@ -23,11 +23,11 @@ use crate::tokenizer::Tokenizer;
 use crate::transposed::TransposedWeights;
 
 /// The most rows that decode together: bounds the memory for caches.
-const MOST_ROWS: usize = 256;
+pub(crate) const MOST_ROWS: usize = 256;
 /// Rows that must be free before waiting ones are admitted, so that prompts are computed in bulk.
 const ADMITTED_TOGETHER: usize = 64;
 /// Prompt tokens per pass.
-const PREFILL_ROWS: usize = 2048;
+pub(crate) const PREFILL_ROWS: usize = 2048;
 /// The fewest rows that are worth a thread of their own.
 const ROWS_PER_TASK: usize = 8;
 /// The logit of what must not be drawn: its probability is zero in single precision, and no temperature makes it infinite.
@@ -291,6 +291,16 @@ impl Scratch {
         self.raw_heads.resize(rows, config);
         self.branch.resize(rows, config);
     }
+}
+
+/// Numbers that decoding keeps of each row beside keys and values: the buffers of its pass, its logits, and their norm.
+pub(crate) fn row_width(config: &ModelConfig) -> usize {
+    let mut scratch = Scratch::default();
+    scratch.resize(1, config);
+    let Scratch { stream, normed, inverse, qkv, attended, gate_up, gated, raw_heads, branch, .. } = scratch;
+    let buffers = [stream, normed, inverse, qkv, attended, gate_up, gated];
+    let pass = buffers.iter().map(Vec::len).sum::<usize>() + raw_heads.num_numbers() + branch.num_numbers();
+    pass + config.vocab_size + config.hidden_size
 }
 
 /// What every row's next token needs.

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::adapter::AdapterConfig;
 use crate::chat::{ChatError, ChatTemplates};
 use crate::config::ModelConfig;
 use crate::gguf::{GgufError, GgufModel};
+use crate::plan::{MemoryPlan, SamplingLoad, TrainingLoad, Workload};
+use crate::trainer::Activations;
 use crate::weights::{LoadError, read_text, weight_files};
 
 /// Sequences of the batch that memory is estimated for.
@@ -40,7 +43,7 @@ pub struct Inspection {
     pub templates: Result<Vec<String>, String>,
     /// Bytes that the files take.
     pub file_bytes: u64,
-    /// Bytes of memory that work with it takes, if the configuration has the numbers.
+    /// What work with it takes in memory, if this crate computes it.
     pub memory: Option<MemoryNeed>,
 }
 
@@ -55,17 +58,19 @@ pub struct StoredAs {
     pub num_parameters: usize,
 }
 
-/// Estimates of memory in bytes, for 16 sequences of 256 tokens in single precision.
+/// What work takes in memory, for 16 sequences of 256 tokens in single precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryNeed {
-    /// The weights alone.
-    pub weights: u64,
-    /// To sample: weights, the copy that decoding reads, keys and values.
-    pub sample: u64,
-    /// To train all weights: also gradients, two moments, and what the backward pass reads again.
-    pub train: u64,
+    /// To complete 16 prompts of 128 tokens by 128 tokens.
+    pub sample: MemoryPlan,
+    /// To train all weights.
+    pub train: MemoryPlan,
+    /// The same, with activations computed again.
+    pub train_recomputing: MemoryPlan,
     /// To train adapters of rank 16 on all matrices, with the weights frozen.
-    pub adapt: u64,
+    pub adapt: MemoryPlan,
+    /// The same, with activations computed again.
+    pub adapt_recomputing: MemoryPlan,
 }
 
 /// Looks at a folder in Hugging Face layout or at a GGUF file.
@@ -123,7 +128,7 @@ fn inspect_gguf(path: &Path) -> Result<Inspection, InspectError> {
         tokenizer: tokenizer.map_err(|error| error.to_string()),
         templates: Ok(template.into_iter().collect()),
         file_bytes,
-        memory: memory(model.config(), model.num_parameters()),
+        memory: memory(model.config()),
     })
 }
 
@@ -159,7 +164,7 @@ fn inspect_folder(folder: &Path) -> Result<Inspection, InspectError> {
         tokenizer,
         templates,
         file_bytes,
-        memory: memory(&config, num_parameters),
+        memory: memory(&config),
         config,
     })
 }
@@ -210,34 +215,39 @@ fn describe_tokenizer(json: &Value) -> String {
     format!("{kind}, {} tokens, {num_added} of them added", size.unwrap_or(0))
 }
 
-/// The estimates, if the configuration has what they need.
-fn memory(config: &Value, num_parameters: usize) -> Option<MemoryNeed> {
-    let number = |key: &str| config[key].as_u64().filter(|&number| number < 1 << 32);
-    let (hidden, inner, layers) = (number("hidden_size")?, number("intermediate_size")?, number("num_hidden_layers")?);
-    let heads = number("num_attention_heads").filter(|&heads| heads > 0)?;
-    let head_dim = number("head_dim").unwrap_or(hidden / heads);
-    let (query, key) = (heads * head_dim, number("num_key_value_heads").unwrap_or(heads) * head_dim);
-    let table = number("vocab_size")?.checked_mul(hidden)?;
-    let is_tied = config["tie_word_embeddings"].as_bool().unwrap_or(false);
-    let rows = (BATCH_SEQUENCES * BATCH_TOKENS) as u64;
-    let single = size_of::<f32>() as u64;
+/// The plans for a batch of the usual size, if this crate computes the model.
+fn memory(config: &Value) -> Option<MemoryNeed> {
+    let config: ModelConfig = serde_json::from_value(config.clone()).ok()?;
+    Some(MemoryNeed::new(&config))
+}
 
-    let weights = single.checked_mul(num_parameters as u64)?;
-    // Matrices are kept a second time the other way round; an embedding that is not the head is only looked up.
-    let copy = weights.saturating_sub(if is_tied { 0 } else { single * table });
-    let cache = single.checked_mul(2 * layers)?.checked_mul(key)?.checked_mul(rows)?;
-    // What a layer keeps for the backward pass, for each token: its input, two normed rows, queries, keys and values,
-    // the attention's output, gate, up and their product.
-    let per_token = 4 * hidden + 2 * query + 2 * key + 3 * inner;
-    let activations = single.checked_mul(rows)?.checked_mul(layers)?.checked_mul(per_token)?;
-    let adapters = (ADAPTER_RANK as u64)
-        .checked_mul(layers)?
-        .checked_mul(2 * (hidden + query) + 2 * (hidden + key) + 3 * (hidden + inner))?;
-    let base = weights.checked_add(copy)?;
-    Some(MemoryNeed {
-        weights,
-        sample: base.checked_add(cache)?,
-        train: base.checked_add(weights.checked_mul(3)?)?.checked_add(activations)?,
-        adapt: base.checked_add(single.checked_mul(4)?.checked_mul(adapters)?)?.checked_add(activations)?,
-    })
+impl MemoryNeed {
+    /// What a model of a valid configuration takes.
+    pub fn new(config: &ModelConfig) -> Self {
+        let training = |adapter, activations| Workload {
+            training: Some(TrainingLoad {
+                batch_tokens: BATCH_SEQUENCES * BATCH_TOKENS,
+                longest: BATCH_TOKENS,
+                activations,
+                adapter,
+                reference: false,
+            }),
+            sampling: None,
+        };
+        let sampling = SamplingLoad {
+            rows: BATCH_SEQUENCES,
+            prompts: BATCH_SEQUENCES,
+            prompt_tokens: BATCH_TOKENS / 2,
+            new_tokens: BATCH_TOKENS / 2,
+        };
+        let adapter = || Some(AdapterConfig { rank: ADAPTER_RANK, ..AdapterConfig::default() });
+        let plan = |workload: &Workload| MemoryPlan::new(config, workload);
+        Self {
+            sample: plan(&Workload { training: None, sampling: Some(sampling) }),
+            train: plan(&training(None, Activations::Keep)),
+            train_recomputing: plan(&training(None, Activations::Recompute)),
+            adapt: plan(&training(adapter(), Activations::Keep)),
+            adapt_recomputing: plan(&training(adapter(), Activations::Recompute)),
+        }
+    }
 }

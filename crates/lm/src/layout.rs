@@ -80,6 +80,11 @@ fn layer_vectors(config: &ModelConfig) -> Vec<(&'static str, usize)> {
     vectors
 }
 
+/// The number of parameters in matrices of layers.
+pub(crate) fn num_in_layer_matrices(config: &ModelConfig) -> usize {
+    layer_matrices(config).iter().map(|(_, [rows, columns])| rows * columns).sum::<usize>() * config.num_hidden_layers
+}
+
 /// The number of parameters, or nothing if their bytes exceed what one allocation may hold. Every size is in its range,
 /// so that the product of two does not overflow.
 pub(crate) fn checked_total(config: &ModelConfig) -> Option<usize> {

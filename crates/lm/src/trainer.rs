@@ -16,7 +16,7 @@ use crate::value_head::{self, ValueBackward, ValueHead};
 use crate::weights::{LoadError, Outgoing, Precision, SaveError, WeightFile, write_tensors};
 
 /// Rows per pass when only scores are wanted: enough for full speed, little enough to stay in cache.
-const SCORE_ROWS: usize = 2048;
+pub(crate) const SCORE_ROWS: usize = 2048;
 /// The note in a state file that holds the number of updates.
 const STEPS_NOTE: &str = "steps";
 /// The note in a state file that says whose state it is.

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use codeward_analysis::external::{Analyser, Installed};
+use codeward_lm::HostMemory;
 use codeward_sandbox::{Isolation, Probe, probe_with};
 use serde_json::json;
 
 use crate::Ending;
 use crate::arguments::Doctor;
 use crate::failure::Failure;
-use crate::{bundled, output, workbench};
+use crate::{bundled, memory, output, workbench};
 
 pub(crate) fn run(options: &Doctor) -> Result<Ending, Failure> {
     let probe = probe_with(&workbench::sandbox_settings(1));
@@ -26,6 +27,7 @@ pub(crate) fn run(options: &Doctor) -> Result<Ending, Failure> {
             "toolchains": { "python": probe.python, "languages": probe.languages },
             "analysers": { "codeward": { "rules": rules, "languages": languages }, "installed": others },
             "devices": [{ "kind": "cpu", "threads": threads }],
+            "memory": memory::host_as_json(HostMemory::read()),
             "models": { "codeward-tiny": { "bundled": model } },
         }))?;
     } else {
@@ -40,6 +42,7 @@ pub(crate) fn run(options: &Doctor) -> Result<Ending, Failure> {
                 others.join(", ")
             },
         ))?;
+        output::print(&memory::describe_host(HostMemory::read()))?;
     }
     Ok(if sound { Ending::Done } else { Ending::CheckFailed })
 }

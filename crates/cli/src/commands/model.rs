@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use codeward_lm::{Inspection, Linear, Precision, convert_gguf, inspect, merge_adapter};
+use codeward_lm::{Bytes, Inspection, Linear, Precision, convert_gguf, inspect, merge_adapter};
 use serde_json::{Value, json};
 
 use crate::Ending;
 use crate::arguments::{Model, ModelAction, StoredPrecision};
 use crate::failure::Failure;
-use crate::{hub, output};
+use crate::{hub, memory, output};
 
 /// Keys of a configuration that say how large a model is, with what people call them.
 const SHAPES: [(&str, &str); 9] = [
@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Model) -> Result<Ending, Failure> {
                 folder.display(),
                 converted.num_tensors,
                 grouped(converted.num_parameters),
-                size(converted.num_bytes),
+                Bytes(converted.num_bytes),
                 converted.tokenizer,
             ))?;
         }
@@ -103,9 +103,7 @@ fn as_json(path: &Path, inspection: &Inspection) -> Value {
             Ok(names) => json!(names),
             Err(reason) => json!({"problem": reason}),
         },
-        "memory_bytes": inspection.memory.map(|need| {
-            json!({"weights": need.weights, "sample": need.sample, "train": need.train, "adapt": need.adapt})
-        }),
+        "memory_bytes": inspection.memory.as_ref().map(memory::as_json),
     })
 }
 
@@ -119,7 +117,7 @@ fn describe(inspection: &Inspection) -> String {
         Err(reason) => format!("{} (cannot be run here: {reason})", inspection.family),
     };
     row("family", family);
-    row("container", format!("{}, {}", inspection.container, size(inspection.file_bytes)));
+    row("container", format!("{}, {}", inspection.container, Bytes(inspection.file_bytes)));
     row("parameters", grouped(inspection.num_parameters));
     let shapes: Vec<String> = shapes(inspection).map(|(_, name, number)| format!("{name} {number}")).collect();
     row("shapes", shapes.join(", "));
@@ -136,10 +134,8 @@ fn describe(inspection: &Inspection) -> String {
         Err(reason) => format!("none that works: {reason}"),
     };
     row("chat template", templates);
-    if let Some(need) = inspection.memory {
-        let needs = [("weights", need.weights), ("sample", need.sample), ("train", need.train), ("adapt", need.adapt)];
-        let needs = needs.map(|(name, bytes)| format!("{name} {}", size(bytes)));
-        row("memory, about", needs.join(", "));
+    if let Some(need) = &inspection.memory {
+        row("memory, about", memory::describe(need));
     }
     out
 }
@@ -157,12 +153,6 @@ fn grouped(count: usize) -> String {
     out
 }
 
-/// Bytes in the unit that keeps the number short.
-fn size(bytes: u64) -> String {
-    let mebibytes = bytes as f64 / f64::from(1 << 20);
-    if mebibytes >= 1024.0 { format!("{:.1} GiB", mebibytes / 1024.0) } else { format!("{mebibytes:.1} MiB") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +160,5 @@ mod tests {
     #[test]
     fn numbers_for_people() {
         assert_eq!([0, 999, 1000, 134_515_008].map(grouped), ["0", "999", "1,000", "134,515,008"]);
-        assert_eq!([0, 3 << 19, 3 << 29].map(size), ["0.0 MiB", "1.5 MiB", "1.5 GiB"]);
     }
 }

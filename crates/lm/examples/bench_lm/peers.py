@@ -192,7 +192,6 @@ def single_precision(case):
     """The checkpoint as a GGUF file in single precision without a tokenizer, written beside it or where BENCH_GGUF says."""
     import gguf
     import numpy
-    from safetensors import safe_open
 
     folder = case["model"]
     path = os.path.join(os.environ.get("BENCH_GGUF", folder), "bench-f32.gguf")
@@ -229,9 +228,17 @@ def single_precision(case):
         "mlp.up_proj": "ffn_up",
         "mlp.down_proj": "ffn_down",
     }
-    with safe_open(os.path.join(folder, "model.safetensors"), framework="pt") as file:
-        for name in file.keys():
-            numbers = file.get_tensor(name).float().numpy()
+    with open(os.path.join(folder, "model.safetensors"), "rb") as file:
+        header_bytes = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(header_bytes))
+        header.pop("__metadata__", None)
+        for name, tensor in header.items():
+            start, end = tensor["data_offsets"]
+            file.seek(8 + header_bytes + start)
+            numbers = numpy.frombuffer(file.read(end - start), dtype={"F32": "<f4", "BF16": "<u2"}[tensor["dtype"]])
+            if tensor["dtype"] == "BF16":
+                numbers = (numbers.astype("<u4") << 16).view("<f4")
+            numbers = numbers.reshape(tensor["shape"])
             parts = name.removesuffix(".weight").split(".")
             if parts[:2] == ["model", "layers"]:
                 new = f"blk.{parts[2]}." + names[".".join(parts[3:])]
