@@ -97,7 +97,7 @@ pub(crate) struct Quickstart {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  codeward train quickstart --out runs/mine\n  codeward train recipes/tiny-base/recipe.toml --out runs/tiny-base\n  codeward train quickstart --out runs/mine --resume"
+    after_help = "Examples:\n  codeward train quickstart --out runs/mine\n  codeward train recipes/tiny-base/recipe.toml --out runs/tiny-base\n  codeward train quickstart --out runs/mine --resume\n  codeward train quickstart --dry-run"
 )]
 pub(crate) struct Train {
     /// A recipe file, or the name of a bundled recipe: quickstart, tiny-base.
@@ -116,6 +116,9 @@ pub(crate) struct Train {
     pub(crate) model: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) judge: JudgeAddress,
+    /// Say what the run would be, and run nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Print one JSON object at the end.
     #[arg(long)]
     pub(crate) json: bool,
@@ -123,7 +126,7 @@ pub(crate) struct Train {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  codeward generate --prompt $'# Write the Python function find_user(connection, name).\\n# Return the row.\\n'\n  codeward generate --model runs/quickstart/model --prompt - --temperature 0 < prompt.txt\n  codeward generate --task cwe089_find_user/unseen/0 --samples 4 --json"
+    after_help = "Examples:\n  codeward generate --prompt $'# Write the Python function find_user(connection, name).\\n# Return the row.\\n'\n  codeward generate --model runs/quickstart/model --prompt - --temperature 0 < prompt.txt\n  codeward generate --task cwe089_find_user/unseen/0 --samples 4 --json\n  codeward generate --model MODEL --chat --system 'Answer with code.' --prompt 'Add two numbers in Python.' --stop $'\\n\\n'"
 )]
 pub(crate) struct Generate {
     /// A folder in Hugging Face layout, or hf:owner/name[@revision], instead of the bundled model.
@@ -153,12 +156,21 @@ pub(crate) struct Generate {
     /// Make tokens less likely that are there already; 1 leaves them.
     #[arg(long, default_value_t = 1.0, value_parser = above_zero)]
     pub(crate) repetition_penalty: f32,
-    /// Draw no end token before there are so many tokens.
+    /// Draw no end token, and heed no text of --stop, before there are so many tokens.
     #[arg(long, default_value_t = 0)]
     pub(crate) min_new_tokens: usize,
     /// Longest completion in tokens.
     #[arg(long, default_value_t = 256)]
     pub(crate) max_new_tokens: usize,
+    /// End a completion at this text and cut it there; may be repeated. The name of a marker, such as <|im_end|>, stands for the marker.
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) stop: Vec<String>,
+    /// Give the prompt as a user's message, in the words of the checkpoint's chat template.
+    #[arg(long)]
+    pub(crate) chat: bool,
+    /// The system's message before it.
+    #[arg(long, value_name = "TEXT", requires = "chat")]
+    pub(crate) system: Option<String>,
     /// Every random draw comes from it.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -514,6 +526,9 @@ pub(crate) struct Eval {
     /// Longest completion in tokens.
     #[arg(long, default_value_t = 256)]
     pub(crate) max_new_tokens: usize,
+    /// End a completion at this text and cut it there; may be repeated.
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) stop: Vec<String>,
     /// Every random draw comes from it.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,

@@ -109,6 +109,12 @@ impl From<codeward_lm::EngineError> for Failure {
     }
 }
 
+impl From<codeward_lm::ChatError> for Failure {
+    fn from(error: codeward_lm::ChatError) -> Self {
+        Self { message: error.to_string(), hint: error.hint().map(str::to_owned) }
+    }
+}
+
 impl From<codeward_lm::InspectError> for Failure {
     fn from(error: codeward_lm::InspectError) -> Self {
         Self { message: error.to_string(), hint: error.hint().map(str::to_owned) }

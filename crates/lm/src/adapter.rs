@@ -104,6 +104,11 @@ impl AdapterConfig {
         (f64::from(self.alpha) / if self.rank_stabilized { rank.sqrt() } else { rank }) as f32
     }
 
+    /// Number of parameters of such an adapter of a model.
+    pub fn num_parameters(&self, model: &ModelConfig) -> usize {
+        Adapter::empty(self.clone(), model).num_parameters()
+    }
+
     /// Whether another adapter has the same computation and the same tensors.
     pub(crate) fn computes_like(&self, other: &Self) -> bool {
         (self.rank, self.alpha, self.rank_stabilized, &self.targets)

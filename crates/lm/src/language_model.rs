@@ -110,7 +110,8 @@ pub trait LanguageModel: Send {
     /// If the device fails.
     fn weights_hash(&self) -> Result<String, EngineError>;
 
-    /// Completes every prompt with the weights as they are now. `done` is given each completion, with the place of its
+    /// Completes every prompt with the weights as they are now, until an end token or a stop string (no end token is drawn,
+    /// and no stop string heeded, before there are `min_new_tokens`). `done` is given each completion, with the place of its
     /// prompt, as soon as it has ended, so that it can be rewarded while others are still being sampled.
     ///
     /// # Errors

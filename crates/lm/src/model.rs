@@ -26,6 +26,28 @@ pub struct Model {
     value_head: Option<ValueHead>,
 }
 
+impl ModelConfig {
+    /// Reads `config.json` from a folder in Hugging Face layout.
+    ///
+    /// # Errors
+    /// If the file is missing, broken or describes a model that this crate does not compute.
+    pub fn load(folder: &Path) -> Result<Self, LoadError> {
+        let path = folder.join(CONFIG_FILE);
+        let text = weights::read_text(&path, "the model's configuration")?;
+        let not_json = |source| LoadError::Json { path: path.clone(), source };
+        let unusable = |source| LoadError::Config { path: path.clone(), source };
+        let name: FamilyName = serde_json::from_str(&text).map_err(not_json)?;
+        name.family().map_err(unusable)?;
+        let file: ConfigFile = serde_json::from_str(&text).map_err(not_json)?;
+        Self::try_from(file).map_err(unusable)
+    }
+
+    /// Number of parameters of a model of this shape; a tied head counts once.
+    pub fn num_parameters(&self) -> usize {
+        Layout::new(self).total()
+    }
+}
+
 impl Model {
     /// A fresh model: normal matrices, norms that multiply with one, biases of zero. The matrices that write to the
     /// residual stream start smaller, by the root of how many there are, so that depth does not make the stream grow.
@@ -61,14 +83,7 @@ impl Model {
     /// If a file is missing, broken or describes a model that this crate does not compute; nothing large is allocated
     /// before names, types, shapes and lengths are known to agree.
     pub fn load(folder: &Path) -> Result<Self, LoadError> {
-        let path = folder.join(CONFIG_FILE);
-        let text = weights::read_text(&path, "the model's configuration")?;
-        let not_json = |source| LoadError::Json { path: path.clone(), source };
-        let unusable = |source| LoadError::Config { path: path.clone(), source };
-        let name: FamilyName = serde_json::from_str(&text).map_err(not_json)?;
-        name.family().map_err(unusable)?;
-        let file: ConfigFile = serde_json::from_str(&text).map_err(not_json)?;
-        let config = ModelConfig::try_from(file).map_err(unusable)?;
+        let config = ModelConfig::load(folder)?;
         let layout = Layout::new(&config);
         let parameters = weights::read_weights(folder, &layout)?;
         let value_head = ValueHead::load(folder, config.hidden_size)?;

@@ -23,10 +23,20 @@ pub struct GrpoSettings {
     pub group_size: usize,
     /// Rollouts in one optimiser step.
     pub minibatch_size: usize,
+    /// Tokens, prompts included, whose gradients are computed at a time: bounds the memory of an update, whose gradient is
+    /// that of the whole minibatch. 0 takes a minibatch at once.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub micro_batch_tokens: usize,
     /// Passes over the rollouts of a step.
     pub update_epochs: usize,
     /// A larger share of unscored rollouts in one step ends the run with an error.
     pub max_unscored_fraction: f64,
+}
+
+/// A recipe without the key is written as it was before there was one, with the same hash.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+pub(crate) fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Default for GrpoSettings {
@@ -36,6 +46,7 @@ impl Default for GrpoSettings {
             groups_per_step: 16,
             group_size: 8,
             minibatch_size: 128,
+            micro_batch_tokens: 0,
             update_epochs: 1,
             max_unscored_fraction: 0.1,
         }

@@ -4,12 +4,14 @@
 //! training on documents. Both write a [`RunFolder`], repeat exactly under one seed and thread count, and continue from the last
 //! checkpoint after any interruption with the numbers of an uninterrupted run.
 
+mod adapter;
 mod advantage;
 mod checkpoint;
 mod event;
 mod grpo;
 mod guard;
 mod loss;
+mod micro_batch;
 mod recipe;
 mod rollout;
 mod run_folder;
@@ -18,6 +20,7 @@ mod sft;
 mod train;
 mod update;
 
+pub use adapter::AdapterSettings;
 pub use advantage::group_advantages;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use event::Event;

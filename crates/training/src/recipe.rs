@@ -1,11 +1,14 @@
 //! Recipes: everything that decides a run, as data. An unknown key is an error; the resolved form is saved in the run folder.
 
+use codeward_lm::{EngineOptions, Linear};
 use codeward_reward::RewardRecipe;
 use serde::{Deserialize, Serialize};
 
-use crate::grpo::GrpoSettings;
+use crate::adapter::AdapterSettings;
+use crate::grpo::{GrpoSettings, is_zero};
 use crate::guard::GuardSettings;
 use crate::loss::LossSettings;
+use crate::seed::derive_seed;
 
 /// A parsed recipe.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +64,7 @@ impl RecipeError {
 }
 
 /// How the next token is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SamplingSettings {
     /// Divisor of the logits; 0 takes the most likely token.
@@ -72,11 +75,14 @@ pub struct SamplingSettings {
     pub top_k: usize,
     /// Longest completion in tokens.
     pub max_new_tokens: usize,
+    /// Texts that end a completion, which is cut where they begin; the name of a marker stands for the marker.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
 }
 
 impl Default for SamplingSettings {
     fn default() -> Self {
-        Self { temperature: 1.0, top_p: 1.0, top_k: 0, max_new_tokens: 256 }
+        Self { temperature: 1.0, top_p: 1.0, top_k: 0, max_new_tokens: 256, stop: Vec::new() }
     }
 }
 
@@ -206,6 +212,9 @@ pub struct EvaluationSettings {
     pub temperature: f32,
     /// Longest completion in tokens.
     pub max_new_tokens: usize,
+    /// Texts that end a completion, as for sampling.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
 }
 
 impl Default for EvaluationSettings {
@@ -216,6 +225,7 @@ impl Default for EvaluationSettings {
             samples_per_task: 2,
             temperature: 0.8,
             max_new_tokens: 256,
+            stop: Vec::new(),
         }
     }
 }
@@ -232,6 +242,9 @@ pub struct GrpoRecipe {
     /// `bundled`, or a folder in Hugging Face layout.
     #[serde(default = "default_model")]
     pub model: String,
+    /// A low-rank adapter to train in place of the weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<AdapterSettings>,
     /// What to train on.
     #[serde(default)]
     pub tasks: TaskSettings,
@@ -308,6 +321,9 @@ pub struct SftSettings {
     pub batch_size: usize,
     /// Whether the prompt's tokens are learned too.
     pub loss_on_prompt: bool,
+    /// Tokens whose gradients are computed at a time; 0 takes a batch at once. The gradient is that of the whole batch.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub micro_batch_tokens: usize,
 }
 
 /// A recipe of kind `sft`.
@@ -324,6 +340,9 @@ pub struct SftRecipe {
     /// The shape of a new model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<ModelShape>,
+    /// A low-rank adapter to train in place of the weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<AdapterSettings>,
     /// The training text.
     pub corpus: CorpusMix,
     /// What training does.
@@ -378,6 +397,7 @@ impl Recipe {
         };
         let share = |key, value: f64| range((0.0..=1.0).contains(&value), key, value.to_string(), "between 0 and 1");
         let positive = |key, value: f64| range(value > 0.0, key, value.to_string(), "above 0");
+        check_adapter(self.adapter(), range)?;
         match self {
             Self::Grpo(recipe) => {
                 positive("grpo.num_steps", recipe.grpo.num_steps as f64)?;
@@ -398,6 +418,12 @@ impl Recipe {
                 positive("tasks.instances_per_family", recipe.tasks.instances_per_family as f64)?;
                 positive("checkpoint.keep", recipe.checkpoint.keep as f64)?;
                 positive("guard.every", recipe.guard.every as f64)?;
+                for (key, stop) in
+                    [("sampling.stop", &recipe.sampling.stop), ("evaluation.stop", &recipe.evaluation.stop)]
+                {
+                    let whole = stop.iter().all(|text| !text.is_empty());
+                    range(whole, key, format!("{stop:?}"), "a list of texts, none of them empty")?;
+                }
                 let judge = &recipe.evaluation.judge;
                 range(judge == "tests", "evaluation.judge", format!("{judge:?}"), "\"tests\"")
             }
@@ -412,9 +438,34 @@ impl Recipe {
                 positive("checkpoint.keep", recipe.checkpoint.keep as f64)?;
                 let shape = if recipe.shape.is_some() { "a shape" } else { "no shape" };
                 let fits = (recipe.model == "scratch") == recipe.shape.is_some();
-                range(fits, "shape", shape.to_owned(), "given exactly when model is \"scratch\"")
+                range(fits, "shape", shape.to_owned(), "given exactly when model is \"scratch\"")?;
+                let adapts = recipe.adapter.is_some() && recipe.model == "scratch";
+                range(
+                    !adapts,
+                    "adapter",
+                    "given".to_owned(),
+                    "absent when model is \"scratch\": nothing is there to adapt",
+                )
             }
         }
+    }
+
+    /// The adapter that is trained, if one is.
+    pub fn adapter(&self) -> Option<&AdapterSettings> {
+        match self {
+            Self::Grpo(recipe) => recipe.adapter.as_ref(),
+            Self::Sft(recipe) => recipe.adapter.as_ref(),
+        }
+    }
+
+    /// How the model to train is put to work, on this computer's own engine.
+    pub fn engine_options(&self) -> EngineOptions {
+        let (model, reference) = match self {
+            Self::Grpo(recipe) => (&recipe.model, recipe.loss.kl_coef != 0.0),
+            Self::Sft(recipe) => (&recipe.model, false),
+        };
+        let adapter = self.adapter().map(|adapter| adapter.config(model).expect("the recipe was checked"));
+        EngineOptions { adapter, reference, seed: derive_seed(self.seed(), "adapter", &[]), ..EngineOptions::default() }
     }
 
     /// The recipe with every default written out.
@@ -440,6 +491,20 @@ impl Recipe {
     }
 }
 
+fn check_adapter(
+    adapter: Option<&AdapterSettings>,
+    range: impl Fn(bool, &'static str, String, &'static str) -> Result<(), RecipeError>,
+) -> Result<(), RecipeError> {
+    const TARGETS: &str = "some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj";
+    let Some(settings) = adapter else { return Ok(()) };
+    let known = |name: &String| Linear::ALL.into_iter().any(|linear| linear.name() == name);
+    let targets = !settings.targets.is_empty() && settings.targets.iter().all(known);
+    range(targets, "adapter.targets", format!("{:?}", settings.targets), TARGETS)?;
+    range(settings.alpha.is_finite(), "adapter.alpha", settings.alpha.to_string(), "a finite number")?;
+    let fits = settings.config("bundled").is_some();
+    range(fits, "adapter.rank", settings.rank.to_string(), "between 1 and 65536")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -460,6 +525,43 @@ mod tests {
         assert!(on.resolved().contains("[canary]\nshare = 0.25\n"), "{}", on.resolved());
         assert_eq!(Recipe::parse(&on.resolved(), "r").unwrap(), on);
         assert_eq!(parse("[canary]\nshare = 1.5\n").unwrap_err().to_string(), "r: canary.share is 1.5");
+    }
+
+    #[test]
+    fn stop_strings_are_none_and_then_not_written() {
+        let parse = |text: &str| Recipe::parse(&format!("kind = \"grpo\"\n{text}"), "r");
+        let none = parse("").unwrap();
+        assert!(!none.resolved().contains("stop ="));
+        assert_eq!(parse("[sampling]\nstop = []\n").unwrap().content_hash(), none.content_hash());
+        let some = parse("[sampling]\nstop = [\"\\n\\n\"]\n[evaluation]\nstop = [\"<|im_end|>\"]\n").unwrap();
+        assert_eq!(Recipe::parse(&some.resolved(), "r").unwrap(), some);
+        assert_ne!(some.content_hash(), none.content_hash());
+        let error = parse("[evaluation]\nstop = [\"\"]\n").unwrap_err();
+        assert_eq!(error.to_string(), "r: evaluation.stop is [\"\"]");
+    }
+
+    #[test]
+    fn an_adapter_is_none_and_then_not_written() {
+        let parse = |text: &str| Recipe::parse(&format!("kind = \"grpo\"\n{text}"), "r");
+        let none = parse("").unwrap();
+        assert!(!none.resolved().contains("adapter") && !none.resolved().contains("micro_batch"));
+        assert_eq!(
+            none.engine_options(),
+            EngineOptions { seed: none.engine_options().seed, ..EngineOptions::default() }
+        );
+        let some = parse("[adapter]\nrank = 4\ntargets = [\"q_proj\"]\n[grpo]\nmicro_batch_tokens = 512\n").unwrap();
+        assert_eq!(Recipe::parse(&some.resolved(), "r").unwrap(), some);
+        let config = some.engine_options().adapter.unwrap();
+        assert_eq!((config.rank, config.alpha, config.targets), (4, 32.0, [Linear::Query].into()));
+        assert!(parse("[loss]\nkl_coef = 0.1\n[adapter]\n").unwrap().engine_options().reference);
+        for (text, error) in [
+            ("rank = 0", "r: adapter.rank is 0"),
+            ("alpha = inf", "r: adapter.alpha is inf"),
+            ("targets = [\"q\"]", "r: adapter.targets is [\"q\"]"),
+            ("targets = []", "r: adapter.targets is []"),
+        ] {
+            assert_eq!(parse(&format!("[adapter]\n{text}\n")).unwrap_err().to_string(), error);
+        }
     }
 
     #[test]

@@ -6,10 +6,11 @@
 //! metrics.jsonl            one line a step, reproducible values only
 //! timings.jsonl            one line a step, durations; differs between runs
 //! rollouts/step-000001.jsonl.zst
-//! checkpoints/step-000010/ weights, optimiser, guard
+//! checkpoints/step-000010/ weights or adapter, optimiser, guard
 //! cache/tests.redb         results of tests that are known; may be removed
 //! evaluation/before.jsonl  judged samples
 //! model/                   the trained model in Hugging Face layout
+//! adapter/                 or, where an adapter was trained, that, in PEFT's layout
 //! report.html
 //! ```
 

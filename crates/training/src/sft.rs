@@ -9,6 +9,7 @@ use codeward_records::StepMetrics;
 use crate::checkpoint::Checkpoint;
 use crate::event::Event;
 use crate::guard::Guard;
+use crate::micro_batch::accumulate;
 use crate::recipe::SftRecipe;
 use crate::run_folder::RunFolder;
 use crate::seed::{derive_seed, shuffled};
@@ -105,11 +106,17 @@ fn learn(
         batch.iter().map(|document| Sequence { tokens: &document.tokens, num_prompt: document.num_prompt }).collect();
     let count: usize = batch.iter().map(|document| document.tokens.len() - document.num_prompt).sum();
     policy.zero_gradients();
-    let scores = policy.accumulate(&sequences, 1.0, &mut |scores| Upstream {
-        logprobs: scores.logprobs.iter().map(|row| vec![-1.0 / count as f32; row.len()]).collect(),
-        ..Upstream::default()
+    let mut total = 0.0;
+    accumulate(policy, &sequences, 1.0, recipe.sft.micro_batch_tokens, false, |_, scores, _| {
+        for logprob in scores.logprobs.iter().flatten() {
+            total += f64::from(*logprob);
+        }
+        Upstream {
+            logprobs: scores.logprobs.iter().map(|row| vec![-1.0 / count as f32; row.len()]).collect(),
+            ..Upstream::default()
+        }
     })?;
-    let loss = -scores.logprobs.iter().flatten().map(|logprob| f64::from(*logprob)).sum::<f64>() / count as f64;
+    let loss = -total / count as f64;
     let norm = policy.step(&recipe.optimiser.at_rate(rate))?;
     Ok(BTreeMap::from([
         ("loss/sft".to_owned(), loss),

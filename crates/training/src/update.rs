@@ -6,6 +6,7 @@ use codeward_lm::{AdamW, EngineError, LanguageModel, Scores, Sequence, Upstream}
 use codeward_records::RolloutGroup;
 
 use crate::loss::token_loss;
+use crate::micro_batch::accumulate;
 use crate::recipe::GrpoRecipe;
 use crate::seed::shuffled;
 
@@ -94,18 +95,17 @@ fn update_minibatch(
     let sequences: Vec<Sequence<'_>> =
         rows.iter().map(|row| Sequence { tokens: &row.tokens, num_prompt: row.num_prompt }).collect();
     let temperature = recipe.sampling.temperature;
-    let with_reference = recipe.loss.kl_coef != 0.0;
-    let reference = with_reference.then(|| policy.score_reference(&sequences, temperature)).transpose()?;
+    let (most_tokens, with_reference) = (recipe.grpo.micro_batch_tokens, recipe.loss.kl_coef != 0.0);
     let num_tokens: usize = rows.iter().map(|row| row.old_logprobs.len()).sum();
     policy.zero_gradients();
-    policy.accumulate(&sequences, temperature, &mut |scores| {
-        upstream(recipe, rows, scores, reference.as_ref(), num_tokens, tally)
+    accumulate(policy, &sequences, temperature, most_tokens, with_reference, |piece, scores, reference| {
+        upstream(recipe, &rows[piece], scores, reference, num_tokens, tally)
     })?;
     tally.norms.push(policy.step(&optimiser(recipe, learning_rate))?);
     Ok(())
 }
 
-/// The derivative of the mean token loss of a minibatch.
+/// The derivative of the mean token loss of a minibatch of `num_tokens` by the tokens of some of its rows.
 fn upstream(
     recipe: &GrpoRecipe,
     rows: &[&Row<'_>],

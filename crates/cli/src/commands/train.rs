@@ -1,12 +1,14 @@
 //! `codeward train`: any recipe.
 
+mod dry_run;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use codeward_lm::{EngineOptions, LanguageModel, Model, ModelConfig, Tokenizer, start};
 use codeward_records::Manifest;
 use codeward_synthesis::{Corpus, CorpusSettings};
 use codeward_training::{Example, ModelShape, Recipe, RunFolder, SftRecipe, derive_seed, fine_tune};
-use serde_json::json;
 
 use crate::Ending;
 use crate::arguments::Train;
@@ -17,21 +19,31 @@ use crate::{hardening, output, workbench};
 pub(crate) fn run(options: &Train) -> Result<Ending, Failure> {
     let out = options.out.clone().unwrap_or_else(|| default_folder(&options.recipe));
     let model = options.model.as_ref().map(|folder| folder.display().to_string());
-    match workbench::recipe(&options.recipe)? {
-        Recipe::Grpo(mut recipe) => {
-            recipe.seed = options.seed.unwrap_or(recipe.seed);
-            recipe.model = model.unwrap_or(recipe.model);
+    let mut recipe = workbench::recipe(&options.recipe)?;
+    let (own_seed, own_model) = match &mut recipe {
+        Recipe::Grpo(recipe) => (&mut recipe.seed, &mut recipe.model),
+        Recipe::Sft(recipe) => (&mut recipe.seed, &mut recipe.model),
+    };
+    *own_seed = options.seed.unwrap_or(*own_seed);
+    *own_model = model.unwrap_or_else(|| own_model.clone());
+    if options.dry_run {
+        dry_run::tell(&recipe, &out, options.json)?;
+        return Ok(Ending::Done);
+    }
+    match recipe {
+        Recipe::Grpo(recipe) => {
             let hardened = hardening::harden(&recipe, &out, options.resume, Some(&options.judge))?;
             if options.json { hardening::tell_json(&hardened)? } else { hardening::tell(&hardened)? }
         }
-        Recipe::Sft(mut recipe) => {
-            recipe.seed = options.seed.unwrap_or(recipe.seed);
-            recipe.model = model.unwrap_or(recipe.model);
+        Recipe::Sft(recipe) => {
             let folder = supervise(&recipe, &out, options.resume)?;
+            let parts = hardening::trained_parts(recipe.adapter.as_ref());
             if options.json {
-                output::print_json(&json!({ "model": folder.path("model") }))?;
+                let paths: BTreeMap<&str, PathBuf> = parts.iter().map(|part| (*part, folder.path(part))).collect();
+                output::print_json(&paths)?;
             } else {
-                output::print(&format!("model: {}\n", folder.path("model").display()))?;
+                let lines = parts.iter().map(|part| format!("{part}: {}\n", folder.path(part).display()));
+                output::print(&lines.collect::<String>())?;
             }
         }
     }
@@ -61,11 +73,11 @@ fn supervise(recipe: &SftRecipe, out: &Path, resume: bool) -> Result<RunFolder, 
         .into_iter()
         .map(|document| Example { prompt: document.prompt, completion: document.completion })
         .collect();
+    let resolved = Recipe::Sft(Box::new(recipe.clone()));
     let (mut policy, tokenizer) = match &recipe.shape {
         Some(shape) => from_scratch(shape, &examples, recipe.seed)?,
-        None => workbench::model(Some(Path::new(&recipe.model)), &EngineOptions::default())?,
+        None => workbench::model(Some(Path::new(&recipe.model)), &resolved.engine_options())?,
     };
-    let resolved = Recipe::Sft(Box::new(recipe.clone()));
     let text: String = examples.iter().flat_map(|example| [example.prompt.as_str(), &example.completion]).collect();
     let manifest = Manifest {
         format: Manifest::FORMAT,
@@ -82,7 +94,7 @@ fn supervise(recipe: &SftRecipe, out: &Path, resume: bool) -> Result<RunFolder, 
         let mut progress = Progress::new("training", 1);
         fine_tune(recipe, &mut *policy, &tokenizer, &examples, &folder, |event| progress.event(&event))?;
     }
-    hardening::save_model(&*policy, &tokenizer, &folder)?;
+    hardening::save_trained(&*policy, &tokenizer, recipe.adapter.as_ref(), &folder)?;
     Ok(folder)
 }
 
