@@ -175,10 +175,10 @@ impl ByProduct<Vec<f32>> {
 
 /// The adapted layers of one product: they have the input in common.
 #[derive(Debug, Clone)]
-struct ProductShape {
-    inputs: usize,
+pub(crate) struct ProductShape {
+    pub(crate) inputs: usize,
     /// Each with its columns of the output.
-    parts: Vec<(Linear, Range<usize>)>,
+    pub(crate) parts: Vec<(Linear, Range<usize>)>,
 }
 
 /// Where a product's gradients are added.
@@ -295,6 +295,12 @@ impl Adapter {
 
     pub(crate) fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+
+    /// What is adapted of each product. Numbers lie block by block, product by product: first all `A`, then all `B`.
+    #[cfg(feature = "libtorch")]
+    pub(crate) fn products(&self) -> &ByProduct<ProductShape> {
+        &self.products
     }
 
     pub(crate) fn parameters(&self) -> &[f32] {

@@ -11,6 +11,8 @@ use crate::adapter::AdapterConfig;
 use crate::config::ModelConfig;
 use crate::ends::Ends;
 use crate::generate::{Prompt, Sampled};
+#[cfg(feature = "libtorch")]
+use crate::libtorch;
 use crate::model::Model;
 use crate::sampler::SamplingParams;
 use crate::trainer::{Activations, AdamW, Scores, Sequence, Trainer, Upstream};
@@ -215,6 +217,9 @@ pub trait LanguageModel: Send {
 
 /// The names of the engines of this build.
 pub fn engines() -> Vec<&'static str> {
+    #[cfg(feature = "libtorch")]
+    return std::iter::once(CPU).chain(libtorch::names()).collect();
+    #[cfg(not(feature = "libtorch"))]
     vec![CPU]
 }
 
@@ -234,6 +239,10 @@ pub fn open(folder: &Path, options: &EngineOptions) -> Result<Box<dyn LanguageMo
 /// # Panics
 /// If the adapter's configuration is not valid.
 pub fn start(model: Model, options: &EngineOptions) -> Result<Box<dyn LanguageModel>, EngineError> {
+    #[cfg(feature = "libtorch")]
+    if let Some(engine) = libtorch::start(&model, options) {
+        return Ok(Box::new(engine?));
+    }
     match options.engine.as_str() {
         CPU => Ok(Box::new(Trainer::start(model, options))),
         name => Err(EngineError::UnknownEngine { name: name.to_owned(), known: engines() }),

@@ -7,7 +7,7 @@ use crate::config::ModelConfig;
 use crate::config_file::{ConfigFile, FamilyName};
 use crate::decoder::DecoderWeights;
 use crate::kernels::low_rank;
-use crate::layout::Layout;
+use crate::layout::{Layout, Slot};
 use crate::random::Stream;
 use crate::value_head::ValueHead;
 use crate::weights::{self, LoadError, Precision, SaveError};
@@ -246,6 +246,17 @@ impl Model {
             Some(adapter) => adapter.parameters_mut(),
             None => &mut self.parameters,
         }
+    }
+
+    /// The tensors of [`Model::trained`].
+    pub(crate) fn trained_slots(&self) -> &[Slot] {
+        self.adapter.as_ref().map_or(self.layout.slots(), Adapter::slots)
+    }
+
+    /// All weights in the order of the layout, without an adapter.
+    #[cfg(feature = "libtorch")]
+    pub(crate) fn weights(&self) -> &[f32] {
+        &self.parameters
     }
 
     /// The weights as they lie in the file.

@@ -1,6 +1,10 @@
 //! Plans of memory against peaks that were measured. A peak is that of a whole process, so every case runs in one of its
 //! own: this test binary, told by a variable which case it is.
-#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a helper that cannot go on fails the test, and says what it measured"
+)]
 
 use std::process::Command;
 use std::sync::Mutex;
