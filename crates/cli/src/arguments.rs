@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// result.
     #[arg(long, global = true, value_name = "LEVEL", value_enum)]
     pub(crate) unsafe_isolation: Option<UnsafeIsolation>,
-    /// Ask the hub for models named hf:owner/name[@revision], and download what is missing. Without it only the cache is looked at,
+    /// Ask the hub for models named hf:owner/name@revision, and download what is missing. Without it only the cache is looked at,
     /// and nothing is sent anywhere.
     #[arg(long, global = true)]
     pub(crate) download: bool,
@@ -81,7 +81,7 @@ pub(crate) struct Quickstart {
     /// Every random draw comes from it.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// A folder in Hugging Face layout, or hf:owner/name[@revision], instead of the bundled model.
+    /// A folder in Hugging Face layout, or hf:owner/name@revision, instead of the bundled model.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// Fewer steps than the recipe says, for a quick look.
@@ -111,7 +111,7 @@ pub(crate) struct Train {
     /// Instead of the recipe's seed.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// Instead of the recipe's model: a folder in Hugging Face layout, or hf:owner/name[@revision].
+    /// Instead of the recipe's model: a folder in Hugging Face layout, or hf:owner/name@revision.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     #[command(flatten)]
@@ -129,7 +129,7 @@ pub(crate) struct Train {
     after_help = "Examples:\n  codeward generate --prompt $'# Write the Python function find_user(connection, name).\\n# Return the row.\\n'\n  codeward generate --model runs/quickstart/model --prompt - --temperature 0 < prompt.txt\n  codeward generate --task cwe089_find_user/unseen/0 --samples 4 --json\n  codeward generate --model MODEL --chat --system 'Answer with code.' --prompt 'Add two numbers in Python.' --stop $'\\n\\n'"
 )]
 pub(crate) struct Generate {
-    /// A folder in Hugging Face layout, or hf:owner/name[@revision], instead of the bundled model.
+    /// A folder in Hugging Face layout, or hf:owner/name@revision, instead of the bundled model.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// The prompt; `-` reads it from standard input.
@@ -225,7 +225,7 @@ pub(crate) struct JudgeAddress {
     /// Environment variable that holds the key to that server.
     #[arg(long, value_name = "VARIABLE", requires = "judge_url")]
     pub(crate) judge_key_env: Option<String>,
-    /// The vulnerability judge as a checkpoint: a folder in Hugging Face layout, or hf:owner/name[@revision]. It is run in this process and
+    /// The vulnerability judge as a checkpoint: a folder in Hugging Face layout, or hf:owner/name@revision. It is run in this process and
     /// asked without a template.
     #[arg(long, value_name = "MODEL", conflicts_with = "judge_url")]
     pub(crate) judge_folder: Option<PathBuf>,
@@ -511,7 +511,7 @@ pub(crate) struct Exec {
 pub(crate) struct Eval {
     /// `codeward-py`, or a folder laid out like it.
     pub(crate) benchmark: String,
-    /// A folder in Hugging Face layout, or hf:owner/name[@revision], instead of the bundled model.
+    /// A folder in Hugging Face layout, or hf:owner/name@revision, instead of the bundled model.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// Unseen instances of each family.
@@ -571,7 +571,7 @@ pub(crate) enum ModelAction {
         after_help = "Memory is estimated for 16 sequences of 256 tokens in single precision; adapters have rank 16.\n\nExamples:\n  codeward model inspect runs/quickstart/model\n  codeward model inspect model.gguf --json"
     )]
     Inspect {
-        /// A folder in Hugging Face layout, a GGUF file, or hf:owner/name[/file.gguf][@revision].
+        /// A folder in Hugging Face layout, a GGUF file, or hf:owner/name@revision, with /file.gguf after the name for one file.
         path: PathBuf,
         /// Print one JSON object.
         #[arg(long)]
@@ -582,7 +582,7 @@ pub(crate) enum ModelAction {
         after_help = "The folder appears whole or not at all, and nothing is overwritten. Llama, Qwen2, Qwen3 and Gemma 3 in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K.\n\nExample:\n  codeward model convert model.gguf models/mine --precision bf16"
     )]
     Convert {
-        /// The GGUF file, or hf:owner/name/file.gguf[@revision].
+        /// The GGUF file, or hf:owner/name/file.gguf@revision.
         file: PathBuf,
         /// The folder to make.
         folder: PathBuf,
@@ -595,7 +595,7 @@ pub(crate) enum ModelAction {
         after_help = "The adapter is one in the layout of PEFT: adapter_config.json and adapter_model.safetensors. The folder appears whole or not at all, and nothing is overwritten.\n\nExample:\n  codeward model merge models/base adapters/mine models/merged"
     )]
     Merge {
-        /// The folder of the model, in Hugging Face layout, or hf:owner/name[@revision].
+        /// The folder of the model, in Hugging Face layout, or hf:owner/name@revision.
         base: PathBuf,
         /// The folder of the adapter.
         adapter: PathBuf,
@@ -608,7 +608,7 @@ pub(crate) enum ModelAction {
     /// Bring a model from the hub into the cache, and print its folder.
     #[command(after_help = DOWNLOAD_HELP)]
     Download {
-        /// hf:owner/name[/file.gguf][@revision]; the revision is a branch, a tag or a commit, and `main` unless named.
+        /// hf:owner/name@revision or hf:owner/name/file.gguf@revision; the revision is a branch, a tag or a commit, and `main` unless named.
         model: String,
         /// Print one JSON object.
         #[arg(long)]
