@@ -1,4 +1,7 @@
-//! Lowering of the parser's tree of Python.
+//! Lowering of Python.
+//!
+//! Text that is Python from its first byte to its last is read by [`whole`]. What follows here reads the rest from the tree of a parser that
+//! finds its way around what is broken.
 
 use std::rc::Rc;
 
@@ -34,7 +37,7 @@ fn span(node: Node<'_>) -> Span {
 /// The first place that is not Python: what the parser says, and what its grammar lets pass.
 fn first_error(source: &str, root: Node<'_>) -> Option<Span> {
     // Brackets do not nest deeper than there are any, and then only the frame of blocks is left to be looked at.
-    let num_brackets = source.bytes().filter(|byte| matches!(byte, b'(' | b'[' | b'{')).count();
+    let num_brackets = count_brackets(source);
     let is_whole = !root.has_error() && num_brackets <= MAX_OPEN_BRACKETS;
     let mut cursor = root.walk();
     let mut open_brackets = 0_usize;
@@ -63,6 +66,11 @@ fn first_error(source: &str, root: Node<'_>) -> Option<Span> {
             return None;
         }
     }
+}
+
+/// How many brackets open: none nest deeper.
+fn count_brackets(source: &str) -> usize {
+    source.bytes().filter(|byte| matches!(byte, b'(' | b'[' | b'{')).count()
 }
 
 /// Whether there are statements below a node of this kind.
@@ -659,6 +667,7 @@ impl<'source> Lowering<'source> {
 }
 
 mod statements;
+pub(crate) mod whole;
 
 fn parse_integer(text: &str) -> Option<i64> {
     let text = text.replace('_', "").to_ascii_lowercase();
