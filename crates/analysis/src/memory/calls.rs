@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::rules::{ASKED_FIRST, CHROOT, SCAN_UNBOUNDED, TEMPORARY_TEXT};
 use super::state::{Allocator, Nullness, Number, Origin, Place};
+use super::words::{holds, holds_any};
 use super::{Reader, types};
 use crate::rules::c::secrets::{DERIVING, SALT, STARTING, VECTOR};
 use crate::syntax::{BinaryOperator, Constant, ExpressionId, ExpressionKind};
@@ -111,7 +112,6 @@ pub(super) fn is_converting(name: &str) -> bool {
     {
         return true;
     }
-    let takes = ["read", "get", "peek", "decode", "swap"].iter().any(|verb| lower.contains(verb));
     let plain =
         lower.trim_end_matches("_be").trim_end_matches("_le").trim_end_matches(|letter: char| letter.is_ascii_digit());
     let is_number =
@@ -119,7 +119,9 @@ pub(super) fn is_converting(name: &str) -> bool {
             || lower.ends_with("16")
             || lower.ends_with("32")
             || lower.ends_with("64");
-    takes && is_number && !["random", "atomic", "print", "point", "hash"].iter().any(|word| lower.contains(word))
+    is_number
+        && holds_any(&lower, &["read", "get", "peek", "decode", "swap"])
+        && !holds_any(&lower, &["random", "atomic", "print", "point", "hash"])
 }
 
 /// Functions that follow the pointers that they are handed, with the number of these.
@@ -190,7 +192,7 @@ fn is_releasing(name: &str) -> bool {
             | "av_free"
             | "kzfree"
             | "OPENSSL_free"
-    ) || name.ends_with("_free") && !name.contains("sqlite3") && name != "is_free"
+    ) || name.ends_with("_free") && !holds(name, "sqlite3") && name != "is_free"
         || name.starts_with("free_") && name != "free_percpu"
         || name == "kfree_skb"
         || name == "destroy"
@@ -276,11 +278,7 @@ impl Reader<'_, '_, '_> {
         }
         if name.starts_with("assert") || is_macro {
             for argument in arguments {
-                if name.contains("ssert")
-                    || name.contains("ASSERT")
-                    || name.contains("CHECK")
-                    || name.contains("REQUIRE")
-                {
+                if holds_any(&name, &["ssert", "ASSERT", "CHECK", "REQUIRE"]) {
                     self.assume(*argument, true);
                 }
                 self.touch(*argument);
@@ -596,13 +594,13 @@ impl Reader<'_, '_, '_> {
 /// Whether a function's name says that it takes numbers from data and stores them where it is told.
 fn fills_number(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    ["read", "get", "parse", "decode", "unpack", "recv", "scan", "fetch"].iter().any(|verb| lower.contains(verb))
+    holds_any(&lower, &["read", "get", "parse", "decode", "unpack", "recv", "scan", "fetch"])
 }
 
 /// Whether a function's name says that it compares texts.
 fn is_text_comparison(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    ["streq", "strcasecmp", "strncasecmp", "strnicmp", "stricmp"].iter().any(|word| lower.contains(word))
+    holds_any(&lower, &["streq", "strcasecmp", "strncasecmp", "strnicmp", "stricmp"])
 }
 
 /// Words in the name of a function that returns null where there is nothing of the kind, or where it fails.

@@ -7,6 +7,7 @@ use super::rules::{
     OFFSET, POINTER_SUM, SHIFT, WALKED,
 };
 use super::state::Number;
+use super::words::holds_any;
 use super::{Reader, types};
 use crate::syntax::{BinaryOperator, Comparison, ExpressionId, ExpressionKind, Span, Statement, StatementKind};
 
@@ -571,5 +572,5 @@ impl Reader<'_, '_, '_> {
 /// Whether a function's name says that it takes memory.
 fn allocates(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    lower.contains("alloc") || lower.contains("acquirequantum") || lower.contains("g_new")
+    holds_any(&lower, &["alloc", "acquirequantum", "g_new"])
 }

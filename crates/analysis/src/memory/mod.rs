@@ -16,6 +16,7 @@ mod streams;
 mod survey;
 mod types;
 mod walk;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::Reader;
+use super::words::holds_any;
 use crate::syntax::{BinaryOperator, Comparison, Constant, ExpressionId, ExpressionKind, Statement, StatementKind};
 
 /// Conditions with more parts than this are not taken apart.
@@ -13,6 +14,12 @@ const MAX_PARTS: usize = 200;
 
 /// Which place is compared with which is not noted where a side has more parts than this.
 const MAX_SIDE: ExpressionId = 24;
+
+/// Words in the names of functions that look at what they are handed.
+const ASKING: &[&str] = &[
+    "assert", "likely", "return", "fail", "bug_on", "warn_on", "contain", "safe", "expect", "check", "min", "max",
+    "valid", "verify", "require", "ensure", "clamp", "bound", "overflow",
+];
 
 /// What stands in the conditions of a function.
 #[derive(Debug, Default)]
@@ -133,13 +140,7 @@ impl<'m> Reader<'m, '_, '_> {
                 ExpressionKind::Call { callee, arguments } => {
                     let name = self.callee(*callee);
                     let lower = name.to_ascii_lowercase();
-                    let asks = [
-                        "assert", "likely", "return", "fail", "bug_on", "warn_on", "contain", "safe", "expect",
-                        "check", "min", "max", "valid", "verify", "require", "ensure", "clamp", "bound", "overflow",
-                    ]
-                    .iter()
-                    .any(|word| lower.contains(word));
-                    if asks {
+                    if holds_any(&lower, ASKING) {
                         for argument in arguments {
                             self.survey_asked(argument.value);
                             self.survey_set(argument.value);
