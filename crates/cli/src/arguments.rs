@@ -181,7 +181,7 @@ pub(crate) struct Generate {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Rows are {\"task_id\": \"cwe089_find_user/unseen/0\", \"completion\": \"...\"}, or carry a whole task as \"task\"; \"id\" is given back, \"tokens\" are the sampled ids.\n\nExamples:\n  codeward score rows.jsonl\n  codeward score - --recipe recipes/quickstart/recipe.toml < rows.jsonl\n  codeward score rows.jsonl --recipe codeward --out rewards.jsonl --cache tests.redb\n  codeward score --references"
+    after_help = "Rows are {\"task_id\": \"cwe089_find_user/unseen/0\", \"completion\": \"...\"}, or carry a whole task as \"task\"; \"id\" is given back, \"tokens\" are the sampled ids.\n\nExit code 0: done, rows without a reward say why. 2: no row got one, or the command is wrong.\n\nExamples:\n  codeward score rows.jsonl\n  codeward score - --recipe recipes/quickstart/recipe.toml < rows.jsonl\n  codeward score rows.jsonl --recipe codeward --out rewards.jsonl --cache tests.redb\n  codeward score --references"
 )]
 pub(crate) struct Score {
     /// JSONL file with rows; `-` reads standard input.

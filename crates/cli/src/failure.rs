@@ -44,7 +44,7 @@ impl From<codeward_reward::EquipmentError> for Failure {
         let hint = match &error {
             EquipmentError::NoJudge { .. } => "name one with --judge-url and --judge-model, or --judge-folder",
             EquipmentError::NoAnalyser { .. } => {
-                "install it (`pip install bandit`) on the PATH, or set security.analyser = \"codeward\" in the recipe"
+                "install it for the Python that `codeward doctor` names (its `-m pip install bandit`), or set security.analyser = \"codeward\" in the recipe"
             }
             _ => "`codeward recipes check` says what a recipe needs",
         };

@@ -74,6 +74,10 @@ fn what_the_judge_never_answered_is_unscored_and_says_so() {
     let url = format!("http://{}/v1", server.address);
     let output = score(&[SOUND], &["--recipe", "seccoderx", "--judge-url", &url, "--judge-model", "absent"]);
     let rows = rewards(&output);
+    // Nothing was measured: a script has to hear of it.
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("1 of 1 rows are unscored") && stderr.contains("400: no such model"), "{stderr}");
     let reason = &rows[0]["reason"];
     assert_eq!((&rows[0]["state"], &reason["kind"]), (&"unscored".into(), &"judge_failed".into()), "{rows:?}");
     assert_eq!((&rows[0]["value"], &reason["retryable"]), (&Value::Null, &false.into()));

@@ -1,5 +1,6 @@
 //! `codeward score`: rows in, rewards out. Every row is checked before the first is scored.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
@@ -58,6 +59,7 @@ pub(crate) fn run(options: &Score) -> Result<Ending, Failure> {
     let mut out = Out::open(options.out.as_deref(), &items, &hash)?;
     let engine = workbench::engine(recipe, options.cache.as_deref(), Some(&options.judge))?;
     let asking = Asking { step: options.step, ..Asking::default() };
+    let mut unscored = BTreeMap::new();
     for batch in items[out.num_done..].chunks(BATCH_ROWS) {
         let started = Instant::now();
         let pairs: Vec<(&Task, &str)> = batch.iter().map(|item| (&item.task, item.completion.as_str())).collect();
@@ -65,10 +67,21 @@ pub(crate) fn run(options: &Score) -> Result<Ending, Failure> {
         let share = started.elapsed().as_secs_f64() * 1e3 / batch.len() as f64;
         for (item, reward) in batch.iter().zip(&rewards) {
             out.write(&line(item, reward, share, &hash)?)?;
+            if let Reward::Unscored { detail, .. } = reward {
+                *unscored.entry(detail.clone()).or_insert(0_usize) += 1;
+            }
         }
     }
     engine.flush()?;
-    Ok(Ending::Done)
+    Ok(tell_unscored(&unscored, items.len() - out.num_done))
+}
+
+/// Rows without a reward are in the output with their reasons. Where there are no others, nothing was measured.
+fn tell_unscored(unscored: &BTreeMap<String, usize>, num_rows: usize) -> Ending {
+    let num_unscored: usize = unscored.values().sum();
+    let Some((detail, _)) = unscored.iter().max_by_key(|(_, count)| **count) else { return Ending::Done };
+    output::note(&format!("{num_unscored} of {num_rows} rows are unscored, most of them so: {detail}"));
+    if num_unscored == num_rows { Ending::Incomplete } else { Ending::Done }
 }
 
 /// Where rows go: standard output, or a file that is continued.
