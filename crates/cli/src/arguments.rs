@@ -97,10 +97,10 @@ pub(crate) struct Quickstart {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  codeward train quickstart --out runs/mine\n  codeward train recipes/tiny-base/recipe.toml --out runs/tiny-base\n  codeward train quickstart --out runs/mine --resume\n  codeward train quickstart --dry-run"
+    after_help = "Examples:\n  codeward train quickstart --out runs/mine\n  codeward train recipes/tiny-base/recipe.toml --out runs/tiny-base\n  codeward train quickstart --out runs/mine --resume\n  codeward train recipes/srcode/recipe.toml --out runs/srcode\n  codeward train quickstart --dry-run"
 )]
 pub(crate) struct Train {
-    /// A recipe file, or the name of a bundled recipe: quickstart, tiny-base.
+    /// A recipe or pipeline file, or the name of a bundled recipe: quickstart, tiny-base.
     pub(crate) recipe: String,
     /// Folder of the run.
     #[arg(long, value_name = "DIR")]

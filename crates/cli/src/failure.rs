@@ -77,9 +77,12 @@ impl From<codeward_training::TrainError> for Failure {
                 "see what `codeward doctor` says of the sandbox, then continue with --resume"
             }
             TrainError::Tokenizer(_) => {
-                "leave advantage.token_credit out of the recipe, or train a model with a tokenizer.json that we read"
+                "leave advantage.token_credit and changed_tokens_only out of the recipe, or train a model with a tokenizer.json that we read"
             }
             TrainError::NoTasks => "the recipe's benchmark or corpus is empty",
+            TrainError::TooLong { .. } => "leave it out, or train a model with more positions",
+            TrainError::Unplaced { .. } => "leave the example or changed_tokens_only out",
+            TrainError::NothingKept { .. } => "lower rejection.threshold, or raise rejection.samples_per_task",
             TrainError::NotFinite { .. } => "lower optimiser.learning_rate in the recipe",
         };
         Self::new(&error, hint)

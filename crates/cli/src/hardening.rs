@@ -44,7 +44,8 @@ pub(crate) fn harden(
     let mut engine = workbench::engine(recipe.reward.clone(), None, judge)?;
     let tasks = benchmark.tasks(Split::Rewarded, recipe.tasks.instances_per_family);
     let probe = probe_tasks(&benchmark, recipe.guard.instances_per_family);
-    fits(recipe, policy.config(), &tokenizer, &tasks)?;
+    let most_new_tokens = recipe.sampling.max_new_tokens.max(recipe.evaluation.max_new_tokens);
+    fits(most_new_tokens, policy.config(), &tokenizer, &tasks)?;
 
     let manifest = Manifest {
         format: Manifest::FORMAT,
@@ -54,10 +55,7 @@ pub(crate) fn harden(
         model_hash: policy.weights_hash()?,
         tasks_hash: tasks_hash(&tasks),
         threads: rayon::current_num_threads(),
-        isolation: serde_json::to_value(engine.isolation())
-            .ok()
-            .and_then(|level| level.as_str().map(str::to_owned))
-            .unwrap_or_default(),
+        isolation: isolation(&engine),
     };
     let folder = RunFolder::open(out, resume, &manifest, &resolved.resolved())?;
 
@@ -93,10 +91,21 @@ pub(crate) fn harden(
     })
 }
 
+/// How strongly the engine's sandbox isolates, as manifests say it.
+pub(crate) fn isolation(engine: &Engine) -> String {
+    let level = serde_json::to_value(engine.isolation()).ok();
+    level.and_then(|level| level.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 /// Prompts and completions have to fit into the model's positions.
-fn fits(recipe: &RlRecipe, model: &ModelConfig, tokenizer: &Tokenizer, tasks: &[Task]) -> Result<(), Failure> {
+pub(crate) fn fits(
+    most_new_tokens: usize,
+    model: &ModelConfig,
+    tokenizer: &Tokenizer,
+    tasks: &[Task],
+) -> Result<(), Failure> {
     let longest = tasks.iter().map(|task| tokenizer.encode(&task.prompt).len()).max().unwrap_or(0);
-    let wanted = longest + recipe.sampling.max_new_tokens.max(recipe.evaluation.max_new_tokens);
+    let wanted = longest + most_new_tokens;
     let positions = model.max_position_embeddings;
     if wanted <= positions {
         return Ok(());
@@ -180,7 +189,12 @@ pub(crate) struct Judge<'a> {
 
 impl Judge<'_> {
     /// The judged rows of `evaluation/<name>.jsonl`, made now unless a complete file is there.
-    fn rows(&self, model: &mut dyn LanguageModel, folder: &RunFolder, name: &str) -> Result<Vec<Judged>, Failure> {
+    pub(crate) fn rows(
+        &self,
+        model: &mut dyn LanguageModel,
+        folder: &RunFolder,
+        name: &str,
+    ) -> Result<Vec<Judged>, Failure> {
         let path = folder.path(&format!("evaluation/{name}.jsonl"));
         if path.exists() {
             return Ok(jsonl::read(&path)?);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use codeward_hub::{Downloaded, Event, HubSettings, ModelId, cached, download};
+use codeward_hub::{Downloaded, Event, HubError, HubSettings, ModelId, cached, download};
 
 use crate::failure::Failure;
 use crate::output;
@@ -26,6 +26,18 @@ pub(crate) fn place(model: &Path) -> Result<PathBuf, Failure> {
         None => Ok(model.to_owned()),
         Some(name) if *IS_ALLOWED.get().unwrap_or(&false) => Ok(bring(name)?.path),
         Some(name) => Ok(cached(&HubSettings::from_environment()?, &name.parse()?)?),
+    }
+}
+
+/// As [`place`], but nothing where the model would have to be downloaded first and may not be.
+pub(crate) fn place_if_here(model: &Path) -> Result<Option<PathBuf>, Failure> {
+    match model.to_str().filter(|name| ModelId::is_meant_by(name) && !IS_ALLOWED.get().unwrap_or(&false)) {
+        None => place(model).map(Some),
+        Some(name) => match cached(&HubSettings::from_environment()?, &name.parse()?) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(HubError::NotCached { .. } | HubError::Incomplete { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        },
     }
 }
 

@@ -60,6 +60,7 @@ impl Progress {
                     show("reward/mean", "reward"),
                     show("reward/all_tests_fraction", "works"),
                     show("reward/security", "security"),
+                    show("rejection/kept_fraction", "kept"),
                     show("loss/sft", "loss"),
                     show("loss/preference", "loss"),
                     show("preference/told_apart_fraction", "told apart"),

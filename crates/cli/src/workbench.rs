@@ -13,7 +13,7 @@ use codeward_reward::recipe::Analysers;
 use codeward_reward::{Engine, Equipment, RewardRecipe, Store};
 use codeward_sandbox::{Isolation, Sandbox, Settings};
 use codeward_synthesis::Benchmark;
-use codeward_training::{Recipe, RlRecipe};
+use codeward_training::{Pipeline, Recipe, RlRecipe};
 
 use crate::arguments::{JudgeAddress, UnsafeIsolation};
 use crate::bundled;
@@ -23,21 +23,39 @@ use crate::local_judge::LocalJudge;
 
 /// A recipe by file or bundled name.
 pub(crate) fn recipe(name: &str) -> Result<Recipe, Failure> {
+    Ok(Recipe::parse(&recipe_text(name)?, name)?)
+}
+
+/// A pipeline by file, if it is one. Its stages name recipes beside that file, or bundled ones.
+pub(crate) fn pipeline(name: &str) -> Result<Option<Pipeline>, Failure> {
+    let text = recipe_text(name)?;
+    if !Pipeline::is_meant_by(&text) {
+        return Ok(None);
+    }
+    let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+    let read = |path: &str| match bundled::recipe(path) {
+        Some(text) => Ok(text.to_owned()),
+        None => fs::read_to_string(folder.join(path)),
+    };
+    Ok(Some(Pipeline::parse(&text, name, read)?))
+}
+
+/// The text of a recipe by file or bundled name.
+fn recipe_text(name: &str) -> Result<String, Failure> {
     let path = Path::new(name);
     if let (Some(text), false) = (bundled::recipe(name), path.exists()) {
-        return Ok(Recipe::parse(text, name)?);
+        return Ok(text.to_owned());
     }
     let known: Vec<&str> = bundled::RECIPES.iter().map(|(name, _)| *name).collect();
     let hint = format!("name a recipe file, or one of the bundled recipes: {}", known.join(", "));
-    let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error, hint))?;
-    Ok(Recipe::parse(&text, name)?)
+    fs::read_to_string(path).map_err(|error| Failure::io(path, &error, hint))
 }
 
 /// A recipe that has to be one of reinforcement learning.
 pub(crate) fn rl_recipe(name: &str) -> Result<RlRecipe, Failure> {
     match recipe(name)? {
         Recipe::Rl(recipe) => Ok(*recipe),
-        Recipe::Sft(_) | Recipe::Preference(_) => Err(Failure::new(
+        Recipe::Sft(_) | Recipe::Preference(_) | Recipe::Rejection(_) => Err(Failure::new(
             format!("{name}: it is no recipe of reinforcement learning"),
             "this command needs a recipe of kind \"grpo\" or \"ppo\"",
         )),

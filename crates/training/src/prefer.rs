@@ -6,7 +6,7 @@ use std::ops::Range;
 use codeward_lm::{Aligner, EngineError, LanguageModel, Sequence, Tokenizer, Upstream};
 
 use crate::event::Event;
-use crate::passes::Passes;
+use crate::passes::{Batches, Logbook, Passes};
 use crate::preference::Side;
 use crate::recipe::PreferenceRecipe;
 use crate::run_folder::RunFolder;
@@ -51,7 +51,7 @@ pub fn prefer(
     tokenizer: &Tokenizer,
     pairs: &[Comparison],
     folder: &RunFolder,
-    listen: impl FnMut(Event<'_>),
+    mut listen: impl FnMut(Event<'_>),
 ) -> Result<(), TrainError> {
     if pairs.is_empty() {
         return Err(TrainError::NoTasks);
@@ -63,13 +63,14 @@ pub fn prefer(
         .collect();
     let passes = Passes {
         num_items: candidates.len(),
-        batch_size: recipe.preference.batch_size,
+        batches: Batches::OfItems(recipe.preference.batch_size),
         num_epochs: recipe.preference.num_epochs,
         seed: recipe.seed,
         optimiser: &recipe.optimiser,
         checkpoint: &recipe.checkpoint,
     };
-    passes.run(policy, tokenizer, folder, listen, |policy, chosen, rate| {
+    let mut logbook = Logbook::open(policy, tokenizer, folder, &mut listen)?;
+    passes.run(policy, &mut logbook, 0, &mut listen, |policy, chosen, rate| {
         let batch: Vec<&[Candidate; 2]> = chosen.iter().map(|index| &candidates[*index]).collect();
         learn(policy, recipe, &batch, rate)
     })

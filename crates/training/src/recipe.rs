@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::adapter::AdapterSettings;
 use crate::advantage::{AdvantageSettings, Baseline};
 use crate::alarms::AlarmSettings;
-use crate::grpo::{GrpoSettings, Sizes, is_zero};
+use crate::grpo::{GrpoSettings, Sizes};
 use crate::guard::GuardSettings;
 use crate::loss::LossSettings;
 use crate::ppo::PpoSettings;
 use crate::preference::PreferenceLoss;
+use crate::rejection::RejectionRecipe;
 use crate::seed::derive_seed;
+use crate::sft_recipe::SftRecipe;
 
 /// A parsed recipe.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +25,8 @@ pub enum Recipe {
     Sft(Box<SftRecipe>),
     /// Training on pairs: DPO, SimPO.
     Preference(Box<PreferenceRecipe>),
+    /// Supervised training on the policy's own best completions.
+    Rejection(Box<RejectionRecipe>),
 }
 
 /// A recipe that cannot be used.
@@ -63,7 +67,7 @@ impl RecipeError {
     pub fn hint(&self) -> String {
         match self {
             Self::Parse { .. } => "docs/training.md lists every key".to_owned(),
-            Self::Kind { .. } => "kind is \"grpo\", \"ppo\", \"preference\" or \"sft\"".to_owned(),
+            Self::Kind { .. } => "kind is \"grpo\", \"ppo\", \"preference\", \"rejection\" or \"sft\"; \"pipeline\" only for `codeward train`".to_owned(),
             Self::Range { key, allowed, .. } => format!("{key} has to be {allowed}"),
         }
     }
@@ -393,12 +397,12 @@ impl RlRecipe {
 }
 
 /// What the numbers of a recipe may be.
-struct Ranges<'a> {
+pub(crate) struct Ranges<'a> {
     origin: &'a str,
 }
 
 impl Ranges<'_> {
-    fn of(
+    pub(crate) fn of(
         &self,
         is_in: bool,
         key: &'static str,
@@ -420,100 +424,22 @@ impl Ranges<'_> {
         self.of(adapter.config("bundled").is_some(), "adapter.rank", &adapter.rank, "between 1 and 65536")
     }
 
-    fn check_stop(&self, key: &'static str, stop: &[String]) -> Result<(), RecipeError> {
+    pub(crate) fn check_stop(&self, key: &'static str, stop: &[String]) -> Result<(), RecipeError> {
         let whole = stop.iter().all(|text| !text.is_empty());
         self.of(whole, key, &format!("{stop:?}"), "a list of texts, none of them empty")
     }
 
-    fn share(&self, key: &'static str, value: f64) -> Result<(), RecipeError> {
+    pub(crate) fn share(&self, key: &'static str, value: f64) -> Result<(), RecipeError> {
         self.of((0.0..=1.0).contains(&value), key, &value, "between 0 and 1")
     }
 
-    fn positive(&self, key: &'static str, value: f64) -> Result<(), RecipeError> {
+    pub(crate) fn positive(&self, key: &'static str, value: f64) -> Result<(), RecipeError> {
         self.of(value > 0.0 && value.is_finite(), key, &value, "above 0")
     }
 
-    fn not_negative(&self, key: &'static str, value: f64) -> Result<(), RecipeError> {
+    pub(crate) fn not_negative(&self, key: &'static str, value: f64) -> Result<(), RecipeError> {
         self.of(value >= 0.0 && value.is_finite(), key, &value, "0 or above")
     }
-}
-
-/// The shape of a model that is trained from scratch, a Qwen2-style decoder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelShape {
-    /// Width.
-    pub hidden_size: usize,
-    /// Width inside the feed-forward blocks.
-    pub intermediate_size: usize,
-    /// Blocks.
-    pub num_layers: usize,
-    /// Query heads.
-    pub num_heads: usize,
-    /// Key and value heads.
-    pub num_kv_heads: usize,
-    /// Tokens in the vocabulary.
-    pub vocab_size: usize,
-    /// Longest sequence.
-    pub max_positions: usize,
-}
-
-/// How the training text is mixed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CorpusMix {
-    /// `codeward-py`, or a folder laid out like it.
-    pub benchmark: String,
-    /// How many documents are made.
-    pub num_documents: usize,
-    /// Share of documents with a secure solution.
-    pub secure_share: f64,
-    /// Share of documents with names from a general word list.
-    pub general_name_share: f64,
-}
-
-/// What supervised training does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SftSettings {
-    /// Passes over the documents.
-    pub num_epochs: u64,
-    /// Documents in one step.
-    pub batch_size: usize,
-    /// Whether the prompt's tokens are learned too.
-    pub loss_on_prompt: bool,
-    /// Tokens whose gradients are computed at a time; 0 takes a batch at once. The gradient is that of the whole batch.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub micro_batch_tokens: usize,
-}
-
-/// A recipe of kind `sft`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SftRecipe {
-    /// Always `sft`.
-    pub kind: String,
-    /// Every random draw comes from it.
-    #[serde(default = "default_seed")]
-    pub seed: u64,
-    /// `scratch` for a new model of the shape below, `bundled`, or a folder in Hugging Face layout.
-    pub model: String,
-    /// The shape of a new model.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shape: Option<ModelShape>,
-    /// A low-rank adapter to train in place of the weights.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adapter: Option<AdapterSettings>,
-    /// The training text.
-    pub corpus: CorpusMix,
-    /// What training does.
-    pub sft: SftSettings,
-    /// The optimiser.
-    #[serde(default)]
-    pub optimiser: OptimiserSettings,
-    /// When the state is saved.
-    #[serde(default)]
-    pub checkpoint: CheckpointSettings,
 }
 
 /// What training on pairs does.
@@ -587,29 +513,11 @@ impl PreferenceRecipe {
     }
 }
 
-impl SftRecipe {
-    fn check(&self, ranges: &Ranges<'_>) -> Result<(), RecipeError> {
-        ranges.positive("sft.num_epochs", self.sft.num_epochs as f64)?;
-        ranges.positive("sft.batch_size", self.sft.batch_size as f64)?;
-        ranges.positive("corpus.num_documents", self.corpus.num_documents as f64)?;
-        ranges.share("corpus.secure_share", self.corpus.secure_share)?;
-        ranges.share("corpus.general_name_share", self.corpus.general_name_share)?;
-        ranges.positive("optimiser.learning_rate", self.optimiser.learning_rate)?;
-        ranges.positive("checkpoint.every", self.checkpoint.every as f64)?;
-        ranges.positive("checkpoint.keep", self.checkpoint.keep as f64)?;
-        let shape = if self.shape.is_some() { "a shape" } else { "no shape" };
-        let fits = (self.model == "scratch") == self.shape.is_some();
-        ranges.of(fits, "shape", &shape, "given exactly when model is \"scratch\"")?;
-        let adapts = self.adapter.is_some() && self.model == "scratch";
-        ranges.of(!adapts, "adapter", &"given", "absent when model is \"scratch\": nothing is there to adapt")
-    }
-}
-
-fn default_seed() -> u64 {
+pub(crate) fn default_seed() -> u64 {
     1
 }
 
-fn default_model() -> String {
+pub(crate) fn default_model() -> String {
     "bundled".to_owned()
 }
 
@@ -637,6 +545,7 @@ impl Recipe {
             Some("preference") => {
                 Self::Preference(Box::new(toml::from_str(text).map_err(|error| parse_error(&error))?))
             }
+            Some("rejection") => Self::Rejection(Box::new(toml::from_str(text).map_err(|error| parse_error(&error))?)),
             found => {
                 return Err(RecipeError::Kind {
                     origin: origin.to_owned(),
@@ -657,6 +566,7 @@ impl Recipe {
             Self::Rl(recipe) => recipe.check(&ranges),
             Self::Sft(recipe) => recipe.check(&ranges),
             Self::Preference(recipe) => recipe.check(&ranges),
+            Self::Rejection(recipe) => recipe.check(&ranges),
         }
     }
 
@@ -666,17 +576,71 @@ impl Recipe {
             Self::Rl(recipe) => recipe.adapter.as_ref(),
             Self::Sft(recipe) => recipe.adapter.as_ref(),
             Self::Preference(recipe) => recipe.adapter.as_ref(),
+            Self::Rejection(recipe) => recipe.adapter.as_ref(),
+        }
+    }
+
+    /// Has the model with its adapter merged in written at the end, where an adapter is trained.
+    pub(crate) fn save_merged(&mut self) {
+        let adapter = match self {
+            Self::Rl(recipe) => &mut recipe.adapter,
+            Self::Sft(recipe) => &mut recipe.adapter,
+            Self::Preference(recipe) => &mut recipe.adapter,
+            Self::Rejection(recipe) => &mut recipe.adapter,
+        };
+        if let Some(adapter) = adapter {
+            adapter.save_merged = true;
+        }
+    }
+
+    /// Seed and model, to change.
+    fn start(&mut self) -> (&mut u64, &mut String) {
+        match self {
+            Self::Rl(recipe) => (&mut recipe.seed, &mut recipe.model),
+            Self::Sft(recipe) => (&mut recipe.seed, &mut recipe.model),
+            Self::Preference(recipe) => (&mut recipe.seed, &mut recipe.model),
+            Self::Rejection(recipe) => (&mut recipe.seed, &mut recipe.model),
+        }
+    }
+
+    /// Has every random draw come from another seed.
+    pub fn set_seed(&mut self, seed: u64) {
+        *self.start().0 = seed;
+    }
+
+    /// Trains another model.
+    pub fn set_model(&mut self, model: String) {
+        *self.start().1 = model;
+    }
+
+    /// The model that is trained: `bundled`, `scratch`, or a folder or name.
+    pub fn model(&self) -> &str {
+        match self {
+            Self::Rl(recipe) => &recipe.model,
+            Self::Sft(recipe) => &recipe.model,
+            Self::Preference(recipe) => &recipe.model,
+            Self::Rejection(recipe) => &recipe.model,
+        }
+    }
+
+    /// `grpo`, `ppo`, `sft` and so on.
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::Rl(recipe) => &recipe.kind,
+            Self::Sft(recipe) => &recipe.kind,
+            Self::Preference(recipe) => &recipe.kind,
+            Self::Rejection(recipe) => &recipe.kind,
         }
     }
 
     /// How the model to train is put to work, on this computer's own engine.
     pub fn engine_options(&self) -> EngineOptions {
-        let (model, reference, value_head) = match self {
-            Self::Rl(recipe) => (&recipe.model, recipe.needs_reference(), recipe.ppo.is_some()),
-            Self::Sft(recipe) => (&recipe.model, false, false),
-            Self::Preference(recipe) => (&recipe.model, recipe.loss.needs_reference(), false),
+        let (reference, value_head) = match self {
+            Self::Rl(recipe) => (recipe.needs_reference(), recipe.ppo.is_some()),
+            Self::Sft(_) | Self::Rejection(_) => (false, false),
+            Self::Preference(recipe) => (recipe.loss.needs_reference(), false),
         };
-        let adapter = self.adapter().map(|adapter| adapter.config(model).expect("the recipe was checked"));
+        let adapter = self.adapter().map(|adapter| adapter.config(self.model()).expect("the recipe was checked"));
         let seed = derive_seed(self.seed(), "adapter", &[]);
         EngineOptions { adapter, reference, value_head, seed, ..EngineOptions::default() }
     }
@@ -687,6 +651,7 @@ impl Recipe {
             Self::Rl(recipe) => toml::to_string(recipe),
             Self::Sft(recipe) => toml::to_string(recipe),
             Self::Preference(recipe) => toml::to_string(recipe),
+            Self::Rejection(recipe) => toml::to_string(recipe),
         }
         .expect("a recipe is plain data")
     }
@@ -702,6 +667,7 @@ impl Recipe {
             Self::Rl(recipe) => recipe.seed,
             Self::Sft(recipe) => recipe.seed,
             Self::Preference(recipe) => recipe.seed,
+            Self::Rejection(recipe) => recipe.seed,
         }
     }
 }

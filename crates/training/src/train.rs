@@ -48,6 +48,32 @@ pub enum TrainError {
     /// Places in the text cannot be laid over this tokenizer's tokens.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    /// An example has more tokens than the model has positions.
+    #[error("{origin}: the example has {tokens} tokens, and the model has {positions} positions")]
+    TooLong {
+        /// Where the example is from.
+        origin: String,
+        /// Its tokens, prompt and end token included.
+        tokens: usize,
+        /// The model's positions.
+        positions: usize,
+    },
+    /// Changed places of an example cannot be laid over its tokens.
+    #[error("{origin}: {reason}")]
+    Unplaced {
+        /// Where the example is from.
+        origin: String,
+        /// Why not.
+        reason: String,
+    },
+    /// No completion of a round was good enough to learn from.
+    #[error("round {round}: no completion has a reward of {threshold} or more")]
+    NothingKept {
+        /// The round, from 1.
+        round: u64,
+        /// The reward that was asked for.
+        threshold: f64,
+    },
     /// There is nothing to train on.
     #[error("no tasks to train on")]
     NoTasks,
@@ -380,7 +406,7 @@ impl Run<'_> {
 }
 
 /// Every rollout with its task.
-fn items_of<'a>(tasks: &[&'a Task], groups: &'a [RolloutGroup]) -> Vec<(&'a Task, &'a str)> {
+pub(crate) fn items_of<'a>(tasks: &[&'a Task], groups: &'a [RolloutGroup]) -> Vec<(&'a Task, &'a str)> {
     let of_group = |(task, group): (&&'a Task, &'a RolloutGroup)| {
         let task = *task;
         group.rollouts.iter().map(move |rollout| (task, rollout.completion.as_str()))
@@ -389,7 +415,7 @@ fn items_of<'a>(tasks: &[&'a Task], groups: &'a [RolloutGroup]) -> Vec<(&'a Task
 }
 
 /// The numbers of a step's rollouts and rewards.
-fn reward_metrics(groups: &[RolloutGroup]) -> BTreeMap<String, f64> {
+pub(crate) fn reward_metrics(groups: &[RolloutGroup]) -> BTreeMap<String, f64> {
     let rollouts: Vec<_> = groups.iter().flat_map(|group| &group.rollouts).collect();
     let count = rollouts.len() as f64;
     let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;

@@ -1,55 +1,70 @@
-//! `codeward train`: any recipe.
+//! `codeward train`: any recipe, and pipelines of recipes.
 
 mod dry_run;
+mod pipeline;
+mod rejection;
+mod supervised;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use codeward_lm::{EngineOptions, LanguageModel, Model, ModelConfig, Tokenizer, start};
 use codeward_records::{Manifest, Task};
 use codeward_reward::{RepairPair, changed, repair_pairs};
-use codeward_synthesis::{Corpus, CorpusSettings, Split};
-use codeward_training::{
-    AdapterSettings, Comparison, Completion, Example, ModelShape, PreferenceRecipe, Recipe, RunFolder, SftRecipe,
-    derive_seed, fine_tune, prefer,
-};
+use codeward_synthesis::Split;
+use codeward_training::{AdapterSettings, Comparison, Completion, PreferenceRecipe, Recipe, RunFolder, prefer};
 
 use crate::Ending;
-use crate::arguments::Train;
+use crate::arguments::{JudgeAddress, Train};
 use crate::failure::Failure;
+use crate::hardening::Hardened;
 use crate::progress::Progress;
 use crate::{hardening, output, workbench};
 
 pub(crate) fn run(options: &Train) -> Result<Ending, Failure> {
     let out = options.out.clone().unwrap_or_else(|| default_folder(&options.recipe));
     let model = options.model.as_ref().map(|folder| folder.display().to_string());
+    if let Some(mut pipeline) = workbench::pipeline(&options.recipe)? {
+        for stage in &mut pipeline.stages {
+            stage.recipe.set_seed(options.seed.unwrap_or(stage.recipe.seed()));
+        }
+        if let Some(model) = model {
+            pipeline.stages[0].recipe.set_model(model);
+        }
+        return pipeline::run(pipeline, &out, options);
+    }
     let mut recipe = workbench::recipe(&options.recipe)?;
-    let (own_seed, own_model) = match &mut recipe {
-        Recipe::Rl(recipe) => (&mut recipe.seed, &mut recipe.model),
-        Recipe::Sft(recipe) => (&mut recipe.seed, &mut recipe.model),
-        Recipe::Preference(recipe) => (&mut recipe.seed, &mut recipe.model),
-    };
-    *own_seed = options.seed.unwrap_or(*own_seed);
-    *own_model = model.unwrap_or_else(|| own_model.clone());
+    recipe.set_seed(options.seed.unwrap_or(recipe.seed()));
+    if let Some(model) = model {
+        recipe.set_model(model);
+    }
     if options.dry_run {
         dry_run::tell(&recipe, &out, options.json)?;
         return Ok(Ending::Done);
     }
-    match recipe {
-        Recipe::Rl(recipe) => {
-            let hardened = hardening::harden(&recipe, &out, options.resume, Some(&options.judge))?;
-            if options.json { hardening::tell_json(&hardened)? } else { hardening::tell(&hardened)? }
-        }
-        Recipe::Sft(recipe) => {
-            let folder = supervise(&recipe, &out, options.resume)?;
-            tell(&folder, recipe.adapter.as_ref(), options.json)?;
-        }
-        Recipe::Preference(recipe) => {
-            let folder = compare(&recipe, &out, options.resume)?;
-            tell(&folder, recipe.adapter.as_ref(), options.json)?;
-        }
+    match (run_recipe(&recipe, &out, options.resume, &options.judge)?, options.json) {
+        (Outcome::Judged(hardened), true) => hardening::tell_json(&hardened)?,
+        (Outcome::Judged(hardened), false) => hardening::tell(&hardened)?,
+        (Outcome::Trained(folder), as_json) => tell(&folder, recipe.adapter(), as_json)?,
     }
     Ok(Ending::Done)
+}
+
+/// A recipe that was run.
+enum Outcome {
+    /// With an evaluation before and after.
+    Judged(Box<Hardened>),
+    /// Without one.
+    Trained(RunFolder),
+}
+
+/// Runs a recipe in `out`, or continues it there.
+fn run_recipe(recipe: &Recipe, out: &Path, resume: bool, judge: &JudgeAddress) -> Result<Outcome, Failure> {
+    Ok(match recipe {
+        Recipe::Rl(recipe) => Outcome::Judged(Box::new(hardening::harden(recipe, out, resume, Some(judge))?)),
+        Recipe::Rejection(recipe) => Outcome::Judged(Box::new(rejection::run(recipe, out, resume, judge)?)),
+        Recipe::Sft(recipe) => Outcome::Trained(supervised::run(recipe, out, resume)?),
+        Recipe::Preference(recipe) => Outcome::Trained(compare(recipe, out, resume)?),
+    })
 }
 
 /// Says where what was trained is.
@@ -116,59 +131,4 @@ fn default_folder(recipe: &str) -> PathBuf {
         None => path.as_os_str(),
     };
     Path::new("runs").join(name)
-}
-
-/// Supervised training on the corpus that the families make.
-fn supervise(recipe: &SftRecipe, out: &Path, resume: bool) -> Result<RunFolder, Failure> {
-    let benchmark = workbench::benchmark(&recipe.corpus.benchmark)?;
-    let settings = CorpusSettings {
-        num_documents: recipe.corpus.num_documents,
-        secure_share: recipe.corpus.secure_share,
-        general_name_share: recipe.corpus.general_name_share,
-    };
-    let examples: Vec<Example> = Corpus::make(&benchmark, &settings, recipe.seed)
-        .into_iter()
-        .map(|document| Example { prompt: document.prompt, completion: document.completion })
-        .collect();
-    let resolved = Recipe::Sft(Box::new(recipe.clone()));
-    let (mut policy, tokenizer) = match &recipe.shape {
-        Some(shape) => from_scratch(shape, &examples, recipe.seed)?,
-        None => workbench::model(Some(Path::new(&recipe.model)), &resolved.engine_options())?,
-    };
-    let text: String = examples.iter().flat_map(|example| [example.prompt.as_str(), &example.completion]).collect();
-    let tasks_hash = format!("{:016x}", derive_seed(0, &text, &[]));
-    let manifest = unrun_manifest(&resolved, policy.weights_hash()?, tasks_hash);
-    let folder = RunFolder::open(out, resume, &manifest, &resolved.resolved())?;
-    {
-        let mut progress = Progress::new("training", 1);
-        fine_tune(recipe, &mut *policy, &tokenizer, &examples, &folder, |event| progress.event(&event))?;
-    }
-    hardening::save_trained(&*policy, &tokenizer, recipe.adapter.as_ref(), &folder)?;
-    Ok(folder)
-}
-
-/// A tokenizer for the examples and a fresh model of the shape.
-fn from_scratch(
-    shape: &ModelShape,
-    examples: &[Example],
-    seed: u64,
-) -> Result<(Box<dyn LanguageModel>, Tokenizer), Failure> {
-    let hint = "see [shape] in recipes/tiny-base/recipe.toml for one that works";
-    let texts = examples.iter().map(|example| format!("{}{}", example.prompt, example.completion));
-    let tokenizer = Tokenizer::train_bpe(texts, shape.vocab_size).map_err(|error| Failure::new(error, hint))?;
-    let config = ModelConfig {
-        hidden_size: shape.hidden_size,
-        intermediate_size: shape.intermediate_size,
-        num_hidden_layers: shape.num_layers,
-        num_attention_heads: shape.num_heads,
-        num_key_value_heads: shape.num_kv_heads,
-        head_dim: shape.hidden_size / shape.num_heads.max(1),
-        vocab_size: tokenizer.vocab_size(),
-        max_position_embeddings: shape.max_positions,
-        bos_token_id: None,
-        eos_token_id: Some(tokenizer.eos_id()),
-        ..ModelConfig::tiny()
-    };
-    config.validate().map_err(|error| Failure::new(error, hint))?;
-    Ok((start(Model::init(config, seed), &EngineOptions::default())?, tokenizer))
 }
