@@ -9,22 +9,28 @@ mod advantage;
 mod alarms;
 mod checkpoint;
 mod credit;
+mod disk;
 mod event;
 mod event_file;
 mod gae;
 mod grpo;
 mod guard;
+mod held_out;
+mod journal;
 mod loss;
 mod micro_batch;
 mod passes;
+mod pause;
 mod ppo;
 mod prefer;
 mod preference;
 mod recipe;
 mod rollout;
 mod run_folder;
+mod scoring;
 mod seed;
 mod sft;
+mod stages;
 mod target;
 mod train;
 mod update;
@@ -37,9 +43,11 @@ pub use event::Event;
 pub use gae::{Estimated, GaeSettings, ValueLoss, estimate, value_loss, whiten};
 pub use grpo::GrpoSettings;
 pub use guard::{Guard, GuardDecision, GuardSettings};
+pub use held_out::{HeldOutSettings, KeptModel};
 pub use loss::{
     Average, Estimator, LossSettings, Ratio, TokenLoss, Tokens, completion_loss, token_loss, token_weights,
 };
+pub use pause::{is_pause_wanted, pause_soon};
 pub use ppo::PpoSettings;
 pub use prefer::{Comparison, Completion, prefer};
 pub use preference::{PairLoss, PreferenceLoss, Side};
@@ -48,7 +56,7 @@ pub use recipe::{
     PreferenceSettings, Recipe, RecipeError, RetentionSettings, RlRecipe, SamplingSettings, SftRecipe, SftSettings,
     TaskSettings,
 };
-pub use rollout::sample_groups;
+pub use rollout::{Draw, sample_groups};
 pub use run_folder::{Curves, RunFolder, RunFolderError};
 pub use seed::derive_seed;
 pub use sft::{Example, fine_tune};

@@ -6,9 +6,10 @@ use std::time::Instant;
 use codeward_lm::{EngineError, LanguageModel, Tokenizer};
 use codeward_records::StepMetrics;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Purpose, Shelf};
 use crate::event::Event;
 use crate::guard::Guard;
+use crate::pause::is_pause_wanted;
 use crate::recipe::{CheckpointSettings, OptimiserSettings};
 use crate::run_folder::RunFolder;
 use crate::seed::{derive_seed, shuffled};
@@ -35,11 +36,11 @@ impl Passes<'_> {
         mut listen: impl FnMut(Event<'_>),
         mut learn: impl FnMut(&mut dyn LanguageModel, &[usize], f64) -> Result<BTreeMap<String, f64>, EngineError>,
     ) -> Result<(), TrainError> {
-        let checkpoints = folder.path("checkpoints");
-        let mut step = if let Some(state) = Checkpoint::newest(&checkpoints, policy)? {
-            listen(Event::Resumed { step: state.step });
-            folder.forget_after(Some(state.step))?;
-            state.step
+        let shelf = Shelf { folder: folder.path("checkpoints"), tokenizer, keep: self.checkpoint.keep };
+        let mut step = if let Some(found) = shelf.resume(policy, &mut listen)? {
+            listen(Event::Resumed { step: found.state.step });
+            folder.forget_after(Some(found.state.step))?;
+            found.state.step
         } else {
             folder.forget_after(None)?;
             0
@@ -48,7 +49,14 @@ impl Passes<'_> {
         let num_steps = batches * self.num_epochs;
         let mut curves = folder.curves((step > 0).then_some(step))?;
         let mut pass: Option<(u64, Vec<usize>)> = None;
+        let mut saved = step;
         while step < num_steps {
+            if is_pause_wanted() {
+                if saved != step {
+                    shelf.save(Purpose::Pause, &Checkpoint::new(step, Guard::new(None)), policy, None)?;
+                }
+                return Err(TrainError::Paused { step });
+            }
             let started = Instant::now();
             let (epoch, at) = (step / batches, (step % batches) as usize);
             step += 1;
@@ -68,8 +76,8 @@ impl Passes<'_> {
             curves.log(&metrics, &timings)?;
             listen(Event::Step { metrics: &metrics, num_steps, secs });
             if step.is_multiple_of(self.checkpoint.every) || step == num_steps {
-                let state = Checkpoint { step, guard: Guard::new(None) };
-                state.save(&checkpoints, policy, tokenizer, self.checkpoint.keep)?;
+                shelf.save(Purpose::Good, &Checkpoint::new(step, Guard::new(None)), policy, None)?;
+                saved = step;
             }
         }
         Ok(())
