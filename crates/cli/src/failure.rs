@@ -72,7 +72,10 @@ impl From<codeward_training::TrainError> for Failure {
             TrainError::Checkpoint(CheckpointError::Foreign { source }) | TrainError::Engine(source) => {
                 source.hint().unwrap_or("continue with --resume")
             }
-            TrainError::Checkpoint(_) => "free some disk space, then continue with --resume",
+            TrainError::Checkpoint(CheckpointError::NoSpace { .. }) => "free some space, then continue with --resume",
+            TrainError::Checkpoint(_) => {
+                "see that the folder can be written and is what the run left there, then continue with --resume"
+            }
             TrainError::Unscored { .. } => {
                 "see what `codeward doctor` says of the sandbox, then continue with --resume"
             }
@@ -83,6 +86,7 @@ impl From<codeward_training::TrainError> for Failure {
             TrainError::TooLong { .. } => "leave it out, or train a model with more positions",
             TrainError::Unplaced { .. } => "leave the example or changed_tokens_only out",
             TrainError::NothingKept { .. } => "lower rejection.threshold, or raise rejection.samples_per_task",
+            TrainError::Paused { .. } => return crate::interruption::stopped(&error),
             TrainError::NotFinite { .. } => "lower optimiser.learning_rate in the recipe",
         };
         Self::new(&error, hint)
@@ -155,7 +159,14 @@ impl From<codeward_evaluation::report::ReportError> for Failure {
 
 impl From<codeward_records::jsonl::JsonlError> for Failure {
     fn from(error: codeward_records::jsonl::JsonlError) -> Self {
-        Self::new(&error, "remove the file to have it made again")
+        use codeward_records::jsonl::JsonlError;
+        let hint = match &error {
+            JsonlError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "free some space, then continue with --resume"
+            }
+            _ => "remove the file to have it made again",
+        };
+        Self::new(&error, hint)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The main job: evaluate, train, evaluate again, report. `quickstart` and `train` with a recipe of kind `grpo` both run it.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -13,13 +14,16 @@ use codeward_training::{AdapterSettings, Course, EvaluationSettings, Recipe, RlR
 use crate::arguments::JudgeAddress;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::{output, workbench};
+use crate::{interruption, output, workbench};
 
 /// The splits that are evaluated: the trained-on instances themselves are not.
 const EVALUATED: [Split; 2] = [Split::RewardedUnseen, Split::Unrewarded];
 
 /// Instances of the probe start here, beyond everything that training draws.
 const FIRST_PROBE_INSTANCE: usize = 100_000;
+
+/// Instances that are held out start here, beyond those of the probe.
+const FIRST_HELD_OUT_INSTANCE: usize = 200_000;
 
 /// A finished run.
 pub(crate) struct Hardened {
@@ -44,6 +48,7 @@ pub(crate) fn harden(
     let mut engine = workbench::engine(recipe.reward.clone(), None, judge)?;
     let tasks = benchmark.tasks(Split::Rewarded, recipe.tasks.instances_per_family);
     let probe = probe_tasks(&benchmark, recipe.guard.instances_per_family);
+    let held_out = held_out_tasks(&benchmark, recipe, [&tasks, &probe]);
     let most_new_tokens = recipe.sampling.max_new_tokens.max(recipe.evaluation.max_new_tokens);
     fits(most_new_tokens, policy.config(), &tokenizer, &tasks)?;
 
@@ -69,14 +74,25 @@ pub(crate) fn harden(
         seed: recipe.seed,
     };
     let before = judge.rows(&mut *policy, &folder, "before")?;
+    interruption::between_stages()?;
     let trained = {
         let mut progress = Progress::new("training", recipe.sizes().num_steps);
         {
-            let course = Course { recipe, tokenizer: &tokenizer, engine: &engine, tasks: &tasks, probe: &probe };
+            let course = Course {
+                recipe,
+                tokenizer: &tokenizer,
+                engine: &engine,
+                tasks: &tasks,
+                probe: &probe,
+                held_out: &held_out,
+            };
             train(course, &mut *policy, &folder, |event| progress.event(&event))?
         }
     };
     save_trained(&*policy, &tokenizer, resolved.adapter(), &folder)?;
+    if !folder.path("evaluation/after.jsonl").exists() {
+        interruption::between_stages()?;
+    }
     let after = judge.rows(&mut *policy, &folder, "after")?;
 
     let summary = Summary::from_rows(&before, &after, recipe.seed);
@@ -128,6 +144,30 @@ fn probe_tasks(benchmark: &Benchmark, num_instances: usize) -> Vec<Task> {
                 .map(move |index| family.instance(Pool::Seen, index))
         })
         .collect()
+}
+
+/// What states of the policy are compared on: instances of the rewarded families whose prompts nothing else has, neither training, nor the
+/// probe, nor the evaluation at the end.
+fn held_out_tasks(benchmark: &Benchmark, recipe: &RlRecipe, others: [&[Task]; 2]) -> Vec<Task> {
+    if recipe.held_out.every == 0 {
+        return Vec::new();
+    }
+    let evaluated = EVALUATED.map(|split| benchmark.tasks(split, recipe.evaluation.instances_per_family));
+    let mut taken: HashSet<String> = others
+        .into_iter()
+        .chain(evaluated.iter().map(Vec::as_slice))
+        .flatten()
+        .map(|task| task.prompt.clone())
+        .collect();
+    let wanted = recipe.held_out.instances_per_family;
+    let mut found = Vec::new();
+    for family in benchmark.families_of(Split::Rewarded) {
+        // A family may have fewer different prompts than are wanted.
+        let instances = (FIRST_HELD_OUT_INSTANCE..FIRST_HELD_OUT_INSTANCE + 50 * wanted)
+            .map(|index| family.instance(Pool::Seen, index));
+        found.extend(instances.filter(|task| taken.insert(task.prompt.clone())).take(wanted));
+    }
+    found
 }
 
 pub(crate) fn tasks_hash(tasks: &[Task]) -> String {

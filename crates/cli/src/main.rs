@@ -7,6 +7,7 @@ mod failure;
 mod hardening;
 mod hub;
 mod input;
+mod interruption;
 mod local_judge;
 mod memory;
 mod output;
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
         Ok(Ending::Incomplete) => ExitCode::from(2),
         Err(failure) => {
             output::complain(&failure);
-            ExitCode::from(2)
+            ExitCode::from(interruption::exit_code().unwrap_or(2))
         }
     }
 }
@@ -50,6 +51,9 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<Ending, failure::Failure> {
     workbench::accept(arguments.unsafe_isolation);
     hub::allow(arguments.download);
+    if matches!(arguments.command, Command::Quickstart(_) | Command::Train(_)) {
+        interruption::listen()?;
+    }
     match &arguments.command {
         Command::Quickstart(options) => commands::quickstart::run(options),
         Command::Train(options) => commands::train::run(options),

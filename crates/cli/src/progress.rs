@@ -65,6 +65,7 @@ impl Progress {
                     show("loss/preference", "loss"),
                     show("preference/told_apart_fraction", "told apart"),
                     show("probe/functional", "probe"),
+                    show("evaluation/held_out_func_secure", "held out"),
                 ];
                 let message = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
                 self.at(metrics.step, *num_steps, &message);
@@ -73,6 +74,12 @@ impl Progress {
             Event::SteppedBack { step, to, learning_rate_scale } => self.say(&format!(
                 "step {step}: function fell, back to the policy of step {to} with {learning_rate_scale} of the learning rate"
             )),
+            Event::Damaged { path, reason } => {
+                self.say(&format!("warning: {} is passed over, an older one is tried: {reason}", path.display()));
+            }
+            Event::TookBest { step, held_out } => {
+                self.say(&format!("the policy of step {step} is kept: {held_out:.3} of the held-out tasks work and are secure"));
+            }
             Event::Stopped { step, reason } => self.say(&format!("step {step}: stopped, {reason}")),
         }
     }

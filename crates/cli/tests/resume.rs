@@ -1,64 +1,14 @@
 //! A run that is killed and resumed ends with the numbers of a run that was not, and a seed repeats itself.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start the binary under test and may panic")]
 
+#[expect(dead_code, reason = "other tests cut runs off in more ways")]
+mod runs;
+
 use std::fs;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// A few small steps: enough for a step back to be possible, probes and checkpoints every two steps.
-const RECIPE: &str = r#"
-kind = "grpo"
-seed = 7
-
-[tasks]
-instances_per_family = 2
-
-[grpo]
-num_steps = 6
-groups_per_step = 2
-group_size = 4
-minibatch_size = 4
-
-[sampling]
-max_new_tokens = 96
-
-[guard]
-every = 2
-instances_per_family = 1
-
-[evaluation]
-instances_per_family = 1
-samples_per_task = 1
-max_new_tokens = 96
-"#;
-
-fn start(recipe: &Path, out: &Path, resume: bool) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_codeward"));
-    command.arg("train").arg(recipe).arg("--out").arg(out).arg("--json");
-    if resume {
-        command.arg("--resume");
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-}
-
-/// Waits until the run has logged a step, then kills it where it stands.
-fn kill_after(step: u64, mut run: Child, out: &Path) {
-    let started = Instant::now();
-    let logged = || fs::read_to_string(out.join("metrics.jsonl")).unwrap_or_default().lines().count() as u64;
-    while logged() <= step {
-        assert!(run.try_wait().unwrap().is_none(), "the run ended before it could be killed");
-        assert!(started.elapsed() < Duration::from_mins(5), "the run hangs");
-        thread::sleep(Duration::from_millis(2));
-    }
-    run.kill().unwrap();
-    run.wait().unwrap();
-}
-
-fn read(folder: &Path, name: &str) -> String {
-    fs::read_to_string(folder.join(name)).unwrap()
-}
+use runs::{RECIPE, ahead, kill_after, read, start};
 
 /// An adapter, a reference, and gradients in pieces.
 const ADAPTER: &str = r#"
@@ -77,6 +27,17 @@ fn a_killed_run_ends_with_the_numbers_of_an_unbroken_one() {
 }
 
 #[test]
+fn a_killed_run_that_samples_ahead_ends_with_the_numbers_of_an_unbroken_one() {
+    let whole = assert_resumes(&ahead(1.0), &["model/model.safetensors"]);
+    let metrics = read(&whole.path().join("whole"), "metrics.jsonl");
+    let steps: Vec<serde_json::Value> = metrics.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let off_policy = |step: &serde_json::Value| step["policy/largest_log_ratio"].as_f64().unwrap();
+    // The first rollouts are of the policy that learns from them, and later ones of one that is an update older.
+    assert!(off_policy(&steps[1]) < 1e-3, "{metrics}");
+    assert!(steps[3..].iter().any(|step| off_policy(step) > 1e-3), "{metrics}");
+}
+
+#[test]
 fn a_killed_run_of_an_adapter_ends_with_the_numbers_of_an_unbroken_one() {
     let pieces = RECIPE.replace("minibatch_size = 4", "minibatch_size = 4\nmicro_batch_tokens = 300");
     let whole = assert_resumes(
@@ -91,7 +52,10 @@ fn a_killed_run_of_an_adapter_ends_with_the_numbers_of_an_unbroken_one() {
         .filter(|name| !name.starts_with("tokenizer"))
         .collect();
     files.sort();
-    assert_eq!(files, ["adapter_config.json", "adapter_model.safetensors", "optimiser.safetensors", "state.json"]);
+    assert_eq!(
+        files,
+        ["adapter_config.json", "adapter_model.safetensors", "checksums.json", "optimiser.safetensors", "state.json"]
+    );
     let bytes = |name: &str| fs::metadata(whole.path().join("whole").join(name)).unwrap().len();
     assert!(20 * bytes("adapter/adapter_model.safetensors") < bytes("model/model.safetensors"));
     // Something was learned.
@@ -125,7 +89,7 @@ fn assert_resumes(text: &str, files: &[&str]) -> tempfile::TempDir {
 }
 
 /// `KILL_TRIALS` runs, twenty by default, each killed again and again at moments that a run of it may have, until one gets through. GRPO
-/// that samples anew, PPO with values and credit, and pairs take turns.
+/// that samples anew, PPO with values and credit, pairs, and rollouts a step ahead take turns.
 #[test]
 #[ignore = "twenty trials; minutes"]
 fn runs_killed_at_any_moment_end_with_the_numbers_of_unbroken_ones() {
@@ -138,7 +102,8 @@ fn runs_killed_at_any_moment_end_with_the_numbers_of_unbroken_ones() {
     let ppo = format!("{ppo}\n[reward]\nname = \"codeward\"\n\n[advantage]\ntoken_credit = 1.0\n");
     let pairs = "kind = \"preference\"\nseed = 7\n\n[tasks]\ninstances_per_family = 1\n\n[preference]\nbatch_size = 8\n\n\
                  [loss]\nkind = \"dpo\"\nbeta = 0.1\n\n[checkpoint]\nevery = 2\n";
-    let recipes = [("refilled", refilled.as_str()), ("ppo", ppo.as_str()), ("pairs", pairs)];
+    let ahead = ahead(0.1);
+    let recipes = [("refilled", refilled.as_str()), ("ppo", ppo.as_str()), ("pairs", pairs), ("ahead", ahead.as_str())];
 
     let folder = tempfile::tempdir().unwrap();
     let mut whole = Vec::new();

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::held_out::FUNC_SECURE;
+
 /// The alarm that ends a run.
 pub(crate) const DIVERGENCE: &str = "divergence";
 
@@ -26,7 +28,8 @@ pub struct AlarmSettings {
     pub truncated_fraction: f64,
     /// A larger share of tokens held by a clip: updates are too large.
     pub clip_fraction: f64,
-    /// A reward that has risen by more than this while the probe's function has fallen by more than this: the reward is being gamed.
+    /// A reward that has risen by more than this while the probe's function, or what is functional and secure of the held-out tasks, has
+    /// fallen by more than this: the reward is being gamed.
     pub parting: f64,
     /// A divergence from the reference above this ends the run; `inf` is never.
     pub stop_at_kl: f64,
@@ -116,15 +119,18 @@ impl History {
                 ring(name, format!("{:.0} % of {what}", 100.0 * recent));
             }
         }
-        if let Some((first, recent)) = both("reward/mean")
-            && let Some((before, now)) = self.probes()
-            && recent > first + settings.parting
-            && now < before - settings.parting
-        {
-            let detail = format!(
-                "the reward rose from {first:.2} to {recent:.2} while held-out function fell from {before:.2} to {now:.2}"
-            );
-            ring("reward_parts_from_function", detail);
+        for (name, number, what) in [
+            ("reward_parts_from_function", "probe/functional", "held-out function"),
+            ("reward_parts_from_held_out", FUNC_SECURE, "the share of held-out tasks with working and secure code"),
+        ] {
+            if let Some((first, recent)) = both("reward/mean")
+                && let Some((before, now)) = self.ends_of(number)
+                && recent > first + settings.parting
+                && now < before - settings.parting
+            {
+                let rise = format!("the reward rose from {first:.2} to {recent:.2}");
+                ring(name, format!("{rise} while {what} fell from {before:.2} to {now:.2}"));
+            }
         }
         if let Some(divergence) = self.steps.last().and_then(|values| values.get("kl/approx"))
             && *divergence > settings.stop_at_kl
@@ -134,11 +140,11 @@ impl History {
         alarms
     }
 
-    /// What the guard's probe said first and last.
-    fn probes(&self) -> Option<(f64, f64)> {
-        let mut probes = self.steps.iter().filter_map(|values| values.get("probe/functional")).copied();
-        let first = probes.next()?;
-        Some((first, probes.next_back()?))
+    /// The first and the last of a number that not every step has.
+    fn ends_of(&self, name: &str) -> Option<(f64, f64)> {
+        let mut values = self.steps.iter().filter_map(|values| values.get(name)).copied();
+        let first = values.next()?;
+        Some((first, values.next_back()?))
     }
 }
 
@@ -183,6 +189,8 @@ mod tests {
         let probe = |last| ["probe/functional"].map(|name| (name, [0.8, f64::NAN, f64::NAN, last]));
         let [(name, fallen)] = probe(0.7);
         assert_eq!(names(&[("reward/mean", risen), (name, &fallen)]), ["reward_parts_from_function"]);
+        let held_out = (FUNC_SECURE, [0.8, f64::NAN, f64::NAN, 0.7]);
+        assert_eq!(names(&[("reward/mean", risen), (held_out.0, &held_out.1)]), ["reward_parts_from_held_out"]);
         let [(name, kept)] = probe(0.78);
         assert_eq!(names(&[("reward/mean", risen), (name, &kept)]), [""; 0]);
         assert_eq!(names(&[("reward/mean", &[0.3; 4]), (name, &fallen)]), [""; 0]);

@@ -1,5 +1,7 @@
 //! What a run tells whoever watches it.
 
+use std::path::Path;
+
 use codeward_records::StepMetrics;
 
 use crate::alarms::Alarm;
@@ -36,6 +38,20 @@ pub enum Event<'a> {
         to: u64,
         /// What the learning rate is multiplied by from here on.
         learning_rate_scale: f64,
+    },
+    /// A checkpoint is not what was written; an older one is tried.
+    Damaged {
+        /// The checkpoint.
+        path: &'a Path,
+        /// What is wrong with it.
+        reason: &'a str,
+    },
+    /// The run ends with the policy that did best on the held-out tasks.
+    TookBest {
+        /// The step that it had then.
+        step: u64,
+        /// Its share of working and secure code there.
+        held_out: f64,
     },
     /// The run ended early.
     Stopped {

@@ -44,6 +44,10 @@ pub struct GrpoSettings {
     /// How often further tasks are sampled in place of groups whose rewards are all equal; 0 takes the groups as they come.
     #[serde(skip_serializing_if = "is_zero")]
     pub refill_rounds: usize,
+    /// Sample the rollouts of the next step before this step's update, so that they are rewarded while it is computed. They are then
+    /// of a policy that is one update old.
+    #[serde(skip_serializing_if = "is_off")]
+    pub rollout_ahead: bool,
 }
 
 /// The sizes of a step, whatever the algorithm.
@@ -53,6 +57,12 @@ pub(crate) type Sizes = GrpoSettings;
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
 pub(crate) fn is_zero(count: &usize) -> bool {
     *count == 0
+}
+
+/// As [`is_zero`].
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+pub(crate) fn is_off(switch: &bool) -> bool {
+    !*switch
 }
 
 impl Default for GrpoSettings {
@@ -66,6 +76,7 @@ impl Default for GrpoSettings {
             update_epochs: 1,
             max_unscored_fraction: 0.1,
             refill_rounds: 0,
+            rollout_ahead: false,
         }
     }
 }

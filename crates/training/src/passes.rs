@@ -7,9 +7,10 @@ use std::time::Instant;
 use codeward_lm::{EngineError, LanguageModel, Tokenizer};
 use codeward_records::StepMetrics;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Purpose, Shelf};
 use crate::event::Event;
 use crate::guard::Guard;
+use crate::pause::is_pause_wanted;
 use crate::recipe::{CheckpointSettings, OptimiserSettings};
 use crate::run_folder::{Curves, RunFolder};
 use crate::seed::{derive_seed, shuffled};
@@ -39,8 +40,12 @@ pub(crate) struct Logbook<'a> {
     pub(crate) tokenizer: &'a Tokenizer,
     pub(crate) folder: &'a RunFolder,
     curves: Curves,
+    /// How many checkpoints are kept.
+    keep: usize,
     /// The step that the policy is at.
     pub(crate) step: u64,
+    /// The last step that has a checkpoint.
+    saved: u64,
 }
 
 impl<'a> Logbook<'a> {
@@ -49,17 +54,37 @@ impl<'a> Logbook<'a> {
         policy: &mut dyn LanguageModel,
         tokenizer: &'a Tokenizer,
         folder: &'a RunFolder,
+        settings: &CheckpointSettings,
         listen: &mut dyn FnMut(Event<'_>),
     ) -> Result<Self, TrainError> {
-        let newest = Checkpoint::newest(&folder.path("checkpoints"), policy)?;
-        let step = newest.map(|state| state.step);
+        let shelf = Shelf { folder: folder.path("checkpoints"), tokenizer, keep: settings.keep };
+        let found = shelf.resume(policy, &mut |event: Event<'_>| listen(event))?;
+        let step = found.map(|found| found.state.step);
         if let Some(step) = step {
             listen(Event::Resumed { step });
         }
         folder.forget_after(step)?;
         let step = step.unwrap_or(0);
         let curves = folder.curves((step > 0).then_some(step))?;
-        Ok(Self { tokenizer, folder, curves, step })
+        Ok(Self { tokenizer, folder, curves, keep: settings.keep, step, saved: step })
+    }
+
+    fn save(&mut self, purpose: Purpose, policy: &dyn LanguageModel) -> Result<(), TrainError> {
+        let shelf = Shelf { folder: self.folder.path("checkpoints"), tokenizer: self.tokenizer, keep: self.keep };
+        shelf.save(purpose, &Checkpoint::new(self.step, Guard::new(None)), policy, None)?;
+        self.saved = self.step;
+        Ok(())
+    }
+
+    /// Where a pause is wanted, saves what has no checkpoint yet and ends the run.
+    pub(crate) fn pause(&mut self, policy: &dyn LanguageModel) -> Result<(), TrainError> {
+        if !is_pause_wanted() {
+            return Ok(());
+        }
+        if self.saved != self.step {
+            self.save(Purpose::Pause, policy)?;
+        }
+        Err(TrainError::Paused { step: self.step })
     }
 
     /// Writes down a step, which the policy is at from here on.
@@ -92,11 +117,11 @@ impl Passes<'_> {
         listen: &mut dyn FnMut(Event<'_>),
         mut learn: impl FnMut(&mut dyn LanguageModel, &[usize], f64) -> Result<BTreeMap<String, f64>, EngineError>,
     ) -> Result<(), TrainError> {
-        let checkpoints = logbook.folder.path("checkpoints");
         let ends = self.ends();
         let num_steps = ends.last().copied().unwrap_or(0);
         let mut pass: Option<(usize, Vec<usize>, Vec<Range<usize>>)> = None;
         while logbook.step < first + num_steps {
+            logbook.pause(policy)?;
             let started = Instant::now();
             let done = logbook.step - first;
             let epoch = ends.partition_point(|end| *end <= done);
@@ -115,8 +140,7 @@ impl Passes<'_> {
             let secs = started.elapsed().as_secs_f64();
             logbook.log(values, first + num_steps, ("time/update_secs", secs), listen)?;
             if (done + 1).is_multiple_of(self.checkpoint.every) || done + 1 == num_steps {
-                let state = Checkpoint { step: logbook.step, guard: Guard::new(None) };
-                state.save(&checkpoints, policy, logbook.tokenizer, self.checkpoint.keep)?;
+                logbook.save(Purpose::Good, policy)?;
             }
         }
         Ok(())

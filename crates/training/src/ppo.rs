@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::credit::Credit;
 use crate::gae::{Estimated, GaeSettings, estimate, whiten};
-use crate::grpo::{Sizes, is_zero};
+use crate::grpo::{Sizes, is_off, is_zero};
 use crate::target::{Target, Targets, ValueTarget};
 
 /// Sizes of a step, and what the value head learns.
@@ -43,6 +43,9 @@ pub struct PpoSettings {
     pub update_epochs: usize,
     /// A larger share of unscored rollouts in one step ends the run with an error.
     pub max_unscored_fraction: f64,
+    /// Sample the rollouts of the next step before this step's update, as for GRPO.
+    #[serde(skip_serializing_if = "is_off")]
+    pub rollout_ahead: bool,
     /// Weight of the values' loss.
     pub value_coef: f32,
     /// How far a value may move from what it was when its rollout was sampled.
@@ -63,6 +66,7 @@ impl Default for PpoSettings {
             micro_batch_tokens: 0,
             update_epochs: 4,
             max_unscored_fraction: 0.1,
+            rollout_ahead: false,
             value_coef: 0.5,
             value_clip: 0.2,
             kl_reward_coef: 0.0,
@@ -82,6 +86,7 @@ impl PpoSettings {
             update_epochs: self.update_epochs,
             max_unscored_fraction: self.max_unscored_fraction,
             refill_rounds: 0,
+            rollout_ahead: self.rollout_ahead,
         }
     }
 }

@@ -69,7 +69,7 @@ pub fn prefer(
         optimiser: &recipe.optimiser,
         checkpoint: &recipe.checkpoint,
     };
-    let mut logbook = Logbook::open(policy, tokenizer, folder, &mut listen)?;
+    let mut logbook = Logbook::open(policy, tokenizer, folder, &recipe.checkpoint, &mut listen)?;
     passes.run(policy, &mut logbook, 0, &mut listen, |policy, chosen, rate| {
         let batch: Vec<&[Candidate; 2]> = chosen.iter().map(|index| &candidates[*index]).collect();
         learn(policy, recipe, &batch, rate)

@@ -9,6 +9,7 @@ use crate::advantage::{AdvantageSettings, Baseline};
 use crate::alarms::AlarmSettings;
 use crate::grpo::{GrpoSettings, Sizes};
 use crate::guard::GuardSettings;
+use crate::held_out::{HeldOutSettings, KeptModel};
 use crate::loss::LossSettings;
 use crate::ppo::PpoSettings;
 use crate::preference::PreferenceLoss;
@@ -285,6 +286,9 @@ pub struct RlRecipe {
     /// What protects function.
     #[serde(default)]
     pub guard: GuardSettings,
+    /// How the policy is evaluated in the course of the training.
+    #[serde(default, skip_serializing_if = "HeldOutSettings::is_default")]
+    pub held_out: HeldOutSettings,
     /// What is taken for a sign that something goes wrong.
     #[serde(default, skip_serializing_if = "AlarmSettings::is_default")]
     pub alarms: AlarmSettings,
@@ -334,6 +338,10 @@ impl RlRecipe {
         ranges.positive("tasks.instances_per_family", self.tasks.instances_per_family as f64)?;
         ranges.positive("checkpoint.keep", self.checkpoint.keep as f64)?;
         ranges.positive("guard.every", self.guard.every as f64)?;
+        ranges.positive("held_out.instances_per_family", self.held_out.instances_per_family as f64)?;
+        ranges.positive("held_out.samples_per_task", self.held_out.samples_per_task as f64)?;
+        let can_tell = self.held_out.keep == KeptModel::Last || self.held_out.every > 0;
+        ranges.of(can_tell, "held_out.every", &self.held_out.every, "above 0 where held_out.keep is \"best\"")?;
         ranges.positive("alarms.window", self.alarms.window as f64)?;
         let stop = self.alarms.stop_at_kl;
         ranges.of(stop > 0.0, "alarms.stop_at_kl", &stop, "above 0; inf is never")?;

@@ -21,12 +21,13 @@ use crate::recipe::{
     CheckpointSettings, EvaluationSettings, OptimiserSettings, Ranges, RecipeError, SamplingSettings, TaskSettings,
     default_model, default_seed,
 };
-use crate::rollout::sample_groups;
+use crate::rollout::{Draw, sample_groups};
 use crate::run_folder::RunFolder;
 use crate::seed::derive_seed;
 use crate::sft::{Document, Example, batches, documents, learn, lengths};
 use crate::sft_recipe::SftSettings;
-use crate::train::{TrainError, items_of, reward_metrics};
+use crate::stages::{items_of, reward_metrics};
+use crate::train::TrainError;
 
 /// Which of the good completions of a task are learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,7 +163,7 @@ pub fn learn_from_best(
     if selection.tasks.is_empty() {
         return Err(TrainError::NoTasks);
     }
-    let mut logbook = Logbook::open(policy, selection.tokenizer, folder, &mut listen)?;
+    let mut logbook = Logbook::open(policy, selection.tokenizer, folder, &recipe.checkpoint, &mut listen)?;
     let mut first = 0;
     for round in 0..recipe.rejection.num_rounds {
         let groups = selection.sample_round(first, policy, &mut logbook, &mut listen)?;
@@ -207,6 +208,9 @@ impl Selection<'_> {
         for (step, tasks) in (first + 1..).zip(self.tasks.chunks(self.recipe.rejection.tasks_per_step)) {
             let started = Instant::now();
             let is_past = step <= logbook.step;
+            if !is_past {
+                logbook.pause(policy)?;
+            }
             if !is_past && !logbook.folder.rollout_steps()?.contains(&step) {
                 logbook.folder.write_rollouts(step, &self.sample(policy, tasks, step)?)?;
             }
@@ -229,8 +233,15 @@ impl Selection<'_> {
         step: u64,
     ) -> Result<Vec<RolloutGroup>, TrainError> {
         let (recipe, tasks) = (self.recipe, tasks.iter().collect::<Vec<&Task>>());
-        let size = recipe.rejection.samples_per_task;
-        let mut groups = sample_groups(policy, self.tokenizer, &tasks, size, &recipe.sampling, recipe.seed, step)?;
+        let draw = Draw {
+            tokenizer: self.tokenizer,
+            tasks: &tasks,
+            group_size: recipe.rejection.samples_per_task,
+            settings: &recipe.sampling,
+            seed: recipe.seed,
+            step,
+        };
+        let mut groups = sample_groups(policy, &draw, |_, _| {})?;
         let rewards = self.engine.score_with(&items_of(&tasks, &groups), &Asking { step, ..Asking::default() });
         for (rollout, reward) in groups.iter_mut().flat_map(|group| &mut group.rollouts).zip(rewards) {
             rollout.reward = Some(reward);

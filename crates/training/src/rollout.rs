@@ -18,20 +18,33 @@ impl From<&SamplingSettings> for SamplingParams {
     }
 }
 
-/// Samples `group_size` rollouts of every task in one batch. A row's draws depend on the seed, the step, the task's place and its
-/// place in the group, not on what else is in the batch.
+/// What is sampled.
+#[derive(Clone, Copy)]
+pub struct Draw<'a> {
+    /// The model's tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// The tasks, one group each.
+    pub tasks: &'a [&'a Task],
+    /// Rollouts of each task.
+    pub group_size: usize,
+    /// How tokens are drawn.
+    pub settings: &'a SamplingSettings,
+    /// A row's draws depend on it, the step, the task's place and its place in the group, not on what else is in the batch.
+    pub seed: u64,
+    /// The step.
+    pub step: u64,
+}
+
+/// Samples all groups in one batch. `done` is given each rollout as soon as it has ended, with its place when all are counted in order.
 ///
 /// # Errors
 /// If the model's engine fails.
 pub fn sample_groups(
     model: &mut dyn LanguageModel,
-    tokenizer: &Tokenizer,
-    tasks: &[&Task],
-    group_size: usize,
-    settings: &SamplingSettings,
-    seed: u64,
-    step: u64,
+    draw: &Draw<'_>,
+    mut done: impl FnMut(usize, &Rollout),
 ) -> Result<Vec<RolloutGroup>, EngineError> {
+    let Draw { tokenizer, tasks, group_size, settings, seed, step } = *draw;
     let prompts: Vec<Vec<u32>> = tasks.iter().map(|task| tokenizer.encode(&task.prompt)).collect();
     let rows: Vec<Prompt<'_>> = prompts
         .iter()
@@ -44,26 +57,24 @@ pub fn sample_groups(
         })
         .collect();
     let ends = Ends::new(tokenizer, &settings.stop);
-    let mut sampled = model.complete(&rows, &ends, &settings.into())?.into_iter();
-    let groups = tasks
-        .iter()
-        .zip(&prompts)
-        .map(|(task, prompt_tokens)| RolloutGroup {
-            step,
-            task_id: task.id.clone(),
-            prompt_tokens: prompt_tokens.clone(),
-            rollouts: sampled
-                .by_ref()
-                .take(group_size)
-                .map(|row| Rollout {
-                    completion: row.text(tokenizer),
-                    finish_reason: if row.stopped { FinishReason::Stop } else { FinishReason::Length },
-                    tokens: row.tokens,
-                    old_logprobs: row.logprobs,
-                    reward: None,
-                })
-                .collect(),
-        })
-        .collect();
-    Ok(groups)
+    let mut rollouts: Vec<Option<Rollout>> = vec![None; rows.len()];
+    model.generate(&rows, &ends, &settings.into(), &mut |place, row| {
+        let rollout = Rollout {
+            completion: row.text(tokenizer),
+            finish_reason: if row.stopped { FinishReason::Stop } else { FinishReason::Length },
+            tokens: row.tokens,
+            old_logprobs: row.logprobs,
+            reward: None,
+        };
+        done(place, &rollout);
+        rollouts[place] = Some(rollout);
+    })?;
+    let mut rollouts = rollouts.into_iter().map(|rollout| rollout.expect("every prompt is completed"));
+    let group = |(task, prompt_tokens): (&&Task, Vec<u32>)| RolloutGroup {
+        step,
+        task_id: task.id.clone(),
+        prompt_tokens,
+        rollouts: rollouts.by_ref().take(group_size).collect(),
+    };
+    Ok(tasks.iter().zip(prompts).map(group).collect())
 }

@@ -7,7 +7,7 @@
 //! timings.jsonl            one line a step, durations; differs between runs
 //! tensorboard/             both, as TensorBoard reads them
 //! rollouts/step-000001.jsonl.zst
-//! checkpoints/step-000010/ weights or adapter, optimiser, guard
+//! checkpoints/step-000010/ weights or adapter, optimiser, guard; beside it pause-… of an interruption and best-… of the held-out tasks
 //! cache/tests.redb         results of tests that are known; may be removed
 //! evaluation/before.jsonl  judged samples
 //! model/                   the trained model in Hugging Face layout
@@ -23,6 +23,7 @@ use codeward_records::{Manifest, RolloutGroup, StepMetrics};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::disk::{free_bytes, in_words, is_full};
 use crate::event_file::EventFile;
 
 /// A folder that cannot be used.
@@ -35,6 +36,16 @@ pub enum RunFolderError {
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
+    },
+    /// The disk is full.
+    #[error("{path}: no space left on the disk for {}; {} are free", in_words(*wanted), in_words(*free))]
+    NoSpace {
+        /// The file.
+        path: PathBuf,
+        /// What was to be written.
+        wanted: u64,
+        /// What is left.
+        free: u64,
     },
     /// There is a run already.
     #[error("{path} holds a run already")]
@@ -69,6 +80,7 @@ impl RunFolderError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Io { .. } => "choose a folder that can be written with --out",
+            Self::NoSpace { .. } => "free some space, then continue with --resume",
             Self::Occupied { .. } => "add --resume to continue it, or choose another folder with --out",
             Self::Other { .. } => "resume with the settings of that run, or choose another folder with --out",
             Self::Corrupt { .. } => "remove the file to have it made again, or choose another folder with --out",
@@ -91,7 +103,7 @@ impl Curves {
     pub fn log(&mut self, metrics: &StepMetrics, timings: &StepMetrics) -> Result<(), RunFolderError> {
         let values = metrics.values.iter().chain(&timings.values).map(|(name, value)| (name.clone(), *value)).collect();
         let all = StepMetrics { step: metrics.step, values };
-        self.file.log(&all).map_err(|source| RunFolderError::Io { path: self.path.clone(), source })
+        self.file.log(&all).map_err(|source| not_written(&self.path, 0, source))
     }
 }
 
@@ -163,7 +175,7 @@ impl RunFolder {
     /// When the system refuses.
     pub fn write(&self, below: &str, bytes: &[u8]) -> Result<(), RunFolderError> {
         let path = self.path(below);
-        write_atomically(&path, bytes).map_err(|source| RunFolderError::Io { path, source })
+        write_atomically(&path, bytes).map_err(|source| not_written(&path, bytes.len(), source))
     }
 
     /// Writes a value as indented JSON.
@@ -200,7 +212,7 @@ impl RunFolder {
                 .append(true)
                 .open(&path)
                 .and_then(|mut out| out.write_all(&bytes))
-                .map_err(|source| RunFolderError::Io { path, source })?;
+                .map_err(|source| not_written(&path, bytes.len(), source))?;
         }
         Ok(())
     }
@@ -260,13 +272,7 @@ impl RunFolder {
     /// When the system refuses.
     pub fn write_rollouts(&self, step: u64, groups: &[RolloutGroup]) -> Result<(), RunFolderError> {
         let below = format!("rollouts/step-{step:06}.jsonl.zst");
-        let mut lines = Vec::new();
-        for group in groups {
-            serde_json::to_writer(&mut lines, group).expect("rollouts are plain data");
-            lines.push(b'\n');
-        }
-        let packed = zstd::encode_all(lines.as_slice(), 3)
-            .map_err(|source| RunFolderError::Io { path: self.path(&below), source })?;
+        let packed = pack_rollouts(groups).map_err(|source| RunFolderError::Io { path: self.path(&below), source })?;
         self.write(&below, &packed)
     }
 }
@@ -295,19 +301,44 @@ impl RunFolder {
     /// When the system refuses or the file does not hold rollouts.
     pub fn read_rollouts(&self, step: u64) -> Result<Vec<RolloutGroup>, RunFolderError> {
         let path = self.path(&format!("rollouts/step-{step:06}.jsonl.zst"));
-        let io = |source| RunFolderError::Io { path: path.clone(), source };
-        let text = zstd::decode_all(fs::File::open(&path).map_err(io)?).map_err(io)?;
-        text.split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .enumerate()
-            .map(|(at, line)| {
-                serde_json::from_slice(line).map_err(|error| RunFolderError::Corrupt {
-                    path: path.clone(),
-                    reason: format!("line {}: {error}", at + 1),
-                })
-            })
-            .collect()
+        let packed = fs::read(&path).map_err(|source| RunFolderError::Io { path: path.clone(), source })?;
+        unpack_rollouts(&path, &packed)
     }
+}
+
+/// Rollouts as a file holds them.
+pub(crate) fn pack_rollouts(groups: &[RolloutGroup]) -> io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for group in groups {
+        serde_json::to_writer(&mut lines, group).expect("rollouts are plain data");
+        lines.push(b'\n');
+    }
+    zstd::encode_all(lines.as_slice(), 3)
+}
+
+/// The rollouts of a file that was read.
+pub(crate) fn unpack_rollouts(path: &Path, packed: &[u8]) -> Result<Vec<RolloutGroup>, RunFolderError> {
+    let text = zstd::decode_all(packed).map_err(|source| RunFolderError::Io { path: path.to_owned(), source })?;
+    text.split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .enumerate()
+        .map(|(at, line)| {
+            serde_json::from_slice(line).map_err(|error| RunFolderError::Corrupt {
+                path: path.to_owned(),
+                reason: format!("line {}: {error}", at + 1),
+            })
+        })
+        .collect()
+}
+
+/// Why a file was not written.
+fn not_written(path: &Path, wanted: usize, source: io::Error) -> RunFolderError {
+    let path = path.to_owned();
+    if !is_full(&source) {
+        return RunFolderError::Io { path, source };
+    }
+    let free = path.parent().and_then(free_bytes).unwrap_or_default();
+    RunFolderError::NoSpace { path, wanted: wanted as u64, free }
 }
 
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {

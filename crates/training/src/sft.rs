@@ -72,7 +72,7 @@ pub fn fine_tune(
         optimiser: &recipe.optimiser,
         checkpoint: &recipe.checkpoint,
     };
-    let mut logbook = Logbook::open(policy, tokenizer, folder, &mut listen)?;
+    let mut logbook = Logbook::open(policy, tokenizer, folder, &recipe.checkpoint, &mut listen)?;
     passes.run(policy, &mut logbook, 0, &mut listen, |policy, chosen, rate| {
         let batch: Vec<&Document> = chosen.iter().map(|index| &documents[*index]).collect();
         learn(policy, &recipe.sft, &recipe.optimiser, &batch, rate)
