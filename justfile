@@ -64,3 +64,7 @@ fuzz-analysis language seconds *options:
 # Completions per second of the whole reward engine; beside SecureCodeRL's own path after `scripts/analysis-env`.
 bench-reward *options:
     cargo run --release -p codeward-reward --example bench_reward -- {{options}}
+
+# The language models beside PyTorch and llama.cpp, where they are installed. CONTRIBUTING says what it needs.
+bench-lm *options:
+    cargo run --release -p codeward-lm --example bench_lm -- {{options}}

@@ -20,6 +20,10 @@ pub(crate) struct Arguments {
     /// result.
     #[arg(long, global = true, value_name = "LEVEL", value_enum)]
     pub(crate) unsafe_isolation: Option<UnsafeIsolation>,
+    /// Ask the hub for models named hf:owner/name@revision, and download what is missing. Without it only the cache is looked at,
+    /// and nothing is sent anywhere.
+    #[arg(long, global = true)]
+    pub(crate) download: bool,
 }
 
 /// Levels of isolation that have to be asked for.
@@ -77,8 +81,8 @@ pub(crate) struct Quickstart {
     /// Every random draw comes from it.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// A folder in Hugging Face layout instead of the bundled model.
-    #[arg(long, value_name = "DIR")]
+    /// A folder in Hugging Face layout, or hf:owner/name@revision, instead of the bundled model.
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// Fewer steps than the recipe says, for a quick look.
     #[arg(long, value_name = "N")]
@@ -93,7 +97,7 @@ pub(crate) struct Quickstart {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  codeward train quickstart --out runs/mine\n  codeward train recipes/tiny-base/recipe.toml --out runs/tiny-base\n  codeward train quickstart --out runs/mine --resume"
+    after_help = "Examples:\n  codeward train quickstart --out runs/mine\n  codeward train recipes/tiny-base/recipe.toml --out runs/tiny-base\n  codeward train quickstart --out runs/mine --resume\n  codeward train quickstart --dry-run"
 )]
 pub(crate) struct Train {
     /// A recipe file, or the name of a bundled recipe: quickstart, tiny-base.
@@ -107,11 +111,14 @@ pub(crate) struct Train {
     /// Instead of the recipe's seed.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// Instead of the recipe's model: a folder in Hugging Face layout.
-    #[arg(long, value_name = "DIR")]
+    /// Instead of the recipe's model: a folder in Hugging Face layout, or hf:owner/name@revision.
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) judge: JudgeAddress,
+    /// Say what the run would be, and run nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Print one JSON object at the end.
     #[arg(long)]
     pub(crate) json: bool,
@@ -119,11 +126,11 @@ pub(crate) struct Train {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  codeward generate --prompt $'# Write the Python function find_user(connection, name).\\n# Return the row.\\n'\n  codeward generate --model runs/quickstart/model --prompt - --temperature 0 < prompt.txt\n  codeward generate --task cwe089_find_user/unseen/0 --samples 4 --json"
+    after_help = "Examples:\n  codeward generate --prompt $'# Write the Python function find_user(connection, name).\\n# Return the row.\\n'\n  codeward generate --model runs/quickstart/model --prompt - --temperature 0 < prompt.txt\n  codeward generate --task cwe089_find_user/unseen/0 --samples 4 --json\n  codeward generate --model MODEL --chat --system 'Answer with code.' --prompt 'Add two numbers in Python.' --stop $'\\n\\n'"
 )]
 pub(crate) struct Generate {
-    /// A folder in Hugging Face layout instead of the bundled model.
-    #[arg(long, value_name = "DIR")]
+    /// A folder in Hugging Face layout, or hf:owner/name@revision, instead of the bundled model.
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// The prompt; `-` reads it from standard input.
     #[arg(long, required_unless_present = "task", conflicts_with = "task")]
@@ -149,12 +156,21 @@ pub(crate) struct Generate {
     /// Make tokens less likely that are there already; 1 leaves them.
     #[arg(long, default_value_t = 1.0, value_parser = above_zero)]
     pub(crate) repetition_penalty: f32,
-    /// Draw no end token before there are so many tokens.
+    /// Draw no end token, and heed no text of --stop, before there are so many tokens.
     #[arg(long, default_value_t = 0)]
     pub(crate) min_new_tokens: usize,
     /// Longest completion in tokens.
     #[arg(long, default_value_t = 256)]
     pub(crate) max_new_tokens: usize,
+    /// End a completion at this text and cut it there; may be repeated. The name of a marker, such as <|im_end|>, stands for the marker.
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) stop: Vec<String>,
+    /// Give the prompt as a user's message, in the words of the checkpoint's chat template.
+    #[arg(long)]
+    pub(crate) chat: bool,
+    /// The system's message before it.
+    #[arg(long, value_name = "TEXT", requires = "chat")]
+    pub(crate) system: Option<String>,
     /// Every random draw comes from it.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -209,8 +225,9 @@ pub(crate) struct JudgeAddress {
     /// Environment variable that holds the key to that server.
     #[arg(long, value_name = "VARIABLE", requires = "judge_url")]
     pub(crate) judge_key_env: Option<String>,
-    /// The vulnerability judge as a checkpoint in a folder in Hugging Face layout, run in this process and asked without a template.
-    #[arg(long, value_name = "DIR", conflicts_with = "judge_url")]
+    /// The vulnerability judge as a checkpoint: a folder in Hugging Face layout, or hf:owner/name@revision. It is run in this process and
+    /// asked without a template.
+    #[arg(long, value_name = "MODEL", conflicts_with = "judge_url")]
     pub(crate) judge_folder: Option<PathBuf>,
     /// Folder where the judge's answers are kept for the next time.
     #[arg(long, value_name = "DIR", requires = "judge_url")]
@@ -494,8 +511,8 @@ pub(crate) struct Exec {
 pub(crate) struct Eval {
     /// `codeward-py`, or a folder laid out like it.
     pub(crate) benchmark: String,
-    /// A folder in Hugging Face layout instead of the bundled model.
-    #[arg(long, value_name = "DIR")]
+    /// A folder in Hugging Face layout, or hf:owner/name@revision, instead of the bundled model.
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// Unseen instances of each family.
     #[arg(long, default_value_t = 4)]
@@ -509,6 +526,9 @@ pub(crate) struct Eval {
     /// Longest completion in tokens.
     #[arg(long, default_value_t = 256)]
     pub(crate) max_new_tokens: usize,
+    /// End a completion at this text and cut it there; may be repeated.
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) stop: Vec<String>,
     /// Every random draw comes from it.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -551,7 +571,7 @@ pub(crate) enum ModelAction {
         after_help = "Memory is estimated for 16 sequences of 256 tokens in single precision; adapters have rank 16.\n\nExamples:\n  codeward model inspect runs/quickstart/model\n  codeward model inspect model.gguf --json"
     )]
     Inspect {
-        /// A folder in Hugging Face layout, or a GGUF file.
+        /// A folder in Hugging Face layout, a GGUF file, or hf:owner/name@revision, with /file.gguf after the name for one file.
         path: PathBuf,
         /// Print one JSON object.
         #[arg(long)]
@@ -562,7 +582,7 @@ pub(crate) enum ModelAction {
         after_help = "The folder appears whole or not at all, and nothing is overwritten. Llama, Qwen2, Qwen3 and Gemma 3 in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K.\n\nExample:\n  codeward model convert model.gguf models/mine --precision bf16"
     )]
     Convert {
-        /// The GGUF file.
+        /// The GGUF file, or hf:owner/name/file.gguf@revision.
         file: PathBuf,
         /// The folder to make.
         folder: PathBuf,
@@ -575,7 +595,7 @@ pub(crate) enum ModelAction {
         after_help = "The adapter is one in the layout of PEFT: adapter_config.json and adapter_model.safetensors. The folder appears whole or not at all, and nothing is overwritten.\n\nExample:\n  codeward model merge models/base adapters/mine models/merged"
     )]
     Merge {
-        /// The folder of the model, in Hugging Face layout.
+        /// The folder of the model, in Hugging Face layout, or hf:owner/name@revision.
         base: PathBuf,
         /// The folder of the adapter.
         adapter: PathBuf,
@@ -585,7 +605,28 @@ pub(crate) enum ModelAction {
         #[arg(long, value_enum, default_value_t = StoredPrecision::F32)]
         precision: StoredPrecision,
     },
+    /// Bring a model from the hub into the cache, and print its folder.
+    #[command(after_help = DOWNLOAD_HELP)]
+    Download {
+        /// hf:owner/name@revision or hf:owner/name/file.gguf@revision; the revision is a branch, a tag or a commit, and `main` unless named.
+        model: String,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
+
+const DOWNLOAD_HELP: &str = "\
+Only what a model needs is brought: configuration, tokenizer, chat template and safetensors, or the one GGUF file that is named. Files are
+compared with the checksums that the hub gives. What broke off goes on where it stopped.
+
+HF_HUB_CACHE, or HF_HOME, says where the cache is, which is the one of Hugging Face's own tools; HF_ENDPOINT names another hub; HF_TOKEN
+holds a token for what is private; HF_HUB_OFFLINE=1 forbids downloads.
+
+Examples:
+  codeward model download hf:HuggingFaceTB/SmolLM2-135M
+  codeward model download hf:owner/name/model.Q8_0.gguf@v1.0
+  codeward generate --model hf:HuggingFaceTB/SmolLM2-135M --prompt 'def add(a, b):'";
 
 /// How numbers are written to a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -76,6 +76,9 @@ impl From<codeward_training::TrainError> for Failure {
             TrainError::Unscored { .. } => {
                 "see what `codeward doctor` says of the sandbox, then continue with --resume"
             }
+            TrainError::Tokenizer(_) => {
+                "leave advantage.token_credit out of the recipe, or train a model with a tokenizer.json that we read"
+            }
             TrainError::NoTasks => "the recipe's benchmark or corpus is empty",
             TrainError::NotFinite { .. } => "lower optimiser.learning_rate in the recipe",
         };
@@ -109,6 +112,12 @@ impl From<codeward_lm::EngineError> for Failure {
     }
 }
 
+impl From<codeward_lm::ChatError> for Failure {
+    fn from(error: codeward_lm::ChatError) -> Self {
+        Self { message: error.to_string(), hint: error.hint().map(str::to_owned) }
+    }
+}
+
 impl From<codeward_lm::InspectError> for Failure {
     fn from(error: codeward_lm::InspectError) -> Self {
         Self { message: error.to_string(), hint: error.hint().map(str::to_owned) }
@@ -118,6 +127,12 @@ impl From<codeward_lm::InspectError> for Failure {
 impl From<codeward_lm::ConvertError> for Failure {
     fn from(error: codeward_lm::ConvertError) -> Self {
         Self { message: error.to_string(), hint: error.hint().map(str::to_owned) }
+    }
+}
+
+impl From<codeward_hub::HubError> for Failure {
+    fn from(error: codeward_hub::HubError) -> Self {
+        Self { message: error.to_string(), hint: error.hint() }
     }
 }
 

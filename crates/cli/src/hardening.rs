@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use codeward_evaluation::{EvaluateSettings, Summary, evaluate, report::write_report};
-use codeward_lm::{EngineOptions, LanguageModel, ModelConfig, Precision, SamplingParams, Tokenizer};
+use codeward_lm::{EngineError, LanguageModel, ModelConfig, Precision, SamplingParams, Tokenizer};
 use codeward_records::{Judged, Manifest, Task, jsonl};
 use codeward_reward::{Engine, Store};
 use codeward_synthesis::{Benchmark, Pool, Split};
-use codeward_training::{Course, EvaluationSettings, GrpoRecipe, Recipe, RunFolder, derive_seed, train};
+use codeward_training::{AdapterSettings, Course, EvaluationSettings, Recipe, RlRecipe, RunFolder, derive_seed, train};
 
 use crate::arguments::JudgeAddress;
 use crate::failure::Failure;
@@ -32,21 +32,20 @@ pub(crate) struct Hardened {
 
 /// Runs the main job in `out`, or continues it there.
 pub(crate) fn harden(
-    recipe: &GrpoRecipe,
+    recipe: &RlRecipe,
     out: &Path,
     resume: bool,
     judge: Option<&JudgeAddress>,
 ) -> Result<Hardened, Failure> {
     let started = Instant::now();
     let benchmark = workbench::benchmark(&recipe.tasks.benchmark)?;
-    let options = EngineOptions { reference: recipe.loss.kl_coef != 0.0, ..EngineOptions::default() };
-    let (mut policy, tokenizer) = workbench::model(Some(Path::new(&recipe.model)), &options)?;
+    let resolved = Recipe::Rl(Box::new(recipe.clone()));
+    let (mut policy, tokenizer) = workbench::model(Some(Path::new(&recipe.model)), &resolved.engine_options())?;
     let mut engine = workbench::engine(recipe.reward.clone(), None, judge)?;
     let tasks = benchmark.tasks(Split::Rewarded, recipe.tasks.instances_per_family);
     let probe = probe_tasks(&benchmark, recipe.guard.instances_per_family);
     fits(recipe, policy.config(), &tokenizer, &tasks)?;
 
-    let resolved = Recipe::Grpo(Box::new(recipe.clone()));
     let manifest = Manifest {
         format: Manifest::FORMAT,
         codeward: env!("CARGO_PKG_VERSION").to_owned(),
@@ -73,13 +72,13 @@ pub(crate) fn harden(
     };
     let before = judge.rows(&mut *policy, &folder, "before")?;
     let trained = {
-        let mut progress = Progress::new("training", recipe.grpo.num_steps);
+        let mut progress = Progress::new("training", recipe.sizes().num_steps);
         {
             let course = Course { recipe, tokenizer: &tokenizer, engine: &engine, tasks: &tasks, probe: &probe };
             train(course, &mut *policy, &folder, |event| progress.event(&event))?
         }
     };
-    save_model(&*policy, &tokenizer, &folder)?;
+    save_trained(&*policy, &tokenizer, resolved.adapter(), &folder)?;
     let after = judge.rows(&mut *policy, &folder, "after")?;
 
     let summary = Summary::from_rows(&before, &after, recipe.seed);
@@ -95,7 +94,7 @@ pub(crate) fn harden(
 }
 
 /// Prompts and completions have to fit into the model's positions.
-fn fits(recipe: &GrpoRecipe, model: &ModelConfig, tokenizer: &Tokenizer, tasks: &[Task]) -> Result<(), Failure> {
+fn fits(recipe: &RlRecipe, model: &ModelConfig, tokenizer: &Tokenizer, tasks: &[Task]) -> Result<(), Failure> {
     let longest = tasks.iter().map(|task| tokenizer.encode(&task.prompt).len()).max().unwrap_or(0);
     let wanted = longest + recipe.sampling.max_new_tokens.max(recipe.evaluation.max_new_tokens);
     let positions = model.max_position_embeddings;
@@ -122,15 +121,42 @@ fn probe_tasks(benchmark: &Benchmark, num_instances: usize) -> Vec<Task> {
         .collect()
 }
 
-fn tasks_hash(tasks: &[Task]) -> String {
+pub(crate) fn tasks_hash(tasks: &[Task]) -> String {
     let text: String = tasks.iter().map(Task::content_hash).collect();
     format!("{:016x}", derive_seed(0, &text, &[tasks.len() as u64]))
 }
 
-/// The trained model in Hugging Face layout. The folder appears whole or not at all.
-pub(crate) fn save_model(model: &dyn LanguageModel, tokenizer: &Tokenizer, folder: &RunFolder) -> Result<(), Failure> {
+/// The folders of a run that hold what was trained.
+pub(crate) fn trained_parts(adapter: Option<&AdapterSettings>) -> Vec<&'static str> {
+    let parts = [("adapter", adapter.is_some()), ("model", adapter.is_none_or(|adapter| adapter.save_merged))];
+    parts.into_iter().filter(|(_, is_there)| *is_there).map(|(part, _)| part).collect()
+}
+
+/// What was trained: `model` in Hugging Face layout; or `adapter` in PEFT's layout, and the model only if the recipe asks for it.
+pub(crate) fn save_trained(
+    policy: &dyn LanguageModel,
+    tokenizer: &Tokenizer,
+    adapter: Option<&AdapterSettings>,
+    folder: &RunFolder,
+) -> Result<(), Failure> {
+    for part in trained_parts(adapter) {
+        save_folder(part, tokenizer, folder, |path| match part {
+            "adapter" => policy.save_adapter(path),
+            _ => policy.save_model(path, Precision::Bf16),
+        })?;
+    }
+    Ok(())
+}
+
+/// A folder of the run with a tokenizer and what `save` writes. It appears whole or not at all.
+fn save_folder(
+    name: &str,
+    tokenizer: &Tokenizer,
+    folder: &RunFolder,
+    save: impl FnOnce(&Path) -> Result<(), EngineError>,
+) -> Result<(), Failure> {
     let hint = "free some disk space, then continue with --resume";
-    let (target, partial) = (folder.path("model"), folder.path("model.partial"));
+    let (target, partial) = (folder.path(name), folder.path(&format!("{name}.partial")));
     let io = |error: std::io::Error| Failure::io(&partial, &error, hint);
     for stale in [&partial, &target] {
         if stale.exists() {
@@ -138,7 +164,7 @@ pub(crate) fn save_model(model: &dyn LanguageModel, tokenizer: &Tokenizer, folde
         }
     }
     std::fs::create_dir_all(&partial).map_err(io)?;
-    model.save_model(&partial, Precision::Bf16).map_err(|error| Failure::new(error, hint))?;
+    save(&partial).map_err(|error| Failure::new(error, hint))?;
     tokenizer.save(&partial).map_err(|error| Failure::new(error, hint))?;
     std::fs::rename(&partial, &target).map_err(io)
 }
@@ -173,6 +199,7 @@ impl Judge<'_> {
                 max_new_tokens: self.settings.max_new_tokens,
                 ..SamplingParams::default()
             },
+            stop: self.settings.stop.clone(),
             seed: derive_seed(self.seed, "evaluation", &[]),
         };
         let mut rows = Vec::new();

@@ -49,8 +49,8 @@ impl Judge for LocalJudge {
             ..SamplingParams::default()
         };
         let prompt = Prompt { tokens: &tokens, seed: sampling.seed.unwrap_or(0) };
-        let ends = [self.tokenizer.eos_id()];
-        let sampled = model.complete(&[prompt], &Ends::tokens(&ends), &params);
+        let stop: Vec<String> = sampling.stop.iter().filter(|text| !text.is_empty()).cloned().collect();
+        let sampled = model.complete(&[prompt], &Ends::new(&self.tokenizer, &stop), &params);
         let sampled = sampled.map_err(|error| failed(error.to_string(), true))?.remove(0);
         let spoken = sampled.tokens.iter().zip(&sampled.logprobs).map(|(token, logprob)| AnswerToken {
             bytes: self.tokenizer.decode(&[*token]).into_bytes(),
@@ -58,7 +58,7 @@ impl Judge for LocalJudge {
             likely: Vec::new(),
         });
         let answer = Answer {
-            text: self.tokenizer.decode(&sampled.tokens),
+            text: sampled.text(&self.tokenizer),
             reasoning: None,
             finish: if sampled.stopped { Finish::Stop } else { Finish::Length },
             tokens: spoken.collect(),

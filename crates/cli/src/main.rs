@@ -5,6 +5,7 @@ mod bundled;
 mod commands;
 mod failure;
 mod hardening;
+mod hub;
 mod input;
 mod local_judge;
 mod memory;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<Ending, failure::Failure> {
     workbench::accept(arguments.unsafe_isolation);
+    hub::allow(arguments.download);
     match &arguments.command {
         Command::Quickstart(options) => commands::quickstart::run(options),
         Command::Train(options) => commands::train::run(options),

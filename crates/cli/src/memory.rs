@@ -1,11 +1,9 @@
 //! What work with models takes in memory, and what of it fits this host.
 
-use codeward_lm::{
-    Activations, AdapterConfig, Bytes, Family, HostMemory, MemoryNeed, MemoryPlan, ModelConfig, Workload, plan_memory,
-};
-use serde_json::{Value, json};
+use std::fmt::Write as _;
 
-use crate::failure::Failure;
+use codeward_lm::{Bytes, Family, HostMemory, MemoryNeed, MemoryPlan, ModelConfig};
+use serde_json::{Value, json};
 
 /// The names of the kinds of work that people ask about, and what they take.
 pub(crate) fn kinds(need: &MemoryNeed) -> [(&'static str, MemoryPlan); 5] {
@@ -98,35 +96,13 @@ pub(crate) fn describe_host(host: Option<HostMemory>) -> String {
         let sample = says("sampling", need.sample, None);
         let adapt = says("adapter", need.adapt, Some(need.adapt_recomputing));
         let train = says("all weights", need.train, Some(need.train_recomputing));
-        text += &format!("  {name:<19} {sample:<19} {adapt:<30} {train}\n");
+        let _ = writeln!(text, "  {name:<19} {sample:<19} {adapt:<30} {train}");
     }
     text
 }
 
-/// Refuses work that this host has no memory for. What is kept for the backward pass does not change results, so it is kept
-/// where there is room, and computed again where there is not.
-pub(crate) fn settle(config: &ModelConfig, workload: &Workload) -> Result<Activations, Failure> {
-    settle_on(config, workload, HostMemory::read())
-}
-
-fn settle_on(config: &ModelConfig, workload: &Workload, host: Option<HostMemory>) -> Result<Activations, Failure> {
-    let Some(host) = host else { return Ok(Activations::Keep) };
-    let asked = workload.training.as_ref().map_or(Activations::Keep, |training| training.activations);
-    let Err(refusal) = plan_memory(config, workload, host) else { return Ok(asked) };
-    let mut again = workload.clone();
-    if let Some(training) = &mut again.training {
-        training.activations = Activations::Recompute;
-    }
-    if plan_memory(config, &again, host).is_ok() {
-        return Ok(Activations::Recompute);
-    }
-    Err(Failure::new(&refusal, refusal.hint()))
-}
-
 #[cfg(test)]
 mod tests {
-    use codeward_lm::{MemoryBound, TrainingLoad};
-
     use super::*;
 
     #[test]
@@ -135,30 +111,5 @@ mod tests {
             known_models().iter().map(|(_, config)| MemoryNeed::new(config).sample.weights / 4 / 1_000_000).collect();
         // By the model cards: 134.5, 361.8, 494.0, 1543.7, 3085.9 and 7615.6 million.
         assert_eq!(millions, [134, 361, 494, 1543, 3085, 7615]);
-    }
-
-    #[test]
-    fn activations_are_computed_again_where_they_do_not_fit_and_work_that_does_not_fit_is_refused() {
-        let config = ModelConfig::tiny();
-        let training = TrainingLoad {
-            batch_tokens: 20_000,
-            longest: 200,
-            activations: Activations::Keep,
-            adapter: None::<AdapterConfig>,
-            reference: false,
-        };
-        let workload =
-            |activations| Workload { training: Some(TrainingLoad { activations, ..training.clone() }), sampling: None };
-        let need = |activations| MemoryPlan::new(&config, &workload(activations)).with_margin();
-        let settled = |available| {
-            let host = HostMemory { available, bound: MemoryBound::Machine };
-            settle_on(&config, &workload(Activations::Keep), Some(host))
-        };
-        assert_eq!(settled(need(Activations::Keep)).unwrap(), Activations::Keep);
-        assert_eq!(settled(need(Activations::Keep) - 1).unwrap(), Activations::Recompute);
-        let refused = settled(need(Activations::Recompute) - 1).unwrap_err();
-        assert!(refused.message.contains("of memory are needed"), "{}", refused.message);
-        assert!(refused.hint.unwrap().contains("tokens at a time"));
-        assert_eq!(settle_on(&config, &workload(Activations::Keep), None).unwrap(), Activations::Keep);
     }
 }

@@ -61,11 +61,14 @@ impl Progress {
                     show("reward/all_tests_fraction", "works"),
                     show("reward/security", "security"),
                     show("loss/sft", "loss"),
+                    show("loss/preference", "loss"),
+                    show("preference/told_apart_fraction", "told apart"),
                     show("probe/functional", "probe"),
                 ];
                 let message = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
                 self.at(metrics.step, *num_steps, &message);
             }
+            Event::Alarm { step, alarm } => self.say(&format!("step {step}: {}", alarm.detail)),
             Event::SteppedBack { step, to, learning_rate_scale } => self.say(&format!(
                 "step {step}: function fell, back to the policy of step {to} with {learning_rate_scale} of the learning rate"
             )),

@@ -13,11 +13,12 @@ use codeward_reward::recipe::Analysers;
 use codeward_reward::{Engine, Equipment, RewardRecipe, Store};
 use codeward_sandbox::{Isolation, Sandbox, Settings};
 use codeward_synthesis::Benchmark;
-use codeward_training::{GrpoRecipe, Recipe};
+use codeward_training::{Recipe, RlRecipe};
 
 use crate::arguments::{JudgeAddress, UnsafeIsolation};
 use crate::bundled;
 use crate::failure::Failure;
+use crate::hub;
 use crate::local_judge::LocalJudge;
 
 /// A recipe by file or bundled name.
@@ -32,13 +33,14 @@ pub(crate) fn recipe(name: &str) -> Result<Recipe, Failure> {
     Ok(Recipe::parse(&text, name)?)
 }
 
-/// A recipe that has to be of kind `grpo`.
-pub(crate) fn grpo_recipe(name: &str) -> Result<GrpoRecipe, Failure> {
+/// A recipe that has to be one of reinforcement learning.
+pub(crate) fn rl_recipe(name: &str) -> Result<RlRecipe, Failure> {
     match recipe(name)? {
-        Recipe::Grpo(recipe) => Ok(*recipe),
-        Recipe::Sft(_) => {
-            Err(Failure::new(format!("{name}: kind is \"sft\""), "this command needs a recipe of kind \"grpo\""))
-        }
+        Recipe::Rl(recipe) => Ok(*recipe),
+        Recipe::Sft(_) | Recipe::Preference(_) => Err(Failure::new(
+            format!("{name}: it is no recipe of reinforcement learning"),
+            "this command needs a recipe of kind \"grpo\" or \"ppo\"",
+        )),
     }
 }
 
@@ -50,13 +52,13 @@ pub(crate) fn benchmark(name: &str) -> Result<Benchmark, Failure> {
     Ok(Benchmark::open(Path::new(name))?)
 }
 
-/// A model by folder, put to work; `None` or `bundled` is the bundled one.
+/// A model by folder or by its name on a hub, put to work; `None` or `bundled` is the bundled one.
 pub(crate) fn model(
     folder: Option<&Path>,
     options: &EngineOptions,
 ) -> Result<(Box<dyn LanguageModel>, Tokenizer), Failure> {
     match folder {
-        Some(folder) if folder != Path::new("bundled") => load(folder, options),
+        Some(folder) if folder != Path::new("bundled") => load(&hub::place(folder)?, options),
         _ => load(bundled::model()?.path(), options),
     }
 }
@@ -102,13 +104,13 @@ pub(crate) fn reward_recipe(name: &str) -> Result<RewardRecipe, Failure> {
     let path = Path::new(name);
     if !path.exists() {
         if bundled::recipe(name).is_some() {
-            return Ok(grpo_recipe(name)?.reward);
+            return Ok(rl_recipe(name)?.reward);
         }
         return Ok(RewardRecipe::by_title(name)?);
     }
     let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error, "name a recipe file"))?;
     if text.parse::<toml::Table>().is_ok_and(|table| table.contains_key("kind")) {
-        return Ok(grpo_recipe(name)?.reward);
+        return Ok(rl_recipe(name)?.reward);
     }
     RewardRecipe::parse(&text).map_err(|error| {
         let failure = Failure::from(error);

@@ -72,7 +72,7 @@ fn an_unknown_recipe_key() {
     fs::write(&recipe, "kind = \"grpo\"\n\n[optimiser]\nlearning_rat = 1e-5\n").unwrap();
     let out = folder.path().join("run");
     let output = codeward(&["train", recipe.to_str().unwrap(), "--out", out.to_str().unwrap()]);
-    assert_complains(&output, "mine.toml:4: unknown field `learning_rat`", "README");
+    assert_complains(&output, "mine.toml:4: unknown field `learning_rat`", "docs/training.md");
     assert!(!out.exists(), "nothing half-written");
 }
 

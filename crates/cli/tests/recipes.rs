@@ -23,16 +23,31 @@ fn every_recipe_parses_and_has_a_page() {
     assert!(count >= 2, "{count}");
 }
 
+/// Keys of a table, with those of tables in it, as `table.key`; what is inside the tables of a reward has a page of its own.
+fn keys(prefix: &str, table: &toml::Table, found: &mut Vec<String>) {
+    for (key, value) in table {
+        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value.as_table() {
+            Some(table) if !name.starts_with("reward.") => keys(&name, table, found),
+            _ => found.push(name),
+        }
+    }
+}
+
 #[test]
-fn the_page_of_the_main_job_names_every_key() {
-    let text = fs::read_to_string(recipes().join("quickstart/recipe.toml")).unwrap();
-    let page = fs::read_to_string(recipes().join("quickstart/README.md")).unwrap();
-    let resolved: toml::Table = toml::from_str(&Recipe::parse(&text, "quickstart").unwrap().resolved()).unwrap();
-    for (section, value) in &resolved {
-        let keys: Vec<&String> = value.as_table().map_or_else(|| vec![section], |table| table.keys().collect());
-        for key in keys {
-            let named = [format!("{section}.{key}`"), format!("`.{key}`"), format!("`{key}`")];
-            assert!(named.iter().any(|form| page.contains(form)), "{section}.{key} is not explained");
+fn the_page_of_training_names_every_key() {
+    let main_job = fs::read_to_string(recipes().join("quickstart/recipe.toml")).unwrap();
+    let page = fs::read_to_string(recipes().join("../docs/training.md")).unwrap();
+    let ppo = "kind = \"ppo\"\n".to_owned();
+    let pairs = "kind = \"preference\"\n[loss]\nkind = \"simpo\"\nbeta = 2.0\ngamma = 0.5\n".to_owned();
+    for text in [main_job, ppo, pairs] {
+        let resolved: toml::Table = toml::from_str(&Recipe::parse(&text, "a recipe").unwrap().resolved()).unwrap();
+        let mut found = Vec::new();
+        keys("", &resolved, &mut found);
+        for name in found {
+            let last = name.rsplit('.').next().unwrap();
+            let named = [format!("{name}`"), format!("`.{last}`"), format!("`{last}`")];
+            assert!(named.iter().any(|form| page.contains(form)), "{name} is not explained");
         }
     }
 }

@@ -35,6 +35,11 @@
 //!
 //! Only answers, never errors. The cache's key is the hash of the server's address and the whole request; that of a tape
 //! leaves the address out, so that a recording can be played for another.
+//!
+//! # Files
+//!
+//! [`Fetcher`] asks a server for files, from a byte on. It follows redirects, which is where the key does not go along, retries
+//! nothing and keeps nothing: that is for the crate that knows what the files are.
 
 mod answer;
 mod backoff;
@@ -42,6 +47,7 @@ mod budget;
 mod cache;
 mod endpoint;
 mod error;
+mod fetch;
 mod flights;
 mod key;
 mod pace;
@@ -56,6 +62,7 @@ pub use answer::{Answer, AnswerToken, Finish, Likely, Origin, Reply, Usage};
 pub use budget::Spent;
 pub use endpoint::Endpoint;
 pub use error::{BudgetKind, EndpointError};
+pub use fetch::{Extent, FetchSettings, Fetched, Fetcher};
 pub use key::RequestKey;
 pub use request::{Message, Prompt, Request, Role, Sampling};
 pub use settings::{EndpointSettings, Price, Tape};

@@ -173,27 +173,7 @@ impl EndpointSettings {
 
     /// The address without a slash at its end, and host with port.
     fn resolve_address(&self) -> Result<(String, String), EndpointError> {
-        let wrong = |problem| wrong("base_url", problem);
-        let address = self.base_url.trim_end_matches('/');
-        let uri: Uri = address.parse().map_err(|_| wrong("is not an address"))?;
-        let scheme = uri.scheme_str().unwrap_or_default();
-        if scheme != "http" && scheme != "https" {
-            return Err(wrong("does not begin with http:// or https://"));
-        }
-        let authority = uri.authority().ok_or_else(|| wrong("names no host"))?;
-        if authority.as_str().contains('@') {
-            return Err(wrong("holds a user or a password; a key comes from `api_key_env`"));
-        }
-        if uri.query().is_some() || address.contains('#') {
-            return Err(wrong("holds a query or a fragment"));
-        }
-        let is_local = matches!(authority.host(), "localhost" | "[::1]") || is_loopback(authority.host());
-        if self.api_key_env.is_some() && scheme == "http" && !is_local && !self.allow_key_over_http {
-            return Err(wrong(
-                "would send the key unencrypted to another machine; use https, or set `allow_key_over_http`",
-            ));
-        }
-        Ok((address.to_owned(), authority.as_str().to_owned()))
+        check_address(&self.base_url, self.api_key_env.is_some() && !self.allow_key_over_http)
     }
 }
 
@@ -223,6 +203,30 @@ pub(crate) struct Resolved {
     pub(crate) attempt_timeout: Duration,
     pub(crate) first_backoff: Duration,
     pub(crate) max_backoff: Duration,
+}
+
+/// The address without a slash at its end, and host with port. `keeps_key` says that a key goes there which nobody on the way may
+/// read.
+pub(crate) fn check_address(base_url: &str, keeps_key: bool) -> Result<(String, String), EndpointError> {
+    let wrong = |problem| wrong("base_url", problem);
+    let address = base_url.trim_end_matches('/');
+    let uri: Uri = address.parse().map_err(|_| wrong("is not an address"))?;
+    let scheme = uri.scheme_str().unwrap_or_default();
+    if scheme != "http" && scheme != "https" {
+        return Err(wrong("does not begin with http:// or https://"));
+    }
+    let authority = uri.authority().ok_or_else(|| wrong("names no host"))?;
+    if authority.as_str().contains('@') {
+        return Err(wrong("holds a user or a password; a key comes from an environment variable"));
+    }
+    if uri.query().is_some() || address.contains('#') {
+        return Err(wrong("holds a query or a fragment"));
+    }
+    let is_local = matches!(authority.host(), "localhost" | "[::1]") || is_loopback(authority.host());
+    if keeps_key && scheme == "http" && !is_local {
+        return Err(wrong("would send the key unencrypted to another machine; use https"));
+    }
+    Ok((address.to_owned(), authority.as_str().to_owned()))
 }
 
 fn wrong(name: &'static str, problem: &str) -> EndpointError {

@@ -5,12 +5,14 @@ use codeward_records::{Judged, Task};
 use codeward_reward::Engine;
 
 /// How a model is evaluated.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EvaluateSettings {
     /// Completions of each task.
     pub samples_per_task: u32,
     /// How tokens are drawn.
     pub sampling: SamplingParams,
+    /// Texts that end a completion, which is cut where they begin.
+    pub stop: Vec<String>,
     /// Every random draw comes from it.
     pub seed: u64,
 }
@@ -72,9 +74,9 @@ fn sample(
         .zip(&tokens)
         .map(|((task, sample), tokens)| Prompt { tokens, seed: row_seed(settings.seed, &task.id, *sample) })
         .collect();
-    let ends = [tokenizer.eos_id()];
-    let sampled = model.complete(&prompts, &Ends::tokens(&ends), &settings.sampling)?;
-    Ok(sampled.iter().map(|row| tokenizer.decode(&row.tokens)).collect())
+    let ends = Ends::new(tokenizer, &settings.stop);
+    let sampled = model.complete(&prompts, &ends, &settings.sampling)?;
+    Ok(sampled.iter().map(|row| row.text(tokenizer)).collect())
 }
 
 /// FNV-1a over the seed, the task's id and the sample's number.

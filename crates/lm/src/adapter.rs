@@ -104,6 +104,11 @@ impl AdapterConfig {
         (f64::from(self.alpha) / if self.rank_stabilized { rank.sqrt() } else { rank }) as f32
     }
 
+    /// Number of parameters of such an adapter of a model.
+    pub fn num_parameters(&self, model: &ModelConfig) -> usize {
+        Adapter::empty(self.clone(), model).num_parameters()
+    }
+
     /// Whether another adapter has the same computation and the same tensors.
     pub(crate) fn computes_like(&self, other: &Self) -> bool {
         (self.rank, self.alpha, self.rank_stabilized, &self.targets)
@@ -170,10 +175,10 @@ impl ByProduct<Vec<f32>> {
 
 /// The adapted layers of one product: they have the input in common.
 #[derive(Debug, Clone)]
-struct ProductShape {
-    inputs: usize,
+pub(crate) struct ProductShape {
+    pub(crate) inputs: usize,
     /// Each with its columns of the output.
-    parts: Vec<(Linear, Range<usize>)>,
+    pub(crate) parts: Vec<(Linear, Range<usize>)>,
 }
 
 /// Where a product's gradients are added.
@@ -290,6 +295,12 @@ impl Adapter {
 
     pub(crate) fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+
+    /// What is adapted of each product. Numbers lie block by block, product by product: first all `A`, then all `B`.
+    #[cfg(feature = "libtorch")]
+    pub(crate) fn products(&self) -> &ByProduct<ProductShape> {
+        &self.products
     }
 
     pub(crate) fn parameters(&self) -> &[f32] {

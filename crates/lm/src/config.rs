@@ -375,8 +375,13 @@ impl ModelConfig {
         self.sliding_window.as_ref().filter(|window| window.layers[layer]).map(|window| window.length)
     }
 
-    /// What token embeddings are multiplied with: in single precision, as `transformers` has it for weights in single
-    /// precision (for weights in bfloat16 it rounds the root to bfloat16).
+    /// What token embeddings are multiplied with: the root in single precision, as in `transformers` for a model in single
+    /// precision, which is what is computed here, and in llama.cpp.
+    ///
+    /// For a model in bfloat16 `transformers` rounds the root to the weights' type: 25.298 becomes 25.25 for a width of
+    /// 640. Gemma 3 270M in single precision moves by 0.001 in log-probability a token when only that is rounded (at most
+    /// 0.014 on 69 tokens of text and code), while everything else that bfloat16 rounds moves it by 0.03 (at most 0.16).
+    /// So the rounded root would bring nothing nearer that can be measured, and parity with single precision would be lost.
     pub(crate) fn embedding_scale(&self) -> f32 {
         if self.family.traits().scaled_embedding { (self.hidden_size as f64).sqrt() as f32 } else { 1.0 }
     }
@@ -411,6 +416,14 @@ mod tests {
             ModelConfig::of_family(family).validate().unwrap();
         }
         assert_eq!(ModelConfig::of_family(Family::Qwen2), ModelConfig::tiny());
+    }
+
+    /// `torch.tensor(640**0.5).item()`; in bfloat16 it would be 25.25.
+    #[test]
+    fn the_scale_of_embeddings_is_not_rounded_to_the_type_of_the_file() {
+        let config = ModelConfig { hidden_size: 640, ..ModelConfig::of_family(Family::Gemma3) };
+        assert_eq!(config.embedding_scale(), 25.298_221);
+        assert_eq!(ModelConfig::of_family(Family::Llama).embedding_scale(), 1.0);
     }
 
     #[test]

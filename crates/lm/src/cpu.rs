@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::adapter::Adapter;
+use crate::checkpoint::STATE_FILE;
 use crate::config::ModelConfig;
 use crate::ends::Ends;
 use crate::generate::{self, Prompt, Sampled};
@@ -12,9 +13,6 @@ use crate::sampler::SamplingParams;
 use crate::trainer::{AdamW, Scores, Sequence, Trainer, Upstream};
 use crate::value_head::ValueHead;
 use crate::weights::Precision;
-
-/// The optimiser's state in a checkpoint.
-const STATE_FILE: &str = "optimiser.safetensors";
 
 impl Trainer {
     /// Puts a model to work as the options say.
@@ -94,20 +92,11 @@ impl LanguageModel for Trainer {
     }
 
     fn save_checkpoint(&self, folder: &Path) -> Result<(), EngineError> {
-        let model = self.model();
-        match model.adapter() {
-            None => model.save(folder, Precision::F32)?,
-            Some(adapter) => {
-                adapter.save(folder)?;
-                if let Some(head) = model.value_head() {
-                    head.save(folder)?;
-                }
-            }
-        }
+        self.model().save_trained(folder)?;
         Ok(self.save_state(&folder.join(STATE_FILE))?)
     }
 
     fn load_checkpoint(&mut self, folder: &Path) -> Result<(), EngineError> {
-        Ok(self.load(folder, STATE_FILE)?)
+        Ok(self.load(folder)?)
     }
 }

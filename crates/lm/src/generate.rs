@@ -20,6 +20,7 @@ use crate::model::Model;
 use crate::random::Stream;
 use crate::rotary::RotaryTables;
 use crate::sampler::{SamplingParams, draw, penalise};
+use crate::tokenizer::Tokenizer;
 use crate::transposed::TransposedWeights;
 
 /// The most rows that decode together: bounds the memory for caches.
@@ -52,8 +53,31 @@ pub struct Sampled {
     /// Their log-probabilities under the distribution they were drawn from, after everything in
     /// [`SamplingParams`].
     pub logprobs: Vec<f32>,
-    /// Whether the end token was drawn. Otherwise the limit on tokens or the model's positions ended the completion.
+    /// Whether an end token or a stop string ended the completion, rather than the limit on tokens or the model's positions.
     pub stopped: bool,
+    /// Where a stop string ended it: how many bytes of the decoded text come before the string.
+    pub text_end: Option<usize>,
+}
+
+impl Sampled {
+    /// The completion's text, up to the stop string if one ended it.
+    pub fn text(&self, tokenizer: &Tokenizer) -> String {
+        let mut text = tokenizer.decode(&self.tokens);
+        text.truncate(self.text_end.unwrap_or(text.len()));
+        text
+    }
+
+    /// Takes a drawn token, and says whether the completion goes on.
+    pub(crate) fn push(&mut self, token: u32, logprob: f32, ends: &Ends<'_>, params: &SamplingParams) -> bool {
+        self.tokens.push(token);
+        self.logprobs.push(logprob);
+        self.stopped = ends.tokens.contains(&token);
+        if !self.stopped && self.tokens.len() >= params.min_new_tokens {
+            self.text_end = ends.cut(&self.tokens);
+            self.stopped = self.text_end.is_some();
+        }
+        !self.stopped
+    }
 }
 
 /// Completes every prompt; results are in the order of the prompts.
@@ -65,7 +89,7 @@ pub fn generate(model: &Model, prompts: &[Prompt<'_>], eos: u32, params: &Sampli
     // An adapter is merged into the copy: then a token costs as much as without it.
     let transposed = TransposedWeights::merged(model);
     let mut results = vec![Sampled::default(); prompts.len()];
-    let ends = Ends::tokens(std::slice::from_ref(&eos));
+    let ends = Ends::tokens(&[eos]);
     complete(model, &transposed, prompts, &ends, params, |index, sampled| results[index] = sampled);
     results
 }
@@ -237,20 +261,18 @@ impl Row {
     fn sample(&mut self, logits: &mut [f32], ends: &Ends<'_>, params: &SamplingParams) {
         penalise(logits, self.seen.iter().copied(), params.repetition_penalty);
         if self.sampled.tokens.len() < params.min_new_tokens {
-            for &token in ends.tokens {
+            for &token in &ends.tokens {
                 if let Some(logit) = logits.get_mut(token as usize) {
                     *logit = NEVER;
                 }
             }
         }
         let drawn = draw(logits, params, self.stream.uniform(self.sampled.tokens.len() as u64));
-        self.sampled.tokens.push(drawn.token);
-        self.sampled.logprobs.push(drawn.logprob);
+        let goes_on = self.sampled.push(drawn.token, drawn.logprob, ends, params);
         if params.repetition_penalty != 1.0 {
             self.seen.insert(drawn.token);
         }
-        self.sampled.stopped = ends.tokens.contains(&drawn.token);
-        self.room = if self.sampled.stopped { 0 } else { self.room - 1 };
+        self.room = if goes_on { self.room - 1 } else { 0 };
     }
 }
 

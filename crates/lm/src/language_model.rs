@@ -11,6 +11,8 @@ use crate::adapter::AdapterConfig;
 use crate::config::ModelConfig;
 use crate::ends::Ends;
 use crate::generate::{Prompt, Sampled};
+#[cfg(feature = "libtorch")]
+use crate::libtorch;
 use crate::model::Model;
 use crate::sampler::SamplingParams;
 use crate::trainer::{Activations, AdamW, Scores, Sequence, Trainer, Upstream};
@@ -117,7 +119,8 @@ pub trait LanguageModel: Send {
     /// If the device fails.
     fn weights_hash(&self) -> Result<String, EngineError>;
 
-    /// Completes every prompt with the weights as they are now. `done` is given each completion, with the place of its
+    /// Completes every prompt with the weights as they are now, until an end token or a stop string (no end token is drawn,
+    /// and no stop string heeded, before there are `min_new_tokens`). `done` is given each completion, with the place of its
     /// prompt, as soon as it has ended, so that it can be rewarded while others are still being sampled.
     ///
     /// # Errors
@@ -214,6 +217,9 @@ pub trait LanguageModel: Send {
 
 /// The names of the engines of this build.
 pub fn engines() -> Vec<&'static str> {
+    #[cfg(feature = "libtorch")]
+    return std::iter::once(CPU).chain(libtorch::names()).collect();
+    #[cfg(not(feature = "libtorch"))]
     vec![CPU]
 }
 
@@ -233,6 +239,10 @@ pub fn open(folder: &Path, options: &EngineOptions) -> Result<Box<dyn LanguageMo
 /// # Panics
 /// If the adapter's configuration is not valid.
 pub fn start(model: Model, options: &EngineOptions) -> Result<Box<dyn LanguageModel>, EngineError> {
+    #[cfg(feature = "libtorch")]
+    if let Some(engine) = libtorch::start(&model, options) {
+        return Ok(Box::new(engine?));
+    }
     match options.engine.as_str() {
         CPU => Ok(Box::new(Trainer::start(model, options))),
         name => Err(EngineError::UnknownEngine { name: name.to_owned(), known: engines() }),

@@ -38,6 +38,7 @@ mod alignment;
 mod backward;
 mod block;
 mod chat;
+mod checkpoint;
 mod config;
 mod config_file;
 mod convert;
@@ -51,6 +52,8 @@ mod inspect;
 mod kernels;
 mod language_model;
 mod layout;
+#[cfg(feature = "libtorch")]
+mod libtorch;
 mod model;
 mod plan;
 mod random;

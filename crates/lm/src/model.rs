@@ -7,7 +7,7 @@ use crate::config::ModelConfig;
 use crate::config_file::{ConfigFile, FamilyName};
 use crate::decoder::DecoderWeights;
 use crate::kernels::low_rank;
-use crate::layout::Layout;
+use crate::layout::{Layout, Slot};
 use crate::random::Stream;
 use crate::value_head::ValueHead;
 use crate::weights::{self, LoadError, Precision, SaveError};
@@ -24,6 +24,28 @@ pub struct Model {
     parameters: Vec<f32>,
     adapter: Option<Adapter>,
     value_head: Option<ValueHead>,
+}
+
+impl ModelConfig {
+    /// Reads `config.json` from a folder in Hugging Face layout.
+    ///
+    /// # Errors
+    /// If the file is missing, broken or describes a model that this crate does not compute.
+    pub fn load(folder: &Path) -> Result<Self, LoadError> {
+        let path = folder.join(CONFIG_FILE);
+        let text = weights::read_text(&path, "the model's configuration")?;
+        let not_json = |source| LoadError::Json { path: path.clone(), source };
+        let unusable = |source| LoadError::Config { path: path.clone(), source };
+        let name: FamilyName = serde_json::from_str(&text).map_err(not_json)?;
+        name.family().map_err(unusable)?;
+        let file: ConfigFile = serde_json::from_str(&text).map_err(not_json)?;
+        Self::try_from(file).map_err(unusable)
+    }
+
+    /// Number of parameters of a model of this shape; a tied head counts once.
+    pub fn num_parameters(&self) -> usize {
+        Layout::new(self).total()
+    }
 }
 
 impl Model {
@@ -55,28 +77,13 @@ impl Model {
         Self { config, layout, parameters, adapter: None, value_head: None }
     }
 
-    /// Reads `config.json` of a folder in Hugging Face layout: what the model is, without its weights.
-    ///
-    /// # Errors
-    /// If the file is missing, broken or describes a model that this crate does not compute.
-    pub fn read_config(folder: &Path) -> Result<ModelConfig, LoadError> {
-        let path = folder.join(CONFIG_FILE);
-        let text = weights::read_text(&path, "the model's configuration")?;
-        let not_json = |source| LoadError::Json { path: path.clone(), source };
-        let unusable = |source| LoadError::Config { path: path.clone(), source };
-        let name: FamilyName = serde_json::from_str(&text).map_err(not_json)?;
-        name.family().map_err(unusable)?;
-        let file: ConfigFile = serde_json::from_str(&text).map_err(not_json)?;
-        ModelConfig::try_from(file).map_err(unusable)
-    }
-
     /// Reads `config.json`, the weights and the value head, if there is one, from a folder in Hugging Face layout.
     ///
     /// # Errors
     /// If a file is missing, broken or describes a model that this crate does not compute; nothing large is allocated
     /// before names, types, shapes and lengths are known to agree.
     pub fn load(folder: &Path) -> Result<Self, LoadError> {
-        let config = Self::read_config(folder)?;
+        let config = ModelConfig::load(folder)?;
         let layout = Layout::new(&config);
         let parameters = weights::read_weights(folder, &layout)?;
         let value_head = ValueHead::load(folder, config.hidden_size)?;
@@ -239,6 +246,17 @@ impl Model {
             Some(adapter) => adapter.parameters_mut(),
             None => &mut self.parameters,
         }
+    }
+
+    /// The tensors of [`Model::trained`].
+    pub(crate) fn trained_slots(&self) -> &[Slot] {
+        self.adapter.as_ref().map_or(self.layout.slots(), Adapter::slots)
+    }
+
+    /// All weights in the order of the layout, without an adapter.
+    #[cfg(feature = "libtorch")]
+    pub(crate) fn weights(&self) -> &[f32] {
+        &self.parameters
     }
 
     /// The weights as they lie in the file.

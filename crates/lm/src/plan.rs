@@ -263,12 +263,12 @@ impl fmt::Display for Proposal {
 ///
 /// # Errors
 /// If the plan with its margin is larger than what the machine has free.
-pub fn plan_memory(config: &ModelConfig, workload: &Workload, host: HostMemory) -> Result<MemoryPlan, DoesNotFit> {
+pub fn plan_memory(config: &ModelConfig, workload: &Workload, host: HostMemory) -> Result<MemoryPlan, Box<DoesNotFit>> {
     let plan = MemoryPlan::new(config, workload);
     if plan.with_margin() <= host.available {
         return Ok(plan);
     }
-    Err(DoesNotFit { plan, host, proposals: proposals(config, workload, host) })
+    Err(Box::new(DoesNotFit { plan, host, proposals: proposals(config, workload, host) }))
 }
 
 /// The settings that fit: for each set of changed settings the mildest values, sets with the fewest changes first.

@@ -135,6 +135,10 @@ impl RopeScaling {
     }
 }
 
+/// Cosines and sines: `[positions, head_dim / 2]` each.
+#[cfg(feature = "libtorch")]
+pub(crate) type TableNumbers<'a> = (&'a [f32], &'a [f32]);
+
 /// The rotary tables of a model's layers.
 pub(crate) struct RotaryTables {
     common: RotaryTable,
@@ -158,6 +162,12 @@ impl RotaryTables {
     /// How many positions the tables cover.
     pub(crate) fn num_positions(&self) -> usize {
         self.common.num_positions()
+    }
+
+    /// Cosines and sines of the common table, and of that of layers that slide.
+    #[cfg(feature = "libtorch")]
+    pub(crate) fn numbers(&self) -> (TableNumbers<'_>, Option<TableNumbers<'_>>) {
+        (self.common.numbers(), self.local.as_ref().map(RotaryTable::numbers))
     }
 
     /// The table of a layer.

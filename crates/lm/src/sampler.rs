@@ -17,7 +17,7 @@ pub struct SamplingParams {
     /// Logits of tokens that the prompt or the completion has are divided by this, and multiplied where they are negative
     /// (Keskar et al. 2019, arXiv 1909.05858, section 4.1). One leaves them.
     pub repetition_penalty: f32,
-    /// Draw no end token before there are so many.
+    /// Draw no end token, and heed no stop string, before there are so many.
     pub min_new_tokens: usize,
     /// Stop after so many tokens.
     pub max_new_tokens: usize,

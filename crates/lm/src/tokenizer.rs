@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokenizers::decoders::DecoderWrapper;
 use tokenizers::decoders::byte_level::ByteLevel as ByteLevelDecoder;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
@@ -21,6 +21,9 @@ use crate::weights::{LoadError, SaveError, create_folder, read_text, write_text}
 
 const TOKENIZER_FILE: &str = "tokenizer.json";
 const SETTINGS_FILE: &str = "tokenizer_config.json";
+const TEMPLATE_FILE: &str = "chat_template.jinja";
+const GENERATION_FILE: &str = "generation_config.json";
+const CONFIG_FILE: &str = "config.json";
 /// The marker that ends a text in tokenizers we train, and the first guess in others.
 const END_OF_TEXT: &str = "<|endoftext|>";
 /// Longer tokens are whole phrases of the training text.
@@ -50,10 +53,22 @@ const PIECES: &str = concat!(
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     eos_token: String,
-    eos_id: u32,
+    /// What ends a text, the tokenizer's own end token first.
+    end_ids: Vec<u32>,
+    /// What else the checkpoint says of text, for those who read what is saved.
+    kept: KeptSettings,
     vocab_size: usize,
     /// The bytes that each token stands for; empty for markers. Only for byte-level tokenizers.
     token_bytes: Option<Vec<Vec<u8>>>,
+}
+
+/// What a checkpoint says of text beside its tokens.
+#[derive(Debug, Clone, Default)]
+struct KeptSettings {
+    /// Chat templates and special tokens, by their keys in `tokenizer_config.json`.
+    settings: Map<String, Value>,
+    /// The contents of `chat_template.jinja`.
+    template: Option<String>,
 }
 
 /// Why a tokenizer could not be read or made.
@@ -84,6 +99,12 @@ pub enum TokenizerError {
         /// The token.
         token: String,
     },
+    /// What ends a text is not said in numbers.
+    #[error("{path:?} has end tokens that are neither an id nor a list of ids")]
+    InvalidEndTokens {
+        /// The settings file.
+        path: PathBuf,
+    },
     /// A byte-level vocabulary holds all bytes and the end token.
     #[error("a vocabulary of {found} is too small, expected at least {least}")]
     TooSmall {
@@ -113,23 +134,33 @@ impl TokenizerError {
             Self::Load(error) => error.hint(),
             Self::NoEndToken { .. } => Some("add \"eos_token\" to tokenizer_config.json"),
             Self::UnknownEndToken { .. } => Some("check that both tokenizer files belong together"),
+            Self::InvalidEndTokens { .. } => Some("eos_token_id is a number or a list of numbers"),
             Self::Invalid { .. } | Self::Decoder { .. } | Self::TooSmall { .. } | Self::Training { .. } => None,
         }
     }
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json` and, for the end token, `tokenizer_config.json` from a checkpoint folder.
+    /// Reads `tokenizer.json` and, for the end tokens, `tokenizer_config.json` and `generation_config.json` or `config.json`
+    /// from a checkpoint folder.
     ///
     /// # Errors
     /// If a file is missing or broken, or no end token is known.
     pub fn load(folder: &Path) -> Result<Self, TokenizerError> {
         let inner = read_tokenizer(&folder.join(TOKENIZER_FILE))?;
         let path = folder.join(SETTINGS_FILE);
-        let named = named_end_token(&path)?;
+        let settings = read_settings(&path)?;
+        let named = &settings["eos_token"];
+        let named = named.as_str().or_else(|| named["content"].as_str()).map(str::to_owned);
         let token = named.as_deref().unwrap_or(END_OF_TEXT);
         match (inner.token_to_id(token), &named) {
-            (Some(id), _) => Ok(Self::new(inner, token.to_owned(), id)),
+            (Some(id), _) => {
+                let mut tokenizer = Self::new(inner, token.to_owned(), id);
+                let further = further_end_ids(folder)?;
+                tokenizer.end_ids.extend(further.into_iter().filter(|&other| other != id));
+                tokenizer.kept = KeptSettings::new(folder, &settings)?;
+                Ok(tokenizer)
+            }
             (None, Some(token)) => Err(TokenizerError::UnknownEndToken { path, token: token.clone() }),
             (None, None) => Err(TokenizerError::NoEndToken { path }),
         }
@@ -175,10 +206,11 @@ impl Tokenizer {
         let vocab_size = vocabulary.values().max().map_or(0, |&last| last as usize + 1);
         let byte_level = matches!(inner.get_decoder(), Some(DecoderWrapper::ByteLevel(_)));
         let token_bytes = byte_level.then(|| token_bytes(&inner, vocab_size));
-        Self { inner, eos_token, eos_id, vocab_size, token_bytes }
+        Self { inner, eos_token, end_ids: vec![eos_id], kept: KeptSettings::default(), vocab_size, token_bytes }
     }
 
-    /// Writes `tokenizer.json` and `tokenizer_config.json`; each appears whole or not at all.
+    /// Writes `tokenizer.json` and `tokenizer_config.json`, and where a checkpoint had them, its chat template and a
+    /// `generation_config.json` with its end tokens; each file appears whole or not at all.
     ///
     /// # Errors
     /// If the folder or a file cannot be written.
@@ -186,20 +218,44 @@ impl Tokenizer {
         create_folder(folder)?;
         let text = self.inner.to_string(true).expect("a tokenizer is plain data");
         write_text(&folder.join(TOKENIZER_FILE), &(text + "\n"))?;
-        let settings = json!({
+        let mut settings = json!({
             "tokenizer_class": "PreTrainedTokenizerFast",
             "eos_token": self.eos_token,
             "pad_token": self.eos_token,
             "clean_up_tokenization_spaces": false,
         });
-        let text = serde_json::to_string_pretty(&settings).expect("settings are plain data");
-        write_text(&folder.join(SETTINGS_FILE), &(text + "\n"))
+        for (key, value) in &self.kept.settings {
+            settings[key] = value.clone();
+        }
+        write_json(&folder.join(SETTINGS_FILE), &settings)?;
+        if let Some(template) = &self.kept.template {
+            write_text(&folder.join(TEMPLATE_FILE), template)?;
+        }
+        if self.end_ids.len() > 1 {
+            write_json(&folder.join(GENERATION_FILE), &json!({"eos_token_id": self.end_ids}))?;
+        }
+        Ok(())
     }
 
     /// The tokens of a text. Nothing is added, and markers in the text are ordinary text.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         let encoding = self.inner.encode_fast(text, false).expect("a tokenizer that was loaded takes any text");
         encoding.get_ids().to_vec()
+    }
+
+    /// The tokens of a text in which markers are markers, as in what a chat template writes. Nothing is added.
+    pub fn encode_with_markers(&self, text: &str) -> Vec<u32> {
+        let mut inner = self.inner.clone();
+        inner.set_encode_special_tokens(false);
+        let encoding = inner.encode_fast(text, false).expect("a tokenizer that was loaded takes any text");
+        encoding.get_ids().to_vec()
+    }
+
+    /// The first marker that is spelled out in a text.
+    pub fn marker_in<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let names = self.inner.get_added_tokens_decoder().into_values().filter(|token| token.special);
+        let found = names.filter_map(|token| text.find(&token.content).map(|at| &text[at..at + token.content.len()]));
+        found.min_by_key(|found| (found.as_ptr(), std::cmp::Reverse(found.len())))
     }
 
     /// The text of tokens, without markers. Bytes that are no UTF-8 become replacement characters.
@@ -221,7 +277,23 @@ impl Tokenizer {
 
     /// The id of the token that ends a text.
     pub fn eos_id(&self) -> u32 {
-        self.eos_id
+        self.end_ids[0]
+    }
+
+    /// The ids of all tokens that end a text by what the checkpoint says, [`Tokenizer::eos_id`] first.
+    pub fn end_ids(&self) -> &[u32] {
+        &self.end_ids
+    }
+
+    /// The id of a marker by its name.
+    pub fn marker_id(&self, name: &str) -> Option<u32> {
+        let id = self.inner.token_to_id(name)?;
+        self.inner.get_added_tokens_decoder().get(&id).is_some_and(|token| token.special).then_some(id)
+    }
+
+    pub(crate) fn marker_ids(&self) -> impl Iterator<Item = u32> + use<> {
+        let markers: BTreeMap<u32, AddedToken> = self.inner.get_added_tokens_decoder().into_iter().collect();
+        markers.into_iter().filter(|(_, token)| token.special).map(|(id, _)| id)
     }
 
     /// The id of a token or marker by its name in the file.
@@ -256,17 +328,49 @@ pub(crate) fn read_tokenizer(path: &Path) -> Result<tokenizers::Tokenizer, Token
     }
 }
 
-/// The end token that the settings file names, if there is such a file and it does.
-fn named_end_token(path: &Path) -> Result<Option<String>, TokenizerError> {
-    let text = match read_text(path, "the tokenizer's settings") {
-        Ok(text) => text,
-        Err(LoadError::MissingFile { .. }) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let settings: Value =
-        serde_json::from_str(&text).map_err(|source| LoadError::Json { path: path.to_owned(), source })?;
-    let token = &settings["eos_token"];
-    Ok(token.as_str().or_else(|| token["content"].as_str()).map(str::to_owned))
+/// A JSON file of settings; nothing if it is not there.
+fn read_settings(path: &Path) -> Result<Value, LoadError> {
+    match read_text(path, "settings") {
+        Ok(text) => serde_json::from_str(&text).map_err(|source| LoadError::Json { path: path.to_owned(), source }),
+        Err(LoadError::MissingFile { .. }) => Ok(Value::Null),
+        Err(error) => Err(error),
+    }
+}
+
+fn write_json(path: &Path, value: &Value) -> Result<(), SaveError> {
+    let text = serde_json::to_string_pretty(value).expect("settings are plain data");
+    write_text(path, &(text + "\n"))
+}
+
+/// The end tokens that sampling is to use, or, where nothing says that, those of the model.
+fn further_end_ids(folder: &Path) -> Result<Vec<u32>, TokenizerError> {
+    for name in [GENERATION_FILE, CONFIG_FILE] {
+        let path = folder.join(name);
+        let ids = read_settings(&path)?["eos_token_id"].take();
+        let ids = match ids {
+            Value::Null => continue,
+            Value::Array(ids) => ids,
+            id => vec![id],
+        };
+        let id = |id: &Value| id.as_u64().and_then(|id| u32::try_from(id).ok());
+        let ids: Option<Vec<u32>> = ids.iter().map(id).collect();
+        return ids.ok_or(TokenizerError::InvalidEndTokens { path });
+    }
+    Ok(Vec::new())
+}
+
+impl KeptSettings {
+    fn new(folder: &Path, settings: &Value) -> Result<Self, LoadError> {
+        const KEYS: [&str; 4] = ["bos_token", "pad_token", "unk_token", "chat_template"];
+        let key =
+            |key: &str| settings.get(key).filter(|value| !value.is_null()).map(|value| (key.to_owned(), value.clone()));
+        let template = match read_text(&folder.join(TEMPLATE_FILE), "the chat template") {
+            Ok(template) => Some(template),
+            Err(LoadError::MissingFile { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { settings: KEYS.into_iter().filter_map(key).collect(), template })
+    }
 }
 
 /// The bytes of every token: its characters by the byte-level alphabet, or nothing for a marker.

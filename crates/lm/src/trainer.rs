@@ -7,23 +7,17 @@ use std::path::Path;
 
 use crate::adapter::Adapter;
 use crate::backward::Gradients;
+use crate::checkpoint::{Checkpoint, TrainingState, read_state, write_state};
 use crate::config::ModelConfig;
 use crate::decoder::{Decoder, HeadRecord, PackedBatch, Retention, ScoredToken, Workspace};
 use crate::kernels::optimizer::{self, UpdateFactors};
 use crate::model::Model;
 use crate::transposed::TransposedWeights;
-use crate::value_head::{self, ValueBackward, ValueHead};
-use crate::weights::{LoadError, Outgoing, Precision, SaveError, WeightFile, write_tensors};
+use crate::value_head::{self, ValueBackward};
+use crate::weights::{LoadError, SaveError};
 
 /// Rows per pass when only scores are wanted: enough for full speed, little enough to stay in cache.
 pub(crate) const SCORE_ROWS: usize = 2048;
-/// The note in a state file that holds the number of updates.
-const STEPS_NOTE: &str = "steps";
-/// The note in a state file that says whose state it is.
-const TRAINED_NOTE: &str = "trained";
-/// The first and the second moment in a state file.
-const MOMENTS: [&str; 2] = ["first_moment", "second_moment"];
-const VALUE_MOMENTS: [&str; 2] = ["value_head.first_moment", "value_head.second_moment"];
 
 /// Prompt and completion of one rollout.
 ///
@@ -124,9 +118,13 @@ impl Learning {
         Self { gradients: vec![0.0; count], first_moment: vec![0.0; count], second_moment: vec![0.0; count] }
     }
 
+    fn moments(&self) -> [&[f32]; 2] {
+        [&self.first_moment, &self.second_moment]
+    }
+
     /// The gradients stay.
-    fn take_moments(&mut self, other: Self) {
-        (self.first_moment, self.second_moment) = (other.first_moment, other.second_moment);
+    fn take_moments(&mut self, moments: [Vec<f32>; 2]) {
+        [self.first_moment, self.second_moment] = moments;
     }
 
     fn update(&mut self, parameters: &mut [f32], decayed: usize, factors: UpdateFactors) {
@@ -191,7 +189,7 @@ fn score_with(decoder: &Decoder<'_>, batch: &[Sequence<'_>], temperature: f32, w
     scores
 }
 
-fn assert_temperature(temperature: f32) {
+pub(crate) fn assert_temperature(temperature: f32) {
     assert!(temperature.is_finite() && temperature > 0.0, "a temperature of {temperature} is finite and above zero");
 }
 
@@ -222,7 +220,7 @@ impl Scores {
 
 impl Upstream {
     /// One pair of derivatives per scored token, checked against the batch.
-    fn flatten(&self, batch: &[Sequence<'_>]) -> Vec<[f32; 2]> {
+    pub(crate) fn flatten(&self, batch: &[Sequence<'_>]) -> Vec<[f32; 2]> {
         assert_eq!(self.logprobs.len(), batch.len(), "derivatives for each sequence");
         assert!(self.entropies.is_empty() || self.entropies.len() == batch.len(), "derivatives for each sequence");
         let mut pairs = Vec::new();
@@ -241,7 +239,7 @@ impl Upstream {
     }
 
     /// One derivative per value, checked against the batch; nothing where all are zero.
-    fn flatten_values(&self, batch: &[Sequence<'_>], has_head: bool) -> Vec<f32> {
+    pub(crate) fn flatten_values(&self, batch: &[Sequence<'_>], has_head: bool) -> Vec<f32> {
         if self.values.is_empty() {
             return Vec::new();
         }
@@ -452,69 +450,40 @@ impl Trainer {
 
     /// Goes back to what a folder holds: weights or the adapter, the value head, and the state in a file beside them. On an
     /// error the trainer is as before.
-    pub(crate) fn load(&mut self, folder: &Path, state: &str) -> Result<(), LoadError> {
-        let foreign =
-            |found: String, expected: String| Err(LoadError::Foreign { path: folder.to_owned(), found, expected });
-        let hidden = self.model.config().hidden_size;
-        let value_head = match self.model.value_head() {
-            None => None,
-            Some(_) => match ValueHead::load(folder, hidden)? {
-                None => return foreign("no value head".to_owned(), "one".to_owned()),
-                head => head,
-            },
-        };
-        if let Some(own) = self.model.adapter() {
-            let adapter = Adapter::load(folder, self.model.config())?;
-            if !own.config().computes_like(adapter.config()) {
-                return foreign(adapter.config().to_string(), own.config().to_string());
-            }
-            self.load_state(&folder.join(state))?;
+    pub(crate) fn load(&mut self, folder: &Path) -> Result<(), LoadError> {
+        let Checkpoint { model, adapter, value_head, state } = Checkpoint::read(&self.model, folder)?;
+        if let Some(adapter) = adapter {
             self.model.replace_adapter(adapter);
-            self.model.replace_value_head(value_head);
-        } else {
-            let model = Model::load(folder)?;
-            if model.config() != self.model.config() {
-                return foreign("a model of another configuration".to_owned(), "that of this model".to_owned());
-            }
-            self.load_state(&folder.join(state))?;
-            self.model = model.with_value_head(value_head);
+        }
+        if let Some(model) = model {
+            self.model = model;
             if let Some(transposed) = &mut self.transposed {
                 transposed.update(&self.model);
             }
         }
+        self.model.replace_value_head(value_head);
+        self.take_state(state);
         Ok(())
     }
 
-    /// What a state file says it is the state of.
-    fn trained_note(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        let slots = self.model.adapter().map_or(self.model.layout().slots(), Adapter::slots);
-        for slot in slots {
-            hasher.update(format!("{} {:?}\n", slot.name, slot.shape).as_bytes());
+    fn take_state(&mut self, state: TrainingState) {
+        self.learning.take_moments(state.moments);
+        if let (Some(own), Some(moments)) = (&mut self.value_learning, state.value_moments) {
+            own.take_moments(moments);
         }
-        let what = self.model.adapter().map_or("all weights".to_owned(), |adapter| adapter.config().to_string());
-        let head = if self.model.value_head().is_some() { " and a value head" } else { "" };
-        format!("{what}{head}, shapes {}", &hasher.finalize().to_hex()[..16])
+        self.num_steps = state.num_steps;
     }
 
     /// Writes moments and step count, exactly; the file appears whole or not at all. What is trained is saved on its own
-    /// ([`Model::save`], in [`Precision::F32`] if training is to go on to the bit, or [`Adapter::save`]).
+    /// ([`Model::save`], in [`Precision::F32`](crate::Precision::F32) if training is to go on to the bit, or
+    /// [`Adapter::save`]).
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn save_state(&self, path: &Path) -> Result<(), SaveError> {
-        let mut tensors = Vec::new();
-        let value = self.value_learning.as_ref().map(|learning| (learning, VALUE_MOMENTS));
-        for (learning, [first, second]) in [(&self.learning, MOMENTS)].into_iter().chain(value) {
-            for (name, moment) in [(first, &learning.first_moment), (second, &learning.second_moment)] {
-                tensors.push((name, [moment.len()], moment));
-            }
-        }
-        let tensors: Vec<Outgoing<'_>> =
-            tensors.iter().map(|(name, shape, numbers)| Outgoing { name, shape, numbers }).collect();
-        let notes = [(STEPS_NOTE, self.num_steps.to_string()), (TRAINED_NOTE, self.trained_note())];
-        let notes = notes.each_ref().map(|(key, value)| (*key, value.as_str()));
-        write_tensors(path, &tensors, &notes, Precision::F32)
+        let value_moments = self.value_learning.as_ref().map(Learning::moments);
+        let state = TrainingState { num_steps: self.num_steps, moments: self.learning.moments(), value_moments };
+        write_state(path, &self.model, &state)
     }
 
     /// Reads what [`Trainer::save_state`] wrote. On an error the trainer is as before.
@@ -522,28 +491,8 @@ impl Trainer {
     /// # Errors
     /// If the file is missing, broken or belongs to a model of another shape.
     pub fn load_state(&mut self, path: &Path) -> Result<(), LoadError> {
-        let mut file = WeightFile::open(path)?;
-        let missing = || LoadError::MissingTensor { path: path.to_owned(), name: STEPS_NOTE.to_owned() };
-        let (found, expected) = (file.note(TRAINED_NOTE).ok_or_else(missing)?, self.trained_note());
-        if found != expected {
-            return Err(LoadError::Foreign { path: path.to_owned(), found: found.to_owned(), expected });
-        }
-        let num_steps = file.note(STEPS_NOTE).and_then(|steps| steps.parse().ok()).ok_or_else(missing)?;
-        let mut read = |[first, second]: [&str; 2], count: usize| {
-            let mut learning = Learning::new(count);
-            for (name, moment) in [(first, &mut learning.first_moment), (second, &mut learning.second_moment)] {
-                file.describe(name, &[count])?;
-                file.read(name, moment)?;
-            }
-            Ok::<_, LoadError>(learning)
-        };
-        let learning = read(MOMENTS, self.learning.gradients.len())?;
-        let value = self.value_learning.as_ref().map(|value| read(VALUE_MOMENTS, value.gradients.len())).transpose()?;
-        self.learning.take_moments(learning);
-        if let (Some(own), Some(read)) = (&mut self.value_learning, value) {
-            own.take_moments(read);
-        }
-        self.num_steps = num_steps;
+        let state = read_state(path, &self.model)?;
+        self.take_state(state);
         Ok(())
     }
 }

@@ -70,11 +70,11 @@ fn train(model: &mut dyn LanguageModel, updates: usize) -> Vec<u32> {
     let mut seen = Vec::new();
     for _ in 0..updates {
         model.zero_gradients();
-        let scores = model.accumulate(&batch, 0.9, &mut derivatives).unwrap();
+        let scores = model.accumulate(&batch, 0.9, &mut derivatives).expect("the engine works");
         let numbers = scores.logprobs.concat().into_iter().chain(scores.values.concat());
         seen.extend(numbers.map(f32::to_bits));
         let settings = AdamW { lr: 1e-2, weight_decay: 0.1, ..AdamW::default() };
-        seen.push(model.step(&settings).unwrap().to_bits());
+        seen.push(model.step(&settings).expect("the engine works").to_bits());
     }
     seen
 }

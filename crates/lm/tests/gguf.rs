@@ -8,6 +8,9 @@ use codeward_lm::{GgufError, GgufFile, GgufModel, GgufTokenizer};
 use gguf_bytes::{GgufBytes, array, flag, floats, integers, number, raw, text, texts, tiny_llama};
 use safetensors::SafeTensors;
 use serde_json::Value;
+use tokenizers::{
+    NormalizedString, Normalizer as _, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _,
+};
 
 mod gguf_bytes;
 
@@ -308,7 +311,16 @@ fn tokenizers_that_do_not_hold_together_are_refused() {
         open(&bytes).unwrap().tokenizer().unwrap_err().to_string()
     };
     assert!(with("tokenizer.ggml.model", text("rwkv")).contains("\"rwkv\""));
-    assert!(with("tokenizer.ggml.pre", text("nobody")).contains("\"nobody\""));
+    // A rule that is nearly right would give other tokens without a word.
+    for name in ["nobody", "default", "exaone", "command-r", "falcon3", "jina-es", "smaug-bpe", "deepseek-r1-qwen"] {
+        let error = with("tokenizer.ggml.pre", text(name));
+        assert!(error.contains(&format!("by the rule {name:?}, which was not compared")), "{error}");
+    }
+    let mut unnamed = tiny_llama();
+    unnamed.keys.retain(|(key, _)| key != "tokenizer.ggml.pre");
+    let error = open(&unnamed.build()).unwrap().tokenizer().unwrap_err();
+    assert!(error.to_string().contains("does not name a rule"), "{error}");
+    assert!(error.hint().is_some());
     assert!(with("tokenizer.ggml.tokens", texts(&["a", "a"])).contains("twice"));
     assert!(with("tokenizer.ggml.tokens", number(3)).contains("no list of tokens"));
     assert!(with("tokenizer.ggml.token_type", integers(&[1])).contains("one token type"));
@@ -316,6 +328,58 @@ fn tokenizers_that_do_not_hold_together_are_refused() {
     assert!(with("tokenizer.ggml.merges", texts(&["a z"])).contains("cannot be used"));
     assert!(with("tokenizer.ggml.bos_token_id", number(99)).contains("bos_token_id"));
     assert!(with("tokenizer.ggml.model", text("llama")).contains("one score"));
+}
+
+/// The pieces into which a text is cut before merging, with the bytes as GPT-2's letters.
+fn pieces(tokenizer: &tokenizers::Tokenizer, text: &str) -> Vec<String> {
+    let mut normalized = NormalizedString::from(text);
+    if let Some(normalizer) = tokenizer.get_normalizer() {
+        normalizer.normalize(&mut normalized).unwrap();
+    }
+    let mut cut = PreTokenizedString::from(normalized);
+    tokenizer.get_pre_tokenizer().unwrap().pre_tokenize(&mut cut).unwrap();
+    let splits = cut.get_splits(OffsetReferential::Original, OffsetType::Byte);
+    splits.into_iter().map(|(piece, _, _)| piece.to_owned()).filter(|piece| !piece.is_empty()).collect()
+}
+
+fn cutting(name: &str) -> (GgufTokenizer, tokenizers::Tokenizer) {
+    let bytes = tiny_llama().key("tokenizer.ggml.pre", text(name)).build();
+    let tokenizer = open(&bytes).unwrap().tokenizer().unwrap();
+    let loaded = loaded(&tokenizer);
+    (tokenizer, loaded)
+}
+
+/// Texts are cut as the published tokenizers cut them (`make_cuttings.py`).
+#[test]
+fn texts_are_cut_as_published_tokenizers_cut_them() {
+    let cuttings: Value = serde_json::from_slice(&std::fs::read(fixture("cuttings.json")).unwrap()).unwrap();
+    let texts: Vec<String> = serde_json::from_value(cuttings["texts"].clone()).unwrap();
+    for name in ["gpt-2", "llama-bpe", "qwen2", "smollm"] {
+        let rule = &cuttings["rules"][name];
+        let (tokenizer, loaded) = cutting(name);
+        assert_eq!(tokenizer.tokenizer_json["model"]["ignore_merges"], rule["takes_whole"], "{name}");
+        let expected: Vec<Vec<String>> = serde_json::from_value(rule["pieces"].clone()).unwrap();
+        assert_eq!(expected.len(), texts.len());
+        for (text, expected) in texts.iter().zip(expected) {
+            assert_eq!(pieces(&loaded, text), expected, "{name} {text:?}");
+        }
+    }
+}
+
+/// DeepSeek-Coder's rule, step by step: line ends, words, punctuation, Chinese and Korean, digits.
+#[test]
+fn deepseek_coder_cuts_in_five_steps() {
+    let (tokenizer, loaded) = cutting("deepseek-coder");
+    assert_eq!(tokenizer.tokenizer_json["model"]["ignore_merges"], false);
+    for (text, expected) in [
+        ("def f(x):\r\n  return 12", &["def", "Ġf", "(", "x", "):", "č", "Ċ", "Ġ", "Ġreturn", "Ġ", "1", "2"][..]),
+        ("a_b c+d $x", &["a", "_", "b", "Ġc", "+", "d", "Ġ$", "x"]),
+        ("it's  !?", &["it", "'", "s", "Ġ", "Ġ!?"]),
+        // Words of Chinese are letters, and cut off from what follows.
+        ("中文1", &["ä¸Ńæĸĩ", "1"]),
+    ] {
+        assert_eq!(pieces(&loaded, text), expected, "{text:?}");
+    }
 }
 
 /// The seed of the GGUF corpus. `WRITE_SEED=1 cargo test -p codeward-lm --test gguf` writes it.

@@ -1,5 +1,10 @@
 //! Plans of memory against peaks that were measured. A peak is that of a whole process, so every case runs in one of its
 //! own: this test binary, told by a variable which case it is.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a helper that cannot go on fails the test, and says what it measured"
+)]
 
 use std::process::Command;
 use std::sync::Mutex;
@@ -220,7 +225,7 @@ fn what_does_not_fit_is_refused_with_what_would() {
 #[ignore = "needs a published model"]
 fn an_adapter_of_smollm2_is_trained_within_3_gib() {
     let folder = std::env::var("CODEWARD_SMOLLM2").expect("CODEWARD_SMOLLM2 says where the model is");
-    let config = Model::read_config(folder.as_ref()).unwrap();
+    let config = ModelConfig::load(folder.as_ref()).unwrap();
     let (_, workload) = workload("smollm2/adapter/recompute");
     let plan = MemoryPlan::new(&config, &workload);
     let planned = (plan.total() - plan.program) as f64;

@@ -218,7 +218,7 @@ fn trace(trainer: &mut Trainer) -> (Vec<Vec<u32>>, Vec<u32>, String) {
         None => trainer.model().tensor_names().map(str::to_owned).collect(),
     };
     trainer.accumulate(&borrowed(&sequences), 0.7, derivatives);
-    let bits = |name: &String| trainer.gradient(name).unwrap().iter().map(|x| x.to_bits()).collect();
+    let bits = |name: &String| trainer.gradient(name).expect("it is trained").iter().map(|x| x.to_bits()).collect();
     let gradients: Vec<Vec<u32>> = names.iter().map(bits).collect();
     assert!(trainer.gradient_norm() > 0.1);
     let log = train(trainer, 3);

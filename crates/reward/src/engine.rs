@@ -6,10 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use codeward_analysis::external::{Analyser, External, ExternalError, Installed, SourceFile};
-use codeward_analysis::similarity::{Prepared, ast_similarity};
-use codeward_records::{
-    Finding, Language, Reference, ReferenceKind, Reward, SpanReward, Task, TestKind, UnscoredReason, Verdict,
-};
+use codeward_records::{Finding, Reward, SpanReward, Task, TestKind, UnscoredReason, Verdict};
 use codeward_sandbox::{Cancellation, Isolation, Patience, Sandbox, SandboxError};
 
 use crate::code::code_span;
@@ -18,6 +15,7 @@ use crate::judge::{Judgement, Question, VulnerabilityJudge};
 use crate::measurement::{Measurement, References, Unscored, moved, read};
 use crate::parts::Part;
 use crate::recipe::{Analysers, CreditRecipe, RewardRecipe, StageGate, UnscoredPolicy, Weighed};
+use crate::repair_pairs::repair_pairs;
 use crate::result::TestResult;
 use crate::store::{Store, StoreError};
 use crate::test_runs::{Asked, Results, TestRuns, given_up, not_run};
@@ -546,34 +544,6 @@ fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T
     });
     done.sort_unstable_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, result)| result).collect()
-}
-
-/// Each reference of one kind with the one of the other kind that is most like it.
-fn repair_pairs(task: &Task) -> Vec<RepairPair> {
-    let of = |kind: ReferenceKind| task.references.iter().filter(move |reference| reference.kind == kind);
-    let nearest = |reference: &Reference, kind: ReferenceKind| {
-        let likeness = |other: &Reference| likeness(task.language, &reference.code, &other.code);
-        of(kind).max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
-    };
-    let forward = of(ReferenceKind::Vulnerable)
-        .filter_map(|vulnerable| Some((vulnerable, nearest(vulnerable, ReferenceKind::Secure)?)));
-    let backward =
-        of(ReferenceKind::Secure).filter_map(|secure| Some((nearest(secure, ReferenceKind::Vulnerable)?, secure)));
-    let mut pairs: Vec<RepairPair> = Vec::new();
-    for (vulnerable, secure) in forward.chain(backward) {
-        let pair = RepairPair { vulnerable: vulnerable.code.clone(), secure: secure.code.clone(), cwe: Some(task.cwe) };
-        if !pairs.contains(&pair) {
-            pairs.push(pair);
-        }
-    }
-    pairs
-}
-
-fn likeness(language: Language, one: &str, other: &str) -> f64 {
-    match (Prepared::new(language.into(), one), Prepared::new(language.into(), other)) {
-        (Ok(one), Ok(other)) => ast_similarity(&one, &other).unwrap_or(0.0),
-        _ => 0.0,
-    }
 }
 
 /// Puts results back into the task's order, with the verdict that they make.

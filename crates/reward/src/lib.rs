@@ -112,6 +112,7 @@ mod output;
 mod partial_credit;
 mod parts;
 pub mod recipe;
+mod repair_pairs;
 pub mod rescore;
 mod result;
 mod store;
@@ -119,14 +120,15 @@ mod test_runs;
 
 pub use code::code_span;
 pub use credit::{
-    Corpus, Credit, CreditError, CreditRules, FindingRules, Gate, MOST_AT_ONE_PLACE, MOST_IN_TOTAL, RepairPair,
-    RepairPatterns, Specificity, finding_credit, hybrid_advantages, lexical_units, per_token_rewards,
-    with_scalar_at_end,
+    Changed, Corpus, Credit, CreditError, CreditRules, FindingRules, Gate, MOST_AT_ONE_PLACE, MOST_IN_TOTAL,
+    RepairPair, RepairPatterns, Specificity, changed, finding_credit, hybrid_advantages, lexical_units,
+    per_token_rewards, with_scalar_at_end,
 };
 pub use engine::{Asking, Engine, Equipment, EquipmentError, JudgedParts};
 pub use measurement::{Likeness, Measurement, Reading, References, Seen, Size, Unscored};
 pub use partial_credit::{PartialCredit, Stage};
 pub use parts::{Cost, Part, Parts};
 pub use recipe::{Mode, RecipeError, RewardRecipe, StageGate, Weighed};
+pub use repair_pairs::repair_pairs;
 pub use result::{Failure, RecordFault, Tamper, TamperKind, TestResult, Wrong};
 pub use store::{Store, StoreError};

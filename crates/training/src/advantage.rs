@@ -50,7 +50,7 @@ pub struct AdvantageSettings {
     /// What the difference is divided by.
     #[serde(skip_serializing_if = "is_default")]
     pub scale: Scale,
-    /// Weight of the credit of single tokens beside their rollout's advantage; 0 leaves it out.
+    /// Weight of the credit of single tokens beside what their rollout is worth; 0 leaves it out.
     #[serde(skip_serializing_if = "is_default")]
     pub token_credit: f64,
 }
@@ -97,13 +97,6 @@ pub fn advantages(settings: &AdvantageSettings, groups: &[Vec<Option<f64>>]) -> 
 /// The advantage of each rollout of a group, by the mean and the standard deviation of the group.
 pub fn group_advantages(rewards: &[Option<f64>]) -> Vec<Option<f64>> {
     advantages(&AdvantageSettings::default(), &[rewards.to_vec()]).remove(0)
-}
-
-/// The advantages of a completion's tokens: its own, and `weight` times what a token is worth beyond the mean of the completion's tokens, so
-/// that credit moves advantage between tokens and adds none.
-pub fn token_advantages(advantage: f64, credit: &[f32], weight: f64) -> Vec<f32> {
-    let mean = credit.iter().copied().map(f64::from).sum::<f64>() / credit.len().max(1) as f64;
-    credit.iter().map(|credit| (advantage + weight * (f64::from(*credit) - mean)) as f32).collect()
 }
 
 /// The difference from the mean; exactly 0 where all are equal, and none where there are fewer than two.
@@ -167,15 +160,6 @@ mod tests {
             let (low, high) = (pair[0][0].unwrap(), pair[1][0].unwrap());
             assert!((high - 0.5f64.sqrt()).abs() < 1e-4 && (low + high).abs() < 1e-12, "{low} {high}");
         }
-    }
-
-    #[test]
-    fn credit_moves_advantage_between_tokens() {
-        let tokens = token_advantages(0.5, &[0.0, 0.2, -0.4, 0.0], 2.0);
-        let expected = [0.6, 1.0, -0.2, 0.6];
-        assert!(tokens.iter().zip(expected).all(|(token, expected)| (token - expected).abs() < 1e-6), "{tokens:?}");
-        assert_eq!(token_advantages(0.5, &[0.3; 3], 1.0), [0.5; 3]);
-        assert!(token_advantages(0.5, &[], 1.0).is_empty());
     }
 
     proptest! {

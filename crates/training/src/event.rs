@@ -2,6 +2,8 @@
 
 use codeward_records::StepMetrics;
 
+use crate::alarms::Alarm;
+
 /// Something that happened during training. Events carry no decision: a run without a listener is the same run.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
@@ -19,6 +21,13 @@ pub enum Event<'a> {
         /// Seconds it took.
         secs: f64,
     },
+    /// A sign that something goes wrong, when it is first seen.
+    Alarm {
+        /// The step that showed it.
+        step: u64,
+        /// What it is.
+        alarm: &'a Alarm,
+    },
     /// The guard put the policy back to an earlier state.
     SteppedBack {
         /// The step at which function had fallen.
@@ -28,7 +37,7 @@ pub enum Event<'a> {
         /// What the learning rate is multiplied by from here on.
         learning_rate_scale: f64,
     },
-    /// The guard ended the run early.
+    /// The run ended early.
     Stopped {
         /// The last step.
         step: u64,

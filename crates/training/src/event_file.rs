@@ -24,7 +24,7 @@ const MOST_BYTES: u64 = 1 << 20;
 
 /// The file of a run, open at its end.
 #[derive(Debug)]
-pub struct EventFile {
+pub(crate) struct EventFile {
     file: fs::File,
 }
 
@@ -34,7 +34,7 @@ impl EventFile {
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn open(folder: &Path, step: Option<u64>) -> io::Result<Self> {
+    pub(crate) fn open(folder: &Path, step: Option<u64>) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let path = folder.join(NAME);
         let mut file = fs::OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)?;
@@ -54,7 +54,7 @@ impl EventFile {
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn log(&mut self, metrics: &StepMetrics) -> io::Result<()> {
+    pub(crate) fn log(&mut self, metrics: &StepMetrics) -> io::Result<()> {
         let scalars = metrics.values.iter().filter(|(_, value)| value.is_finite());
         let summary: Vec<u8> = scalars
             .flat_map(|(name, value)| text(1, &[text(1, name.as_bytes()), float(2, *value as f32)].concat()))
@@ -104,6 +104,7 @@ fn masked(bytes: &[u8]) -> [u8; 4] {
     CASTAGNOLI.checksum(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }
 
+#[expect(clippy::disallowed_methods, reason = "the format has the time of day; nothing reads it back")]
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

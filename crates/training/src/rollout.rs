@@ -43,8 +43,8 @@ pub fn sample_groups(
             })
         })
         .collect();
-    let ends = [tokenizer.eos_id()];
-    let mut sampled = model.complete(&rows, &Ends::tokens(&ends), &settings.into())?.into_iter();
+    let ends = Ends::new(tokenizer, &settings.stop);
+    let mut sampled = model.complete(&rows, &ends, &settings.into())?.into_iter();
     let groups = tasks
         .iter()
         .zip(&prompts)
@@ -56,7 +56,7 @@ pub fn sample_groups(
                 .by_ref()
                 .take(group_size)
                 .map(|row| Rollout {
-                    completion: tokenizer.decode(&row.tokens),
+                    completion: row.text(tokenizer),
                     finish_reason: if row.stopped { FinishReason::Stop } else { FinishReason::Length },
                     tokens: row.tokens,
                     old_logprobs: row.logprobs,

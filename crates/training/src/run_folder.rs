@@ -5,11 +5,13 @@
 //! recipe.resolved.toml     the recipe with every default written out
 //! metrics.jsonl            one line a step, reproducible values only
 //! timings.jsonl            one line a step, durations; differs between runs
+//! tensorboard/             both, as TensorBoard reads them
 //! rollouts/step-000001.jsonl.zst
-//! checkpoints/step-000010/ weights, optimiser, guard
+//! checkpoints/step-000010/ weights or adapter, optimiser, guard
 //! cache/tests.redb         results of tests that are known; may be removed
 //! evaluation/before.jsonl  judged samples
 //! model/                   the trained model in Hugging Face layout
+//! adapter/                 or, where an adapter was trained, that, in PEFT's layout
 //! report.html
 //! ```
 
@@ -20,6 +22,8 @@ use std::path::{Path, PathBuf};
 use codeward_records::{Manifest, RolloutGroup, StepMetrics};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::event_file::EventFile;
 
 /// A folder that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +73,25 @@ impl RunFolderError {
             Self::Other { .. } => "resume with the settings of that run, or choose another folder with --out",
             Self::Corrupt { .. } => "remove the file to have it made again, or choose another folder with --out",
         }
+    }
+}
+
+/// The numbers of a run as TensorBoard reads them.
+#[derive(Debug)]
+pub struct Curves {
+    path: PathBuf,
+    file: EventFile,
+}
+
+impl Curves {
+    /// Adds the numbers of a step.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn log(&mut self, metrics: &StepMetrics, timings: &StepMetrics) -> Result<(), RunFolderError> {
+        let values = metrics.values.iter().chain(&timings.values).map(|(name, value)| (name.clone(), *value)).collect();
+        let all = StepMetrics { step: metrics.step, values };
+        self.file.log(&all).map_err(|source| RunFolderError::Io { path: self.path.clone(), source })
     }
 }
 
@@ -180,6 +203,36 @@ impl RunFolder {
                 .map_err(|source| RunFolderError::Io { path, source })?;
         }
         Ok(())
+    }
+
+    /// What was logged so far, step by step.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read, or a line is malformed.
+    pub fn metrics(&self) -> Result<Vec<StepMetrics>, RunFolderError> {
+        let path = self.path("metrics.jsonl");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(RunFolderError::Io { path, source }),
+        };
+        let parse = |(at, line): (usize, &str)| {
+            serde_json::from_str(line).map_err(|error| RunFolderError::Corrupt {
+                path: path.clone(),
+                reason: format!("line {}: {error}", at + 1),
+            })
+        };
+        text.lines().enumerate().map(parse).collect()
+    }
+
+    /// TensorBoard's file, cut back to `step`, to which [`RunFolder::log`]'s lines are to be added.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn curves(&self, step: Option<u64>) -> Result<Curves, RunFolderError> {
+        let path = self.path("tensorboard");
+        let file = EventFile::open(&path, step).map_err(|source| RunFolderError::Io { path: path.clone(), source })?;
+        Ok(Curves { path, file })
     }
 
     /// Drops what was logged after `step`: those steps are run again. A last line that was cut off is dropped too.

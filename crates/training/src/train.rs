@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use codeward_lm::{EngineError, LanguageModel, Tokenizer};
+use codeward_lm::{Aligner, EngineError, LanguageModel, Tokenizer, TokenizerError};
 use codeward_records::{FinishReason, Reward, RolloutGroup, StepMetrics, Task};
 use codeward_reward::canary::watch;
 use codeward_reward::{Asking, Engine};
 
-use crate::advantage::group_advantages;
+use crate::alarms::{Alarm, DIVERGENCE, History};
 use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::credit::token_credit;
 use crate::event::Event;
 use crate::guard::{Guard, GuardDecision};
-use crate::recipe::GrpoRecipe;
+use crate::recipe::RlRecipe;
 use crate::rollout::sample_groups;
 use crate::run_folder::{RunFolder, RunFolderError};
 use crate::seed::{derive_seed, shuffled};
+use crate::target::Targets;
 use crate::update::update;
+use crate::{grpo, ppo};
 
 /// A run that cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,9 @@ pub enum TrainError {
     /// The model's engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Places in the text cannot be laid over this tokenizer's tokens.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// There is nothing to train on.
     #[error("no tasks to train on")]
     NoTasks,
@@ -66,7 +72,7 @@ pub struct Trained {
 #[derive(Clone, Copy)]
 pub struct Course<'a> {
     /// What to do.
-    pub recipe: &'a GrpoRecipe,
+    pub recipe: &'a RlRecipe,
     /// The model's tokenizer.
     pub tokenizer: &'a Tokenizer,
     /// What scores completions.
@@ -80,6 +86,8 @@ pub struct Course<'a> {
 /// A course under way.
 struct Run<'a> {
     course: Course<'a>,
+    /// Where tokens have credit of their own.
+    aligner: Option<Aligner>,
 }
 
 /// Trains `policy` on the course's tasks, guarded by its probe, from the folder's newest checkpoint if there is one. Where the loss asks
@@ -98,7 +106,8 @@ pub fn train(
     if course.tasks.is_empty() {
         return Err(TrainError::NoTasks);
     }
-    let run = Run { course };
+    let aligner = (recipe.advantage.token_credit != 0.0).then(|| tokenizer.aligner()).transpose()?;
+    let run = Run { course, aligner };
     let checkpoints = folder.path("checkpoints");
     let mut state = match Checkpoint::newest(&checkpoints, policy)? {
         Some(state) => {
@@ -108,31 +117,50 @@ pub fn train(
         }
         None => run.begin(policy, folder)?,
     };
-    let num_steps = recipe.grpo.num_steps;
+    let mut curves = folder.curves((state.step > 0).then_some(state.step))?;
+    let num_steps = recipe.sizes().num_steps;
+    let mut history = History::default();
+    folder.metrics()?.iter().for_each(|metrics| history.push(&metrics.values));
+    let mut ringing: Vec<Alarm> = history.alarms(&recipe.alarms);
     let mut step = state.step;
     while step < num_steps {
         step += 1;
         let started = Instant::now();
         let mut clock = Clock::default();
 
-        let chosen = run.choose_tasks(step);
+        let mut chosen = run.choose_tasks(step);
         let mut groups = clock.time("rollout", || run.sample(policy, &chosen, step))?;
         clock.time("reward", || run.reward(&chosen, &mut groups, step));
         let mut values = reward_metrics(&groups);
+        if recipe.sizes().refill_rounds > 0 {
+            values.extend(clock.time("refill", || run.refill(policy, &mut chosen, &mut groups, step))?);
+        }
         values.extend(clock.time_if(recipe.canary.share > 0.0, "canary", || run.try_canaries(&chosen, &groups, step)));
         run.check_unscored(step, &groups)?;
-        let advantages: Vec<_> = groups.iter().map(|group| group_advantages(&values_of(group))).collect();
+        let targets = clock.time("advantage", || run.targets(policy, &groups, &mut values))?;
         let rate = recipe.optimiser.rate_at(step, num_steps) * state.guard.learning_rate_scale;
-        values.extend(clock.time("update", || update(policy, recipe, &groups, &advantages, step, rate))?);
+        values.extend(clock.time("update", || update(policy, recipe, &groups, &targets, step, rate))?);
         if !values["optim/grad_norm"].is_finite() {
             return Err(TrainError::NotFinite { step });
         }
 
         let decision = run.guard(step, policy, &mut state.guard, &mut values, &mut clock)?;
-        let metrics = StepMetrics { step, values };
+        history.push(&values);
+        let alarms = history.alarms(&recipe.alarms);
+        values.extend(alarms.iter().map(|alarm| (format!("alarm/{}", alarm.name), 1.0)));
+        let (metrics, timings) = (StepMetrics { step, values }, StepMetrics { step, values: clock.values });
         folder.write_rollouts(step, &groups)?;
-        folder.log(&metrics, &StepMetrics { step, values: clock.values })?;
+        folder.log(&metrics, &timings)?;
+        curves.log(&metrics, &timings)?;
         listen(Event::Step { metrics: &metrics, num_steps, secs: started.elapsed().as_secs_f64() });
+        let is_new = |alarm: &&Alarm| !ringing.iter().any(|other| other.name == alarm.name);
+        alarms.iter().filter(is_new).for_each(|alarm| listen(Event::Alarm { step, alarm }));
+        if alarms.iter().any(|alarm| alarm.name == DIVERGENCE) {
+            state = Checkpoint::newest(&checkpoints, policy)?.unwrap_or(state);
+            listen(Event::Stopped { step, reason: "the policy left the reference; the last good policy is kept" });
+            break;
+        }
+        ringing = alarms;
         match decision {
             Some(GuardDecision::Keep) => {
                 state.step = step;
@@ -193,7 +221,7 @@ impl Run<'_> {
 
     /// The tasks of a step: the next ones in the epoch's order, which is shuffled anew for every pass.
     fn choose_tasks(&self, step: u64) -> Vec<&Task> {
-        let wanted = self.course.recipe.grpo.groups_per_step;
+        let wanted = self.course.recipe.sizes().groups_per_step;
         let first = (step - 1) as usize * wanted;
         (first..first + wanted)
             .map(|place| {
@@ -212,7 +240,15 @@ impl Run<'_> {
         step: u64,
     ) -> Result<Vec<RolloutGroup>, EngineError> {
         let recipe = self.course.recipe;
-        sample_groups(policy, self.course.tokenizer, tasks, recipe.grpo.group_size, &recipe.sampling, recipe.seed, step)
+        sample_groups(
+            policy,
+            self.course.tokenizer,
+            tasks,
+            recipe.sizes().group_size,
+            &recipe.sampling,
+            recipe.seed,
+            step,
+        )
     }
 
     fn reward(&self, tasks: &[&Task], groups: &mut [RolloutGroup], step: u64) {
@@ -221,6 +257,61 @@ impl Run<'_> {
         let rollouts = groups.iter_mut().flat_map(|group| &mut group.rollouts);
         for (rollout, reward) in rollouts.zip(rewards) {
             rollout.reward = Some(reward);
+        }
+    }
+
+    /// Puts further tasks in the place of groups that teach nothing, round by round, until every place is taken or the rounds are over.
+    /// The tasks of a round depend on seed, step and round alone, so that a run that is continued draws the same.
+    fn refill<'a>(
+        &'a self,
+        policy: &mut dyn LanguageModel,
+        tasks: &mut [&'a Task],
+        groups: &mut [RolloutGroup],
+        step: u64,
+    ) -> Result<BTreeMap<String, f64>, EngineError> {
+        let recipe = self.course.recipe;
+        let mut num_sampled = 0;
+        for round in 1..=recipe.sizes().refill_rounds as u64 {
+            let places: Vec<usize> = (0..groups.len()).filter(|at| grpo::is_flat(&groups[*at])).collect();
+            if places.is_empty() {
+                break;
+            }
+            let order = shuffled(self.course.tasks.len(), derive_seed(recipe.seed, "refill", &[step, round]));
+            let others: Vec<&Task> =
+                order.iter().cycle().take(places.len()).map(|at| &self.course.tasks[*at]).collect();
+            let seed = derive_seed(recipe.seed, "refill rollouts", &[round]);
+            let size = recipe.sizes().group_size;
+            let mut found = sample_groups(policy, self.course.tokenizer, &others, size, &recipe.sampling, seed, step)?;
+            self.reward(&others, &mut found, step);
+            num_sampled += found.len();
+            for ((at, task), group) in places.into_iter().zip(others).zip(found) {
+                (tasks[at], groups[at]) = (task, group);
+            }
+        }
+        let flat = groups.iter().filter(|group| grpo::is_flat(group)).count();
+        Ok(BTreeMap::from([
+            ("refill/groups".to_owned(), num_sampled as f64),
+            ("refill/flat_group_fraction".to_owned(), flat as f64 / groups.len() as f64),
+        ]))
+    }
+
+    /// What is to become of every rollout, as the algorithm has it.
+    fn targets(
+        &self,
+        policy: &mut dyn LanguageModel,
+        groups: &[RolloutGroup],
+        values: &mut BTreeMap<String, f64>,
+    ) -> Result<Targets, EngineError> {
+        let recipe = self.course.recipe;
+        let credit = self.aligner.as_ref().map(|aligner| {
+            let (credit, numbers) = token_credit(aligner, groups);
+            values.extend(numbers);
+            credit
+        });
+        let credit = credit.as_ref().map(|credit| (credit, recipe.advantage.token_credit));
+        match &recipe.ppo {
+            Some(settings) => ppo::targets(settings, policy, groups, credit, recipe.sampling.temperature),
+            None => Ok(grpo::targets(&recipe.advantage, groups, credit)),
         }
     }
 
@@ -245,7 +336,7 @@ impl Run<'_> {
             })
             .collect();
         let (unscored, total) = (details.len(), rollouts.len());
-        if unscored as f64 <= self.course.recipe.grpo.max_unscored_fraction * total as f64 {
+        if unscored as f64 <= self.course.recipe.sizes().max_unscored_fraction * total as f64 {
             return Ok(());
         }
         let detail = details.first().map_or_else(String::new, |detail| (*detail).clone());
@@ -262,7 +353,7 @@ impl Run<'_> {
         clock: &mut Clock,
     ) -> Result<Option<GuardDecision>, EngineError> {
         let settings = &self.course.recipe.guard;
-        if !step.is_multiple_of(settings.every) && step != self.course.recipe.grpo.num_steps {
+        if !step.is_multiple_of(settings.every) && step != self.course.recipe.sizes().num_steps {
             return Ok(None);
         }
         let rate = clock.time("probe", || self.probe_rate(policy))?;
@@ -297,10 +388,6 @@ fn items_of<'a>(tasks: &[&'a Task], groups: &'a [RolloutGroup]) -> Vec<(&'a Task
     tasks.iter().zip(groups).flat_map(of_group).collect()
 }
 
-fn values_of(group: &RolloutGroup) -> Vec<Option<f64>> {
-    group.rollouts.iter().map(|rollout| rollout.reward.as_ref().and_then(Reward::value)).collect()
-}
-
 /// The numbers of a step's rollouts and rewards.
 fn reward_metrics(groups: &[RolloutGroup]) -> BTreeMap<String, f64> {
     let rollouts: Vec<_> = groups.iter().flat_map(|group| &group.rollouts).collect();
@@ -309,13 +396,7 @@ fn reward_metrics(groups: &[RolloutGroup]) -> BTreeMap<String, f64> {
     let part = |name: &str| mean(rollouts.iter().filter_map(|rollout| rollout.reward.as_ref()?.part(name)).collect());
     let values: Vec<f64> =
         rollouts.iter().filter_map(|rollout| rollout.reward.as_ref().and_then(Reward::value)).collect();
-    let flat = groups
-        .iter()
-        .filter(|group| {
-            let values: Vec<f64> = values_of(group).into_iter().flatten().collect();
-            values.windows(2).all(|pair| pair[0] == pair[1])
-        })
-        .count();
+    let flat = groups.iter().filter(|group| grpo::is_flat(group)).count();
     let truncated = rollouts.iter().filter(|rollout| rollout.finish_reason == FinishReason::Length).count();
     let tests_passed = |rollout: &&&codeward_records::Rollout| {
         rollout.reward.as_ref().and_then(|reward| reward.part("tests_passed")) == Some(1.0)

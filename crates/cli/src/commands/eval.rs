@@ -22,6 +22,7 @@ pub(crate) fn run(options: &Eval) -> Result<Ending, Failure> {
         samples_per_task: options.samples,
         temperature: options.temperature,
         max_new_tokens: options.max_new_tokens,
+        stop: options.stop.clone(),
     };
     let judge = Judge {
         benchmark: &benchmark,

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use codeward_lm::{Ends, EngineOptions, Prompt, SamplingParams};
+use codeward_lm::{ChatRequest, ChatTemplates, Ends, EngineOptions, Prompt, SamplingParams, Tokenizer};
 use codeward_training::derive_seed;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Ending;
 use crate::arguments::Generate;
@@ -15,7 +15,7 @@ use crate::{input, output, workbench};
 pub(crate) fn run(options: &Generate) -> Result<Ending, Failure> {
     let prompt = prompt(options)?;
     let (mut model, tokenizer) = workbench::model(options.model.as_deref(), &EngineOptions::default())?;
-    let tokens = tokenizer.encode(&prompt);
+    let tokens = if options.chat { chat(options, &prompt, &tokenizer)? } else { tokenizer.encode(&prompt) };
     let positions = model.config().max_position_embeddings;
     if tokens.is_empty() || tokens.len() >= positions {
         return Err(Failure::new(
@@ -35,11 +35,10 @@ pub(crate) fn run(options: &Generate) -> Result<Ending, Failure> {
     let prompts: Vec<Prompt<'_>> = (0..options.samples)
         .map(|sample| Prompt { tokens: &tokens, seed: derive_seed(options.seed, "generate", &[u64::from(sample)]) })
         .collect();
-    let ends = [tokenizer.eos_id()];
-    let sampled = model.complete(&prompts, &Ends::tokens(&ends), &params)?;
+    let sampled = model.complete(&prompts, &Ends::new(&tokenizer, &options.stop), &params)?;
     let mut text = String::new();
     for (index, row) in sampled.iter().enumerate() {
-        let completion = tokenizer.decode(&row.tokens);
+        let completion = row.text(&tokenizer);
         if options.json {
             let finish_reason = if row.stopped { "stop" } else { "length" };
             let logprob: f64 = row.logprobs.iter().map(|logprob| f64::from(*logprob)).sum();
@@ -55,6 +54,29 @@ pub(crate) fn run(options: &Generate) -> Result<Ending, Failure> {
     }
     output::print(&text)?;
     Ok(Ending::Done)
+}
+
+/// The tokens of a conversation in which the prompt is the user's turn and the model's comes next.
+fn chat(options: &Generate, prompt: &str, tokenizer: &Tokenizer) -> Result<Vec<u32>, Failure> {
+    let Some(folder) = options.model.as_deref().filter(|folder| *folder != Path::new("bundled")) else {
+        return Err(Failure::new("the bundled model has no chat template", "name a chat model's folder with --model"));
+    };
+    let texts = [options.system.as_deref().map(|text| ("system", text)), Some(("user", prompt))];
+    let texts: Vec<(&str, &str)> = texts.into_iter().flatten().collect();
+    // Markers that a template writes are markers, so nobody may write one into a message.
+    if let Some((role, marker)) =
+        texts.iter().find_map(|(role, text)| tokenizer.marker_in(text).map(|marker| (role, marker)))
+    {
+        return Err(Failure::new(
+            format!("the {role}'s message contains the marker {marker:?}"),
+            "markers in a message would end it or begin another: leave them out, or give the whole text without --chat",
+        ));
+    }
+    let messages: Vec<Value> = texts.iter().map(|(role, text)| json!({ "role": role, "content": text })).collect();
+    let request =
+        ChatRequest { messages: &Value::Array(messages), add_generation_prompt: true, ..ChatRequest::default() };
+    let text = ChatTemplates::load(folder)?.render(None, &request)?;
+    Ok(tokenizer.encode_with_markers(&text))
 }
 
 fn prompt(options: &Generate) -> Result<String, Failure> {

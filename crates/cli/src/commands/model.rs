@@ -1,4 +1,4 @@
-//! `codeward model`: looks at checkpoints, and makes them from GGUF files and from adapters.
+//! `codeward model`: looks at checkpoints, makes them from GGUF files and from adapters, and brings them from a hub.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::Ending;
 use crate::arguments::{Model, ModelAction, StoredPrecision};
 use crate::failure::Failure;
-use crate::{memory, output};
+use crate::{hub, memory, output};
 
 /// Keys of a configuration that say how large a model is, with what people call them.
 const SHAPES: [(&str, &str); 9] = [
@@ -27,7 +27,7 @@ const SHAPES: [(&str, &str); 9] = [
 pub(crate) fn run(options: &Model) -> Result<Ending, Failure> {
     match &options.action {
         ModelAction::Inspect { path, json } => {
-            let inspection = inspect(path)?;
+            let inspection = inspect(&hub::place(path)?)?;
             if *json {
                 output::print_json(&as_json(path, &inspection))?;
             } else {
@@ -35,7 +35,7 @@ pub(crate) fn run(options: &Model) -> Result<Ending, Failure> {
             }
         }
         ModelAction::Convert { file, folder, precision } => {
-            let converted = convert_gguf(file, folder, stored(*precision))?;
+            let converted = convert_gguf(&hub::place(file)?, folder, stored(*precision))?;
             output::print(&format!(
                 "{}: {} tensors, {} parameters, {}; tokenizer: {}\n",
                 folder.display(),
@@ -46,7 +46,7 @@ pub(crate) fn run(options: &Model) -> Result<Ending, Failure> {
             ))?;
         }
         ModelAction::Merge { base, adapter, folder, precision } => {
-            let merged = merge_adapter(base, adapter, folder, stored(*precision))?;
+            let merged = merge_adapter(&hub::place(base)?, &hub::place(adapter)?, folder, stored(*precision))?;
             let targets: Vec<&str> = merged.adapter.targets.iter().map(|linear: &Linear| linear.name()).collect();
             output::print(&format!(
                 "{}: {} parameters; merged: rank {}, factor {}, {}\n",
@@ -56,6 +56,14 @@ pub(crate) fn run(options: &Model) -> Result<Ending, Failure> {
                 merged.adapter.scale(),
                 targets.join(" "),
             ))?;
+        }
+        ModelAction::Download { model, json } => {
+            let downloaded = hub::bring(model)?;
+            if *json {
+                output::print_json(&json!({"path": downloaded.path, "commit": downloaded.commit}))?;
+            } else {
+                output::print(&format!("{}\n", downloaded.path.display()))?;
+            }
         }
     }
     Ok(Ending::Done)

@@ -6,9 +6,11 @@ use crate::failure::Failure;
 use crate::{hardening, workbench};
 
 pub(crate) fn run(options: &Quickstart) -> Result<Ending, Failure> {
-    let mut recipe = workbench::grpo_recipe(&options.recipe)?;
+    let mut recipe = workbench::rl_recipe(&options.recipe)?;
     recipe.seed = options.seed.unwrap_or(recipe.seed);
-    recipe.grpo.num_steps = options.steps.unwrap_or(recipe.grpo.num_steps);
+    if let Some(num_steps) = options.steps {
+        recipe.set_num_steps(num_steps);
+    }
     if let Some(model) = &options.model {
         recipe.model = model.display().to_string();
     }

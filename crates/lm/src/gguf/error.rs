@@ -204,6 +204,9 @@ impl GgufError {
             Self::UnsupportedArchitecture { .. } | Self::UnsupportedFeature { .. } => {
                 Some("use a Llama, Qwen2, Qwen3 or Gemma 3 model without this option")
             }
+            Self::Tokenizer { .. } => {
+                Some("use the model's folder in Hugging Face layout, which has the tokenizer itself")
+            }
             _ => None,
         }
     }

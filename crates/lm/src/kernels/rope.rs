@@ -27,6 +27,12 @@ impl RotaryTable {
         self.cosines.len() / self.half
     }
 
+    /// Cosines and sines.
+    #[cfg(feature = "libtorch")]
+    pub(crate) fn numbers(&self) -> (&[f32], &[f32]) {
+        (&self.cosines, &self.sines)
+    }
+
     /// Rotates the leading heads of each row to the row's position.
     pub(crate) fn rotate(&self, rows: &mut [f32], width: usize, num_heads: usize, positions: &[u32]) {
         self.turn(rows, width, num_heads, positions, 1.0);

@@ -56,6 +56,7 @@
 //! that only adds to the start or end of a program leaves no place where it is missing. In a set of pairs, what one pair calls secure
 //! may be another's weakness; specificity holds within a pair. Whoever wrote the repair decides what is secure.
 
+mod changed;
 mod diff;
 mod findings;
 mod lexer;
@@ -65,6 +66,7 @@ mod projection;
 mod tests;
 mod weight;
 
+pub use changed::{Changed, changed};
 use codeward_records::SpanReward;
 pub use findings::{FindingRules, finding_credit};
 pub use lexer::lexical_units;

@@ -39,7 +39,7 @@ pub(super) fn run(options: &Explain, name: &str) -> Result<Ending, Failure> {
     })?;
     let recipe = match &options.recipe {
         Some(recipe) => workbench::reward_recipe(recipe)?,
-        None => workbench::grpo_recipe(&folder.join("recipe.resolved.toml").display().to_string())?.reward,
+        None => workbench::rl_recipe(&folder.join("recipe.resolved.toml").display().to_string())?.reward,
     };
     let engine = workbench::engine(recipe, None, Some(&options.judge))?;
     let completion = group.rollouts[at].completion.as_str();
