@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::adapter::{Adapter, ByProduct};
 use crate::backward::BackwardBuffers;
-use crate::block::{Block, LayerWeights, RawBranch, RawHeads};
+use crate::block::{Block, LayerWeights, Products, RawBranch, RawHeads};
 use crate::config::ModelConfig;
 use crate::kernels::attention;
 use crate::kernels::blocks::{RowBlocks, UNIT};
@@ -370,7 +370,8 @@ impl Decoder<'_> {
     ) {
         let config = self.config;
         let (weights, adapter) = (&self.weights.layers[index], self.adapter.get(index));
-        let block = Block { config, weights, adapter, rotary: rotary.of_layer(index, config) };
+        let block =
+            Block { config, weights, adapter, rotary: rotary.of_layer(index, config), products: Products::Here };
         attention_input(block, pass, blocks, stream, record, &batch.positions);
         attention::forward(
             &mut record.attended,
@@ -401,14 +402,14 @@ impl Decoder<'_> {
     }
 
     /// The logits of some rows of the stream.
-    pub(crate) fn logits(&self, stream: &[f32], logits: &mut Vec<f32>) {
+    pub(crate) fn logits(&self, stream: &[f32], products: Products, logits: &mut Vec<f32>) {
         let (hidden, vocab) = (self.config.hidden_size, self.config.vocab_size);
         let rows = stream.len() / hidden;
         logits.resize(rows * vocab, 0.0);
         let mut normed = vec![0.0; stream.len()]; // [rows, hidden]
         let mut inverse = vec![0.0; rows];
         norm::forward(&mut normed, &mut inverse, stream, self.config.norm(self.weights.final_norm));
-        multiply_rows(logits, Store::Overwrite, &normed, self.weights.head);
+        products.multiply(logits, Store::Overwrite, &normed, self.weights.head);
     }
 
     /// Scores the batch's tokens from the stream that [`Decoder::forward`] left.

@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::block::Block;
+use crate::block::{Block, Products};
 use crate::config::ModelConfig;
 use crate::decoder::{BranchRecord, Decoder, PackedBatch, RawHeadsRecord, Retention, Workspace, rotary_tables};
 use crate::ends::Ends;
 use crate::kernels::cached_attention::{self, KeyValueCache, Segment};
 use crate::kernels::norm;
+use crate::layout;
 use crate::model::Model;
 use crate::random::Stream;
 use crate::rotary::RotaryTables;
@@ -30,6 +31,8 @@ const ADMITTED_TOGETHER: usize = 64;
 pub(crate) const PREFILL_ROWS: usize = 2048;
 /// The fewest rows that are worth a thread of their own.
 const ROWS_PER_TASK: usize = 8;
+/// Bytes of matrices that are taken to stay in the caches of the processors.
+const CACHED_BYTES: usize = 16 << 20;
 /// The logit of what must not be drawn: its probability is zero in single precision, and no temperature makes it infinite.
 const NEVER: f32 = -1e30;
 
@@ -109,7 +112,8 @@ pub(crate) fn complete(
     let positions = longest.saturating_add(params.max_new_tokens).min(model.config().max_position_embeddings);
     let mut rotary = None;
     let rotary = rotary_tables(&mut rotary, positions, model.config());
-    let step = DecodeStep { decoder: &decoder, rotary, ends, params };
+    let products = products(model.config());
+    let step = DecodeStep { decoder: &decoder, rotary, ends, params, products };
     let mut waiting = prompts.iter().enumerate();
     let mut prefilled: Prefilled<'_> = BTreeMap::new();
     let mut workspace = Workspace::default();
@@ -139,13 +143,27 @@ pub(crate) fn complete(
             }
             return;
         }
-        let per_task = rows.len().div_ceil(rayon::current_num_threads()).max(ROWS_PER_TASK);
+        let per_task = match products {
+            Products::Here => rows.len().div_ceil(rayon::current_num_threads()).max(ROWS_PER_TASK),
+            Products::Divided => rows.len(),
+        };
         scratches.resize_with(scratches.len().max(rows.len().div_ceil(per_task)), Scratch::default);
-        rows.par_chunks_mut(per_task)
-            .zip(&mut scratches)
-            .with_max_len(1)
-            .for_each(|(rows, scratch)| step.advance(rows, scratch));
+        match products {
+            Products::Divided => step.advance(&mut rows, &mut scratches[0]),
+            Products::Here => rows
+                .par_chunks_mut(per_task)
+                .zip(&mut scratches)
+                .with_max_len(1)
+                .for_each(|(rows, scratch)| step.advance(rows, scratch)),
+        }
     }
+}
+
+/// How a model's products are computed for a few rows: threads share the rows if the matrices stay in their caches, else the
+/// matrices, so that each is read from memory once.
+fn products(config: &ModelConfig) -> Products {
+    let numbers = layout::num_in_layer_matrices(config) + config.vocab_size * config.hidden_size;
+    if numbers * size_of::<f32>() <= CACHED_BYTES { Products::Here } else { Products::Divided }
 }
 
 /// The computed beginning of one or more rows.
@@ -206,7 +224,7 @@ fn prefill_portion<'a>(
     });
     for ((tokens, cache), rows) in prompts.iter().zip(caches).zip(&batch.sequences) {
         let mut logits = Vec::new();
-        decoder.logits(workspace.stream_row(rows.end - 1, config), &mut logits);
+        decoder.logits(workspace.stream_row(rows.end - 1, config), Products::Divided, &mut logits);
         prefilled.insert(tokens, Arc::new(Prefix { cache, length: tokens.len(), logits }));
     }
 }
@@ -270,8 +288,7 @@ struct Scratch {
     gated: Vec<f32>,    // [rows, inner]
     raw_heads: RawHeadsRecord,
     branch: BranchRecord,
-    logits: Vec<f32>, // [rows, vocab]
-    scores: Vec<f32>,
+    logits: Vec<f32>,    // [rows, vocab]
     positions: Vec<u32>, // [rows]
 }
 
@@ -309,6 +326,7 @@ struct DecodeStep<'a> {
     rotary: &'a RotaryTables,
     ends: &'a Ends<'a>,
     params: &'a SamplingParams,
+    products: Products,
 }
 
 impl DecodeStep<'_> {
@@ -327,11 +345,10 @@ impl DecodeStep<'_> {
             return;
         }
         self.run_layers(&mut started, scratch);
-        self.decoder.logits(&scratch.stream, &mut scratch.logits);
+        self.decoder.logits(&scratch.stream, self.products, &mut scratch.logits);
         let vocab = self.decoder.config.vocab_size;
-        for (row, logits) in started.iter_mut().zip(scratch.logits.chunks_exact_mut(vocab)) {
-            row.sample(logits, self.ends, self.params);
-        }
+        let rows = started.par_iter_mut().zip(scratch.logits.par_chunks_exact_mut(vocab));
+        self.products.rows(rows, || (), |(), (row, logits)| row.sample(logits, self.ends, self.params));
     }
 
     /// Computes the residual stream of each row's last token, and stores its keys and values.
@@ -344,7 +361,13 @@ impl DecodeStep<'_> {
             scratch.positions.push((row.prefix.length + row.sampled.tokens.len() - 1) as u32);
         }
         for (layer, weights) in self.decoder.weights.layers.iter().enumerate() {
-            let block = Block { config, weights, adapter: None, rotary: self.rotary.of_layer(layer, config) };
+            let block = Block {
+                config,
+                weights,
+                adapter: None,
+                rotary: self.rotary.of_layer(layer, config),
+                products: self.products,
+            };
             attend(block, layer, rows, scratch);
             let Scratch { stream, normed, inverse, attended, gate_up, gated, branch, .. } = scratch;
             block.add_attention(stream, branch.whole(), &mut [], attended);
@@ -359,14 +382,15 @@ impl DecodeStep<'_> {
 fn attend(block: Block<'_>, layer: usize, rows: &mut [&mut Row], scratch: &mut Scratch) {
     let config = block.config;
     let (width, query) = (config.qkv_width(), config.query_width());
-    let Scratch { stream, normed, inverse, qkv, raw_heads, attended, scores, positions, .. } = scratch;
+    let Scratch { stream, normed, inverse, qkv, raw_heads, attended, positions, .. } = scratch;
     norm::forward(normed, inverse, stream, config.norm(block.weights.input_norm));
     block.project_heads(qkv, raw_heads.whole(), &mut [], normed, positions);
-    for ((row, qkv), attended) in rows.iter_mut().zip(qkv.chunks_exact(width)).zip(attended.chunks_exact_mut(query)) {
+    let rows = rows.par_iter_mut().zip(qkv.par_chunks_exact(width)).zip(attended.par_chunks_exact_mut(query));
+    block.products.rows(rows, Vec::new, |scores, ((row, qkv), attended)| {
         let length = row.sampled.tokens.len();
         row.own.store(layer, length - 1, qkv);
         let caches = [&row.prefix.cache, &row.own];
         let segments = Segment::seen(caches, row.prefix.length, length, config.window(layer));
         cached_attention::attend(attended, &qkv[..query], layer, &segments, scores);
-    }
+    });
 }

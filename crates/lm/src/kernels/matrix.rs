@@ -4,6 +4,9 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use rayon::prelude::*;
+
+use super::simd::LANES;
 use super::transpose::transpose;
 
 /// A read-only view of rows and columns in a buffer.
@@ -172,11 +175,38 @@ pub(crate) enum Store {
     Accumulate,
 }
 
+/// The most columns of a product whose sums the engine cuts in one way for up to as many rows, and in another for more.
+const FEW_COLUMNS: usize = 64;
+/// The longest sums that it cuts in the same way for all.
+const UNCUT_SUM: usize = 512;
+
 /// `destination (+)= scale * left * right`, on the calling thread.
+pub(crate) fn multiply(
+    destination: &mut MatrixMut<'_>,
+    store: Store,
+    scale: f32,
+    left: MatrixRef<'_>,
+    right: MatrixRef<'_>,
+) {
+    let inner = left.columns;
+    if destination.columns > FEW_COLUMNS || inner <= UNCUT_SUM {
+        multiply_uncut(destination, store, scale, left, right);
+        return;
+    }
+    let pieces = inner.div_ceil(UNCUT_SUM);
+    let length = inner.div_ceil(pieces);
+    for start in (0..inner).step_by(length) {
+        let piece = start..(start + length).min(inner);
+        let store = if start == 0 { store } else { Store::Accumulate };
+        multiply_uncut(destination, store, scale, left.column_range(piece.clone()), right.row_range(piece));
+    }
+}
+
+/// [`multiply`] by the engine.
 ///
 /// Each element is summed over the inner dimension in an order that depends on that dimension alone, except in products
 /// of a single row, so a row's result does not depend on the rows beside it ([`multiply_rows`] covers the exception).
-pub(crate) fn multiply(
+fn multiply_uncut(
     destination: &mut MatrixMut<'_>,
     store: Store,
     scale: f32,
@@ -238,6 +268,37 @@ pub(crate) fn multiply_rows(output: &mut [f32], store: Store, input: &[f32], wei
         return;
     }
     multiply(&mut MatrixMut::new(output, rows, columns), store, 1.0, MatrixRef::new(input, rows, inner), weight);
+}
+
+/// The fewest columns of a task of [`multiply_rows_divided`]: more than decide how the engine cuts sums.
+const TASK_COLUMNS: usize = 2 * FEW_COLUMNS;
+/// Tasks per thread, so that one that is held up leaves work to others.
+const TASKS_PER_THREAD: usize = 2;
+
+/// [`multiply_rows`] on all threads, each of which reads a part of the weight. For few rows, which take less time than
+/// reading the weight does.
+pub(crate) fn multiply_rows_divided(output: &mut [f32], store: Store, input: &[f32], weight: MatrixRef<'_>) {
+    let (inner, columns) = (weight.rows, weight.columns);
+    let rows = output.len() / columns;
+    let tasks = (TASKS_PER_THREAD * rayon::current_num_threads()).min(columns / TASK_COLUMNS);
+    if tasks < 2 {
+        multiply_rows(output, store, input, weight);
+        return;
+    }
+    let input = MatrixRef::new(input, rows, inner);
+    let mut rest = MatrixMut::new(output, rows, columns);
+    let mut pieces = Vec::with_capacity(tasks);
+    let mut start = 0;
+    for task in 1..=tasks {
+        let end = if task == tasks { columns } else { task * (columns / LANES) / tasks * LANES };
+        let (piece, remaining) = rest.split_columns(end - start);
+        rest = remaining;
+        pieces.push((piece, start..end));
+        start = end;
+    }
+    pieces.into_par_iter().with_max_len(1).for_each(|(piece, range)| {
+        multiply_row_views(piece, store, 1.0, input, weight.column_range(range));
+    });
 }
 
 /// [`multiply_rows`] for views, with a factor. The weight's rows are contiguous: for others the engine has several ways, with
@@ -369,12 +430,33 @@ mod tests {
     }
 
     #[test]
+    fn dividing_a_product_among_threads_changes_nothing() {
+        let noise = |count: usize, salt: usize| -> Vec<f32> {
+            (0..count).map(|i| (((i + salt) * 104_729 % 1009) as f32 - 500.0) / 333.0).collect()
+        };
+        for (inner, columns) in [(40, 90), (576, 300), (576, 577), (1536, 576), (90, 2048)] {
+            let (weight, input) = (noise(inner * columns, 1), noise(70 * inner, 2));
+            let weight = MatrixRef::new(&weight, inner, columns);
+            for rows in [1, 2, 3, 16, 70] {
+                let input = &input[..rows * inner];
+                for store in [Store::Overwrite, Store::Accumulate] {
+                    let mut wanted = noise(rows * columns, 3);
+                    let mut found = wanted.clone();
+                    multiply_rows(&mut wanted, store, input, weight);
+                    multiply_rows_divided(&mut found, store, input, weight);
+                    assert_eq!(found, wanted, "{rows} rows, {inner} x {columns}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_row_of_any_shape_does_not_depend_on_the_rows_beside_it() {
         const ROWS: usize = 110;
         let noise = |count: usize, salt: usize| -> Vec<f32> {
             (0..count).map(|i| (((i + salt) * 104_729 % 1009) as f32 - 500.0) / 333.0).collect()
         };
-        for inner in [1, 2, 3, 4, 5, 8, 16, 20, 40, 56] {
+        for inner in [1, 2, 3, 4, 5, 8, 16, 20, 40, 56, 513, 576, 1100] {
             for columns in [1, 2, 3, 4, 5, 8, 12, 15, 20, 40, 56] {
                 let weight = noise(inner * columns, 5);
                 let (input, start) = (noise(ROWS * inner, 77), noise(ROWS * columns, 11));
