@@ -14,15 +14,25 @@ use rayon::prelude::*;
 use crate::adapter::ByProduct;
 use crate::config::ModelConfig;
 use crate::kernels::attention::HeadShape;
+use crate::kernels::half::{HalfMatrix, multiply_panels, multiply_panels_divided};
 use crate::kernels::low_rank::{self, LowRank};
-use crate::kernels::matrix::{MatrixRef, Store, multiply_rows, multiply_rows_divided};
+use crate::kernels::matrix::{MatrixMut, MatrixRef, Store, multiply_rows, multiply_rows_divided};
 use crate::kernels::norm::Norm;
 use crate::kernels::rope::RotaryTable;
 use crate::kernels::{bias, head_norm, mlp, norm};
 use crate::layout::LayerTensors;
 
 /// The tensors of one layer.
-pub(crate) type LayerWeights<'a> = LayerTensors<MatrixRef<'a>, &'a [f32]>;
+pub(crate) type LayerWeights<'a, M = Weight<'a>> = LayerTensors<M, &'a [f32]>;
+
+/// A matrix that rows are multiplied with, `[inputs, outputs]`.
+#[derive(Clone, Copy)]
+pub(crate) enum Weight<'a> {
+    /// In single precision.
+    Single(MatrixRef<'a>),
+    /// Rounded to bfloat16, for decoding.
+    Half(&'a HalfMatrix),
+}
 
 impl ModelConfig {
     /// How the attention kernels divide a row, and what they multiply scores with.
@@ -75,7 +85,7 @@ pub(crate) struct RawBranch<'a> {
 
 /// The last product of a branch, and what comes after it.
 struct BranchProduct<'a> {
-    matrix: MatrixRef<'a>,
+    matrix: Weight<'a>,
     adapter: Option<&'a LowRank<'a>>,
     bias: Option<&'a [f32]>,
     norm: Option<&'a [f32]>,
@@ -105,10 +115,16 @@ pub(crate) enum Products {
 
 impl Products {
     /// `output (+)= input * weight`; the result is the same either way.
-    pub(crate) fn multiply(self, output: &mut [f32], store: Store, input: &[f32], weight: MatrixRef<'_>) {
-        match self {
-            Self::Here => multiply_rows(output, store, input, weight),
-            Self::Divided => multiply_rows_divided(output, store, input, weight),
+    pub(crate) fn multiply(self, output: &mut [f32], store: Store, input: &[f32], weight: Weight<'_>) {
+        match (self, weight) {
+            (Self::Here, Weight::Single(weight)) => multiply_rows(output, store, input, weight),
+            (Self::Divided, Weight::Single(weight)) => multiply_rows_divided(output, store, input, weight),
+            (Self::Here, Weight::Half(weight)) => {
+                let rows = output.len() / weight.num_columns();
+                let output = MatrixMut::new(output, rows, weight.num_columns());
+                multiply_panels(output, store, input, weight, 0..weight.num_panels());
+            }
+            (Self::Divided, Weight::Half(weight)) => multiply_panels_divided(output, store, input, weight),
         }
     }
 

@@ -90,14 +90,14 @@ pub fn generate(model: &Model, prompts: &[Prompt<'_>], eos: u32, params: &Sampli
     let transposed = TransposedWeights::merged(model);
     let mut results = vec![Sampled::default(); prompts.len()];
     let ends = Ends::tokens(&[eos]);
-    complete(model, &transposed, prompts, &ends, params, |index, sampled| results[index] = sampled);
+    let decoder = Decoder::new(model, Some(&transposed), None);
+    complete(&decoder, prompts, &ends, params, |index, sampled| results[index] = sampled);
     results
 }
 
-/// Completes every prompt by an up-to-date copy of the model's matrices; `done` is given each completion as it ends.
+/// Completes every prompt; `done` is given each completion as it ends.
 pub(crate) fn complete(
-    model: &Model,
-    transposed: &TransposedWeights,
+    decoder: &Decoder<'_>,
     prompts: &[Prompt<'_>],
     ends: &Ends<'_>,
     params: &SamplingParams,
@@ -107,13 +107,13 @@ pub(crate) fn complete(
     for (index, prompt) in prompts.iter().enumerate() {
         assert!(!prompt.tokens.is_empty(), "prompt {index} has tokens");
     }
-    let decoder = Decoder::new(model, Some(transposed), None);
+    let config = decoder.config;
     let longest = prompts.iter().map(|prompt| prompt.tokens.len()).max().unwrap_or(1);
-    let positions = longest.saturating_add(params.max_new_tokens).min(model.config().max_position_embeddings);
+    let positions = longest.saturating_add(params.max_new_tokens).min(config.max_position_embeddings);
     let mut rotary = None;
-    let rotary = rotary_tables(&mut rotary, positions, model.config());
-    let products = products(model.config());
-    let step = DecodeStep { decoder: &decoder, rotary, ends, params, products };
+    let rotary = rotary_tables(&mut rotary, positions, config);
+    let products = products(config);
+    let step = DecodeStep { decoder, rotary, ends, params, products };
     let mut waiting = prompts.iter().enumerate();
     let mut prefilled: Prefilled<'_> = BTreeMap::new();
     let mut workspace = Workspace::default();
@@ -124,10 +124,10 @@ pub(crate) fn complete(
         if waiting.len() > 0 && (free >= ADMITTED_TOGETHER || rows.is_empty()) {
             let admitted: Vec<(usize, &Prompt<'_>)> = waiting.by_ref().take(free).collect();
             prefilled.retain(|_, prefix| Arc::strong_count(prefix) > 1);
-            prefill(&decoder, &admitted, &mut prefilled, &mut workspace);
+            prefill(decoder, &admitted, &mut prefilled, &mut workspace);
             rows.extend(admitted.into_iter().map(|(index, prompt)| {
                 let prefix = Arc::clone(&prefilled[prompt.tokens]);
-                Row::new(index, prompt, prefix, &decoder, params)
+                Row::new(index, prompt, prefix, decoder, params)
             }));
         }
         rows.retain_mut(|row| {

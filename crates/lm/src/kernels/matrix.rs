@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::simd::LANES;
+use super::strips::{STRIP, Strip, is_fused, multiply_strip};
 use super::transpose::transpose;
 
 /// A read-only view of rows and columns in a buffer.
@@ -245,6 +245,31 @@ fn multiply_uncut(
     }
 }
 
+/// The most rows whose product is computed strip by strip.
+const FEW_ROWS: usize = 48;
+
+/// [`multiply_row_views`] for few rows; the inputs are contiguous. Strips first, then what remains of the columns.
+fn multiply_few_rows(mut output: MatrixMut<'_>, store: Store, input: &[f32], weight: MatrixRef<'_>) {
+    let strips = weight.columns / STRIP;
+    for strip in 0..strips {
+        let columns = strip * STRIP..(strip + 1) * STRIP;
+        let numbers = weight.elements_from(columns.start);
+        let strip = Strip { numbers, rows: weight.rows, stride: weight.row_stride };
+        multiply_strip(&mut output, &columns, store, input, strip);
+    }
+    let rest = strips * STRIP..weight.columns;
+    if !rest.is_empty() {
+        let (_, output) = output.split_columns(rest.start);
+        let input = MatrixRef::new(input, output.rows, weight.rows);
+        multiply_row_views(output, store, 1.0, input, weight.column_range(rest));
+    }
+}
+
+/// Whether [`multiply_few_rows`] is the way to go.
+fn are_few(rows: usize, weight: MatrixRef<'_>) -> bool {
+    rows <= FEW_ROWS && weight.column_stride == 1 && weight.columns >= STRIP && weight.rows > 2 && is_fused()
+}
+
 /// `output (+)= input * weight` with contiguous rows, where a row's result does not depend on how many there are, nor on
 /// which dimension of the weight is outermost.
 pub(crate) fn multiply_rows(output: &mut [f32], store: Store, input: &[f32], weight: MatrixRef<'_>) {
@@ -257,6 +282,10 @@ pub(crate) fn multiply_rows(output: &mut [f32], store: Store, input: &[f32], wei
         let mut turned = Vec::new();
         transpose(&mut turned, weight.transposed());
         multiply_rows(output, store, input, MatrixRef::new(&turned, inner, columns));
+        return;
+    }
+    if are_few(rows, weight) {
+        multiply_few_rows(MatrixMut::new(output, rows, columns), store, input, weight);
         return;
     }
     if rows == 1 {
@@ -285,19 +314,24 @@ pub(crate) fn multiply_rows_divided(output: &mut [f32], store: Store, input: &[f
         multiply_rows(output, store, input, weight);
         return;
     }
-    let input = MatrixRef::new(input, rows, inner);
+    let (numbers, input) = (input, MatrixRef::new(input, rows, inner));
     let mut rest = MatrixMut::new(output, rows, columns);
     let mut pieces = Vec::with_capacity(tasks);
     let mut start = 0;
     for task in 1..=tasks {
-        let end = if task == tasks { columns } else { task * (columns / LANES) / tasks * LANES };
+        let end = if task == tasks { columns } else { task * (columns / STRIP) / tasks * STRIP };
         let (piece, remaining) = rest.split_columns(end - start);
         rest = remaining;
         pieces.push((piece, start..end));
         start = end;
     }
     pieces.into_par_iter().with_max_len(1).for_each(|(piece, range)| {
-        multiply_row_views(piece, store, 1.0, input, weight.column_range(range));
+        let weight = weight.column_range(range);
+        if are_few(rows, weight) {
+            multiply_few_rows(piece, store, numbers, weight);
+        } else {
+            multiply_row_views(piece, store, 1.0, input, weight);
+        }
     });
 }
 
