@@ -390,7 +390,7 @@ impl Decoder<'_> {
 /// One layer on the way back.
 struct LayerBackward<'a> {
     config: &'a ModelConfig,
-    weights: &'a LayerWeights<'a>,
+    weights: &'a LayerWeights<'a, MatrixRef<'a>>,
     adapter: Option<&'a ByProduct<LowRank<'a>>>,
     blocks: &'a RowBlocks,
     record: &'a LayerRecord,

@@ -9,18 +9,30 @@
 //!
 //! With an adapter, each product `x W` is `x W + s (x A') B'`.
 
+use rayon::prelude::*;
+
 use crate::adapter::ByProduct;
 use crate::config::ModelConfig;
 use crate::kernels::attention::HeadShape;
+use crate::kernels::half::{HalfMatrix, multiply_panels, multiply_panels_divided};
 use crate::kernels::low_rank::{self, LowRank};
-use crate::kernels::matrix::{MatrixRef, Store, multiply_rows};
+use crate::kernels::matrix::{MatrixMut, MatrixRef, Store, multiply_rows, multiply_rows_divided};
 use crate::kernels::norm::Norm;
 use crate::kernels::rope::RotaryTable;
 use crate::kernels::{bias, head_norm, mlp, norm};
 use crate::layout::LayerTensors;
 
 /// The tensors of one layer.
-pub(crate) type LayerWeights<'a> = LayerTensors<MatrixRef<'a>, &'a [f32]>;
+pub(crate) type LayerWeights<'a, M = Weight<'a>> = LayerTensors<M, &'a [f32]>;
+
+/// A matrix that rows are multiplied with, `[inputs, outputs]`.
+#[derive(Clone, Copy)]
+pub(crate) enum Weight<'a> {
+    /// In single precision.
+    Single(MatrixRef<'a>),
+    /// Rounded to bfloat16, for decoding.
+    Half(&'a HalfMatrix),
+}
 
 impl ModelConfig {
     /// How the attention kernels divide a row, and what they multiply scores with.
@@ -73,7 +85,7 @@ pub(crate) struct RawBranch<'a> {
 
 /// The last product of a branch, and what comes after it.
 struct BranchProduct<'a> {
-    matrix: MatrixRef<'a>,
+    matrix: Weight<'a>,
     adapter: Option<&'a LowRank<'a>>,
     bias: Option<&'a [f32]>,
     norm: Option<&'a [f32]>,
@@ -88,6 +100,50 @@ pub(crate) struct Block<'a> {
     pub(crate) adapter: Option<&'a ByProduct<LowRank<'a>>>,
     /// The layer's own.
     pub(crate) rotary: &'a RotaryTable,
+    /// How its products are computed.
+    pub(crate) products: Products,
+}
+
+/// Who computes a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Products {
+    /// The calling thread: others are busy with other rows.
+    Here,
+    /// All threads, each a part of the columns.
+    Divided,
+}
+
+impl Products {
+    /// `output (+)= input * weight`; the result is the same either way.
+    pub(crate) fn multiply(self, output: &mut [f32], store: Store, input: &[f32], weight: Weight<'_>) {
+        match (self, weight) {
+            (Self::Here, Weight::Single(weight)) => multiply_rows(output, store, input, weight),
+            (Self::Divided, Weight::Single(weight)) => multiply_rows_divided(output, store, input, weight),
+            (Self::Here, Weight::Half(weight)) => {
+                let rows = output.len() / weight.num_columns();
+                let output = MatrixMut::new(output, rows, weight.num_columns());
+                multiply_panels(output, store, input, weight, 0..weight.num_panels());
+            }
+            (Self::Divided, Weight::Half(weight)) => multiply_panels_divided(output, store, input, weight),
+        }
+    }
+
+    /// Does something with every row, each of which stands alone; a thread uses one `scratch` for all of its rows.
+    pub(crate) fn rows<I: IndexedParallelIterator, S>(
+        self,
+        rows: I,
+        scratch: impl Fn() -> S + Send + Sync,
+        work: impl Fn(&mut S, I::Item) + Send + Sync,
+    ) {
+        match self {
+            // One piece: the calling thread does it.
+            Self::Here => {
+                let count = rows.len();
+                rows.with_min_len(count.max(1)).for_each_init(scratch, work);
+            }
+            Self::Divided => rows.for_each_init(scratch, work),
+        }
+    }
 }
 
 impl Block<'_> {
@@ -102,7 +158,7 @@ impl Block<'_> {
     ) {
         let (config, weights) = (self.config, self.weights);
         let RawHeads { values: raw, inverse } = raw;
-        multiply_rows(qkv, Store::Overwrite, normed, weights.qkv);
+        self.products.multiply(qkv, Store::Overwrite, normed, weights.qkv);
         if let Some(adapter) = self.adapter {
             low_rank::forward(qkv, reduced, normed, &adapter.qkv);
         }
@@ -174,14 +230,21 @@ impl Block<'_> {
         reduced: &mut [f32], // [rows, ranks]
         normed: &[f32],      // [rows, hidden]
     ) {
-        multiply_rows(gate_up, Store::Overwrite, normed, self.weights.gate_up);
+        self.products.multiply(gate_up, Store::Overwrite, normed, self.weights.gate_up);
         if let Some(adapter) = self.adapter {
             low_rank::forward(gate_up, reduced, normed, &adapter.gate_up);
         }
         if let Some(values) = self.weights.gate_up_bias {
             bias::forward(gate_up, values);
         }
-        mlp::forward(gated, gate_up, self.config.intermediate_size, self.config.family.traits().activation);
+        let (inner, activation) = (self.config.intermediate_size, self.config.family.traits().activation);
+        match self.products {
+            Products::Here => mlp::forward(gated, gate_up, inner, activation),
+            Products::Divided => {
+                let rows = gated.par_chunks_exact_mut(inner).zip(gate_up.par_chunks_exact(2 * inner));
+                rows.for_each(|(gated, gate_up)| mlp::forward(gated, gate_up, inner, activation));
+            }
+        }
     }
 
     fn add_branch(
@@ -197,7 +260,7 @@ impl Block<'_> {
             Some(_) => (&mut *raw, Store::Overwrite),
             None => (&mut *stream, Store::Accumulate),
         };
-        multiply_rows(target, store, input, product.matrix);
+        self.products.multiply(target, store, input, product.matrix);
         if let Some(adapter) = product.adapter {
             low_rank::forward(target, reduced, input, adapter);
         }

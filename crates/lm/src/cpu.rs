@@ -24,6 +24,7 @@ impl Trainer {
             model = model.with_adapter(adapter);
         }
         let mut trainer = Self::with_activations(model, options.activations);
+        trainer.decode_in(options.decoding);
         if options.reference {
             trainer.freeze();
         }
@@ -47,9 +48,7 @@ impl LanguageModel for Trainer {
         params: &SamplingParams,
         done: &mut dyn FnMut(usize, Sampled),
     ) -> Result<(), EngineError> {
-        self.with_decoding_weights(|model, transposed| {
-            generate::complete(model, transposed, prompts, ends, params, done);
-        });
+        self.with_decoder(|decoder| generate::complete(decoder, prompts, ends, params, done));
         Ok(())
     }
 

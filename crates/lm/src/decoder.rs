@@ -9,16 +9,17 @@ use rayon::prelude::*;
 
 use crate::adapter::{Adapter, ByProduct};
 use crate::backward::BackwardBuffers;
-use crate::block::{Block, LayerWeights, RawBranch, RawHeads};
+use crate::block::{Block, LayerWeights, Products, RawBranch, RawHeads, Weight};
 use crate::config::ModelConfig;
 use crate::kernels::attention;
 use crate::kernels::blocks::{RowBlocks, UNIT};
 use crate::kernels::head::{self, RowStatistics};
 use crate::kernels::low_rank::LowRank;
-use crate::kernels::matrix::{MatrixRef, Store, multiply_rows};
+use crate::kernels::matrix::{MatrixRef, Store};
 use crate::kernels::norm;
 use crate::model::Model;
 use crate::rotary::RotaryTables;
+use crate::rounded::RoundedWeights;
 use crate::transposed::TransposedWeights;
 use crate::value_head::ValueHead;
 
@@ -26,11 +27,20 @@ use crate::value_head::ValueHead;
 const MOST_LOGITS: usize = 1 << 24;
 
 /// The tensors of the decoder, as they are multiplied: a product's matrix is `[inputs, outputs]`.
-pub(crate) struct DecoderWeights<'a> {
+pub(crate) struct DecoderWeights<'a, M = Weight<'a>> {
     pub(crate) embedding: &'a [f32], // [vocab, hidden]
-    pub(crate) layers: Vec<LayerWeights<'a>>,
+    pub(crate) layers: Vec<LayerWeights<'a, M>>,
     pub(crate) final_norm: &'a [f32], // [hidden]
-    pub(crate) head: MatrixRef<'a>,   // [hidden, vocab]
+    pub(crate) head: M,               // [hidden, vocab]
+}
+
+impl<'a, M> DecoderWeights<'a, M> {
+    /// The same with other matrices, made one by one from these: those of the layers, then the head.
+    pub(crate) fn map_matrices<N>(self, mut map: impl FnMut(M) -> N) -> DecoderWeights<'a, N> {
+        let Self { embedding, layers, final_norm, head } = self;
+        let layers = layers.into_iter().map(|layer| layer.map_matrices(&mut map)).collect();
+        DecoderWeights { embedding, layers, final_norm, head: map(head) }
+    }
 }
 
 /// One token to score: the row whose hidden state predicts it.
@@ -275,7 +285,7 @@ pub(crate) struct Decoder<'a> {
     /// For the forward: inputs outermost, if there is such a copy.
     pub(crate) weights: DecoderWeights<'a>,
     /// For the backward: outputs outermost, as in the file.
-    pub(crate) stored: DecoderWeights<'a>,
+    pub(crate) stored: DecoderWeights<'a, MatrixRef<'a>>,
     /// For each layer what is added to its products; empty if nothing is.
     pub(crate) adapter: Vec<ByProduct<LowRank<'a>>>,
     /// What gives scored tokens a value, where that is wanted.
@@ -304,11 +314,19 @@ impl<'a> Decoder<'a> {
     ) -> Self {
         Self {
             config: model.config(),
-            weights: transposed.map_or_else(|| model.stored_weights(), |copy| copy.view(model)),
+            weights: match transposed {
+                Some(copy) => copy.view(model),
+                None => model.stored_weights().map_matrices(Weight::Single),
+            },
             stored: model.stored_weights(),
             adapter: adapter.map(Adapter::view).unwrap_or_default(),
             value_head: None,
         }
+    }
+
+    /// A decoder over a model's matrices in bfloat16, which goes one way only.
+    pub(crate) fn rounded(model: &'a Model, rounded: &'a RoundedWeights) -> Self {
+        Self { weights: rounded.view(model), ..Self::new(model, None, None) }
     }
 
     /// The same, with a value for every scored token.
@@ -370,7 +388,8 @@ impl Decoder<'_> {
     ) {
         let config = self.config;
         let (weights, adapter) = (&self.weights.layers[index], self.adapter.get(index));
-        let block = Block { config, weights, adapter, rotary: rotary.of_layer(index, config) };
+        let block =
+            Block { config, weights, adapter, rotary: rotary.of_layer(index, config), products: Products::Here };
         attention_input(block, pass, blocks, stream, record, &batch.positions);
         attention::forward(
             &mut record.attended,
@@ -401,14 +420,14 @@ impl Decoder<'_> {
     }
 
     /// The logits of some rows of the stream.
-    pub(crate) fn logits(&self, stream: &[f32], logits: &mut Vec<f32>) {
+    pub(crate) fn logits(&self, stream: &[f32], products: Products, logits: &mut Vec<f32>) {
         let (hidden, vocab) = (self.config.hidden_size, self.config.vocab_size);
         let rows = stream.len() / hidden;
         logits.resize(rows * vocab, 0.0);
         let mut normed = vec![0.0; stream.len()]; // [rows, hidden]
         let mut inverse = vec![0.0; rows];
         norm::forward(&mut normed, &mut inverse, stream, self.config.norm(self.weights.final_norm));
-        multiply_rows(logits, Store::Overwrite, &normed, self.weights.head);
+        products.multiply(logits, Store::Overwrite, &normed, self.weights.head);
     }
 
     /// Scores the batch's tokens from the stream that [`Decoder::forward`] left.
@@ -466,12 +485,8 @@ impl Decoder<'_> {
             .zip(blocks.cut(&mut record.statistics[chunk], 1))
             .with_max_len(1)
             .for_each(|((rows, logits), statistics)| {
-                multiply_rows(
-                    logits,
-                    Store::Overwrite,
-                    &normed[rows.start * hidden..rows.end * hidden],
-                    self.weights.head,
-                );
+                let normed = &normed[rows.start * hidden..rows.end * hidden];
+                Products::Here.multiply(logits, Store::Overwrite, normed, self.weights.head);
                 let tokens = &scored[rows.clone()];
                 for ((row, statistics), scored) in logits.chunks_exact(vocab).zip(statistics).zip(tokens) {
                     *statistics = head::statistics(row, scored.token, inverse);

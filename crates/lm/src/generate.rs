@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::block::Block;
+use crate::block::{Block, Products};
 use crate::config::ModelConfig;
 use crate::decoder::{BranchRecord, Decoder, PackedBatch, RawHeadsRecord, Retention, Workspace, rotary_tables};
 use crate::ends::Ends;
 use crate::kernels::cached_attention::{self, KeyValueCache, Segment};
 use crate::kernels::norm;
+use crate::layout;
 use crate::model::Model;
 use crate::random::Stream;
 use crate::rotary::RotaryTables;
@@ -30,6 +31,8 @@ const ADMITTED_TOGETHER: usize = 64;
 pub(crate) const PREFILL_ROWS: usize = 2048;
 /// The fewest rows that are worth a thread of their own.
 const ROWS_PER_TASK: usize = 8;
+/// Bytes of matrices that are taken to stay in the caches of the processors.
+const CACHED_BYTES: usize = 16 << 20;
 /// The logit of what must not be drawn: its probability is zero in single precision, and no temperature makes it infinite.
 const NEVER: f32 = -1e30;
 
@@ -87,14 +90,14 @@ pub fn generate(model: &Model, prompts: &[Prompt<'_>], eos: u32, params: &Sampli
     let transposed = TransposedWeights::merged(model);
     let mut results = vec![Sampled::default(); prompts.len()];
     let ends = Ends::tokens(&[eos]);
-    complete(model, &transposed, prompts, &ends, params, |index, sampled| results[index] = sampled);
+    let decoder = Decoder::new(model, Some(&transposed), None);
+    complete(&decoder, prompts, &ends, params, |index, sampled| results[index] = sampled);
     results
 }
 
-/// Completes every prompt by an up-to-date copy of the model's matrices; `done` is given each completion as it ends.
+/// Completes every prompt; `done` is given each completion as it ends.
 pub(crate) fn complete(
-    model: &Model,
-    transposed: &TransposedWeights,
+    decoder: &Decoder<'_>,
     prompts: &[Prompt<'_>],
     ends: &Ends<'_>,
     params: &SamplingParams,
@@ -104,12 +107,13 @@ pub(crate) fn complete(
     for (index, prompt) in prompts.iter().enumerate() {
         assert!(!prompt.tokens.is_empty(), "prompt {index} has tokens");
     }
-    let decoder = Decoder::new(model, Some(transposed), None);
+    let config = decoder.config;
     let longest = prompts.iter().map(|prompt| prompt.tokens.len()).max().unwrap_or(1);
-    let positions = longest.saturating_add(params.max_new_tokens).min(model.config().max_position_embeddings);
+    let positions = longest.saturating_add(params.max_new_tokens).min(config.max_position_embeddings);
     let mut rotary = None;
-    let rotary = rotary_tables(&mut rotary, positions, model.config());
-    let step = DecodeStep { decoder: &decoder, rotary, ends, params };
+    let rotary = rotary_tables(&mut rotary, positions, config);
+    let products = products(config);
+    let step = DecodeStep { decoder, rotary, ends, params, products };
     let mut waiting = prompts.iter().enumerate();
     let mut prefilled: Prefilled<'_> = BTreeMap::new();
     let mut workspace = Workspace::default();
@@ -120,10 +124,10 @@ pub(crate) fn complete(
         if waiting.len() > 0 && (free >= ADMITTED_TOGETHER || rows.is_empty()) {
             let admitted: Vec<(usize, &Prompt<'_>)> = waiting.by_ref().take(free).collect();
             prefilled.retain(|_, prefix| Arc::strong_count(prefix) > 1);
-            prefill(&decoder, &admitted, &mut prefilled, &mut workspace);
+            prefill(decoder, &admitted, &mut prefilled, &mut workspace);
             rows.extend(admitted.into_iter().map(|(index, prompt)| {
                 let prefix = Arc::clone(&prefilled[prompt.tokens]);
-                Row::new(index, prompt, prefix, &decoder, params)
+                Row::new(index, prompt, prefix, decoder, params)
             }));
         }
         rows.retain_mut(|row| {
@@ -139,13 +143,27 @@ pub(crate) fn complete(
             }
             return;
         }
-        let per_task = rows.len().div_ceil(rayon::current_num_threads()).max(ROWS_PER_TASK);
+        let per_task = match products {
+            Products::Here => rows.len().div_ceil(rayon::current_num_threads()).max(ROWS_PER_TASK),
+            Products::Divided => rows.len(),
+        };
         scratches.resize_with(scratches.len().max(rows.len().div_ceil(per_task)), Scratch::default);
-        rows.par_chunks_mut(per_task)
-            .zip(&mut scratches)
-            .with_max_len(1)
-            .for_each(|(rows, scratch)| step.advance(rows, scratch));
+        match products {
+            Products::Divided => step.advance(&mut rows, &mut scratches[0]),
+            Products::Here => rows
+                .par_chunks_mut(per_task)
+                .zip(&mut scratches)
+                .with_max_len(1)
+                .for_each(|(rows, scratch)| step.advance(rows, scratch)),
+        }
     }
+}
+
+/// How a model's products are computed for a few rows: threads share the rows if the matrices stay in their caches, else the
+/// matrices, so that each is read from memory once.
+fn products(config: &ModelConfig) -> Products {
+    let numbers = layout::num_in_layer_matrices(config) + config.vocab_size * config.hidden_size;
+    if numbers * size_of::<f32>() <= CACHED_BYTES { Products::Here } else { Products::Divided }
 }
 
 /// The computed beginning of one or more rows.
@@ -206,7 +224,7 @@ fn prefill_portion<'a>(
     });
     for ((tokens, cache), rows) in prompts.iter().zip(caches).zip(&batch.sequences) {
         let mut logits = Vec::new();
-        decoder.logits(workspace.stream_row(rows.end - 1, config), &mut logits);
+        decoder.logits(workspace.stream_row(rows.end - 1, config), Products::Divided, &mut logits);
         prefilled.insert(tokens, Arc::new(Prefix { cache, length: tokens.len(), logits }));
     }
 }
@@ -270,8 +288,7 @@ struct Scratch {
     gated: Vec<f32>,    // [rows, inner]
     raw_heads: RawHeadsRecord,
     branch: BranchRecord,
-    logits: Vec<f32>, // [rows, vocab]
-    scores: Vec<f32>,
+    logits: Vec<f32>,    // [rows, vocab]
     positions: Vec<u32>, // [rows]
 }
 
@@ -309,6 +326,7 @@ struct DecodeStep<'a> {
     rotary: &'a RotaryTables,
     ends: &'a Ends<'a>,
     params: &'a SamplingParams,
+    products: Products,
 }
 
 impl DecodeStep<'_> {
@@ -327,11 +345,10 @@ impl DecodeStep<'_> {
             return;
         }
         self.run_layers(&mut started, scratch);
-        self.decoder.logits(&scratch.stream, &mut scratch.logits);
+        self.decoder.logits(&scratch.stream, self.products, &mut scratch.logits);
         let vocab = self.decoder.config.vocab_size;
-        for (row, logits) in started.iter_mut().zip(scratch.logits.chunks_exact_mut(vocab)) {
-            row.sample(logits, self.ends, self.params);
-        }
+        let rows = started.par_iter_mut().zip(scratch.logits.par_chunks_exact_mut(vocab));
+        self.products.rows(rows, || (), |(), (row, logits)| row.sample(logits, self.ends, self.params));
     }
 
     /// Computes the residual stream of each row's last token, and stores its keys and values.
@@ -344,7 +361,13 @@ impl DecodeStep<'_> {
             scratch.positions.push((row.prefix.length + row.sampled.tokens.len() - 1) as u32);
         }
         for (layer, weights) in self.decoder.weights.layers.iter().enumerate() {
-            let block = Block { config, weights, adapter: None, rotary: self.rotary.of_layer(layer, config) };
+            let block = Block {
+                config,
+                weights,
+                adapter: None,
+                rotary: self.rotary.of_layer(layer, config),
+                products: self.products,
+            };
             attend(block, layer, rows, scratch);
             let Scratch { stream, normed, inverse, attended, gate_up, gated, branch, .. } = scratch;
             block.add_attention(stream, branch.whole(), &mut [], attended);
@@ -359,14 +382,15 @@ impl DecodeStep<'_> {
 fn attend(block: Block<'_>, layer: usize, rows: &mut [&mut Row], scratch: &mut Scratch) {
     let config = block.config;
     let (width, query) = (config.qkv_width(), config.query_width());
-    let Scratch { stream, normed, inverse, qkv, raw_heads, attended, scores, positions, .. } = scratch;
+    let Scratch { stream, normed, inverse, qkv, raw_heads, attended, positions, .. } = scratch;
     norm::forward(normed, inverse, stream, config.norm(block.weights.input_norm));
     block.project_heads(qkv, raw_heads.whole(), &mut [], normed, positions);
-    for ((row, qkv), attended) in rows.iter_mut().zip(qkv.chunks_exact(width)).zip(attended.chunks_exact_mut(query)) {
+    let rows = rows.par_iter_mut().zip(qkv.par_chunks_exact(width)).zip(attended.par_chunks_exact_mut(query));
+    block.products.rows(rows, Vec::new, |scores, ((row, qkv), attended)| {
         let length = row.sampled.tokens.len();
         row.own.store(layer, length - 1, qkv);
         let caches = [&row.prefix.cache, &row.own];
         let segments = Segment::seen(caches, row.prefix.length, length, config.window(layer));
         cached_attention::attend(attended, &qkv[..query], layer, &segments, scores);
-    }
+    });
 }

@@ -35,6 +35,10 @@ pub struct EngineOptions {
     pub reference: bool,
     /// What training keeps in memory, and what it computes again.
     pub activations: Activations,
+    /// What completions are multiplied with. In bfloat16 a token reads half the bytes, and its log-probability is that of the
+    /// model with its matrices rounded so: the same for a checkpoint that came in bfloat16, else a little apart from the scores
+    /// (`docs/language-models.md` has figures). Engines other than the processor's ignore this.
+    pub decoding: Precision,
     /// Where a fresh adapter's numbers come from.
     pub seed: u64,
 }
@@ -47,6 +51,7 @@ impl Default for EngineOptions {
             value_head: false,
             reference: false,
             activations: Activations::default(),
+            decoding: Precision::F32,
             seed: 0,
         }
     }

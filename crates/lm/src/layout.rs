@@ -119,6 +119,26 @@ pub(crate) struct LayerTensors<M, V> {
 }
 
 impl<M, V> LayerTensors<M, V> {
+    /// The same with other matrices, made one by one from these: queries, keys and values; output; gate and up; down.
+    pub(crate) fn map_matrices<N>(self, mut map: impl FnMut(M) -> N) -> LayerTensors<N, V> {
+        // Fields are evaluated in the order they stand in.
+        LayerTensors {
+            qkv: map(self.qkv),
+            output: map(self.output),
+            gate_up: map(self.gate_up),
+            down: map(self.down),
+            input_norm: self.input_norm,
+            qkv_bias: self.qkv_bias,
+            head_norms: self.head_norms,
+            output_bias: self.output_bias,
+            middle_norm: self.middle_norm,
+            gate_up_bias: self.gate_up_bias,
+            down_bias: self.down_bias,
+            attention_norm: self.attention_norm,
+            feed_forward_norm: self.feed_forward_norm,
+        }
+    }
+
     /// Takes the layer's vectors in the order of [`layer_vectors`].
     fn new(matrices: [M; 4], config: &ModelConfig, mut take: impl FnMut(usize) -> V) -> Self {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
@@ -192,7 +212,7 @@ impl Layout {
     }
 
     /// A buffer as the tensors that the decoder multiplies with.
-    pub(crate) fn view<'a>(&self, buffer: &'a [f32]) -> DecoderWeights<'a> {
+    pub(crate) fn view<'a>(&self, buffer: &'a [f32]) -> DecoderWeights<'a, MatrixRef<'a>> {
         assert_eq!(buffer.len(), self.total, "a buffer of this layout");
         let config = &self.config;
         let hidden = config.hidden_size;

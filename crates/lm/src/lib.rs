@@ -58,6 +58,7 @@ mod model;
 mod plan;
 mod random;
 mod rotary;
+mod rounded;
 mod sampler;
 #[cfg(test)]
 mod testing;

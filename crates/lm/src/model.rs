@@ -7,6 +7,7 @@ use crate::config::ModelConfig;
 use crate::config_file::{ConfigFile, FamilyName};
 use crate::decoder::DecoderWeights;
 use crate::kernels::low_rank;
+use crate::kernels::matrix::MatrixRef;
 use crate::layout::{Layout, Slot};
 use crate::random::Stream;
 use crate::value_head::ValueHead;
@@ -260,7 +261,7 @@ impl Model {
     }
 
     /// The weights as they lie in the file.
-    pub(crate) fn stored_weights(&self) -> DecoderWeights<'_> {
+    pub(crate) fn stored_weights(&self) -> DecoderWeights<'_, MatrixRef<'_>> {
         self.layout.view(&self.parameters)
     }
 }

@@ -12,9 +12,10 @@ use crate::config::ModelConfig;
 use crate::decoder::{Decoder, HeadRecord, PackedBatch, Retention, ScoredToken, Workspace};
 use crate::kernels::optimizer::{self, UpdateFactors};
 use crate::model::Model;
+use crate::rounded::RoundedWeights;
 use crate::transposed::TransposedWeights;
 use crate::value_head::{self, ValueBackward};
-use crate::weights::{LoadError, SaveError};
+use crate::weights::{LoadError, Precision, SaveError};
 
 /// Rows per pass when only scores are wanted: enough for full speed, little enough to stay in cache.
 pub(crate) const SCORE_ROWS: usize = 2048;
@@ -101,6 +102,10 @@ pub struct Trainer {
     activations: Activations,
     /// Of the model as it is now, if activations are kept.
     transposed: Option<TransposedWeights>,
+    /// Of the matrices that completions come from.
+    decoding: Precision,
+    /// Those in bfloat16, as long as the weights stay what they are.
+    rounded: Option<RoundedWeights>,
     workspace: Workspace,
     /// What [`Trainer::score_frozen`] scores with.
     frozen: Option<Model>,
@@ -264,6 +269,8 @@ impl Trainer {
         Self {
             transposed: (activations == Activations::Keep).then(|| TransposedWeights::new(&model)),
             activations,
+            decoding: Precision::F32,
+            rounded: None,
             learning: Learning::new(model.trained().len()),
             value_learning: model.value_head().map(|head| Learning::new(head.parameters().len())),
             model,
@@ -433,18 +440,33 @@ impl Trainer {
             let decayed = head.weight().len();
             learning.update(head.parameters_mut(), decayed, factors);
         }
+        self.rounded = None;
         if let Some(transposed) = self.transposed.as_mut().filter(|_| !frozen) {
             transposed.update(&self.model);
         }
         norm
     }
 
-    /// Runs something with the model and the copy of its matrices that decoding multiplies with.
-    pub(crate) fn with_decoding_weights<T>(&self, run: impl FnOnce(&Model, &TransposedWeights) -> T) -> T {
-        match &self.transposed {
-            Some(transposed) if self.model.adapter().is_none() => run(&self.model, transposed),
-            // An adapter is merged into the copy: then a token costs as much as without it.
-            _ => run(&self.model, &TransposedWeights::merged(&self.model)),
+    /// Decodes with matrices in a precision.
+    pub(crate) fn decode_in(&mut self, precision: Precision) {
+        self.decoding = precision;
+    }
+
+    /// Runs something with the decoder that completions come from.
+    pub(crate) fn with_decoder<T>(&mut self, run: impl FnOnce(&Decoder<'_>) -> T) -> T {
+        // An adapter is merged into the copy of the matrices: then a token costs as much as without it.
+        match (self.decoding, &self.transposed) {
+            (Precision::Bf16, _) => {
+                let rounded = self.rounded.get_or_insert_with(|| RoundedWeights::merged(&self.model));
+                run(&Decoder::rounded(&self.model, rounded))
+            }
+            (Precision::F32, Some(transposed)) if self.model.adapter().is_none() => {
+                run(&Decoder::new(&self.model, Some(transposed), None))
+            }
+            (Precision::F32, _) => {
+                let merged = TransposedWeights::merged(&self.model);
+                run(&Decoder::new(&self.model, Some(&merged), None))
+            }
         }
     }
 
@@ -452,6 +474,7 @@ impl Trainer {
     /// error the trainer is as before.
     pub(crate) fn load(&mut self, folder: &Path) -> Result<(), LoadError> {
         let Checkpoint { model, adapter, value_head, state } = Checkpoint::read(&self.model, folder)?;
+        self.rounded = None;
         if let Some(adapter) = adapter {
             self.model.replace_adapter(adapter);
         }

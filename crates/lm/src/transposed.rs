@@ -4,6 +4,7 @@
 //! up to three times faster on this copy, the more so the fewer rows there are.
 
 use crate::adapter::Adapter;
+use crate::block::Weight;
 use crate::decoder::DecoderWeights;
 use crate::kernels::low_rank;
 use crate::kernels::matrix::MatrixRef;
@@ -53,18 +54,10 @@ impl TransposedWeights {
 
     /// The model's weights, with these copies for matrices.
     pub(crate) fn view<'a>(&'a self, model: &'a Model) -> DecoderWeights<'a> {
-        let mut weights = model.stored_weights();
-        weights.head = same_shape(&self.head, weights.head);
-        for (layer, [qkv, output, gate_up, down]) in weights.layers.iter_mut().zip(&self.layers) {
-            layer.qkv = same_shape(qkv, layer.qkv);
-            layer.output = same_shape(output, layer.output);
-            layer.gate_up = same_shape(gate_up, layer.gate_up);
-            layer.down = same_shape(down, layer.down);
-        }
-        weights
+        let mut copies = self.layers.iter().flatten().chain([&self.head]);
+        model.stored_weights().map_matrices(|matrix| {
+            let copy = copies.next().expect("a copy of every matrix");
+            Weight::Single(MatrixRef::new(copy, matrix.num_rows(), matrix.num_columns()))
+        })
     }
-}
-
-fn same_shape<'a>(data: &'a [f32], matrix: MatrixRef<'_>) -> MatrixRef<'a> {
-    MatrixRef::new(data, matrix.num_rows(), matrix.num_columns())
 }

@@ -6,10 +6,16 @@ use std::path::{Path, PathBuf};
 
 use codeward_lm::{
     AdamW, AdapterConfig, Ends, EngineError, EngineOptions, LanguageModel, Linear, LoadError, Model, ModelConfig,
-    Precision, Prompt, SamplingParams, Scores, Sequence, Upstream, ValueHead, engines, open, start,
+    Precision, Prompt, SamplingParams, Scores, Sequence, Upstream, ValueHead, open, start,
 };
 use expected::{Expected, GRADIENT_TOLERANCE, SCORE_TOLERANCE, accumulate, batch, relative_error};
 use safetensors::SafeTensors;
+
+/// The engines that multiply in single precision. Others are held to what they promise in tests of their own.
+fn engines() -> Vec<&'static str> {
+    let is_single = |name: &&str| *name != "libtorch-cuda" && !name.ends_with("-bf16");
+    codeward_lm::engines().into_iter().filter(is_single).collect()
+}
 
 fn fixtures(kind: &str, case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(kind).join(case)
@@ -153,7 +159,8 @@ fn greedy_completions_and_whole_distributions_match_pytorch() {
 
 #[test]
 fn a_checkpoint_goes_on_to_the_bit() {
-    for engine in engines() {
+    // On cards some of libtorch's sums have no fixed order.
+    for engine in engines().into_iter().filter(|name| !name.contains("cuda")) {
         for options in ways(engine) {
             let folder = tempfile::tempdir().unwrap();
             let fresh = || start(Model::init(config(), 3), &options).unwrap();
@@ -321,6 +328,6 @@ fn a_fresh_value_head_says_zero_and_learns() {
 #[test]
 fn an_unknown_engine_is_named_with_those_that_are_known() {
     let error = start(Model::init(config(), 3), &on("abacus")).err().unwrap();
-    assert_eq!(error.to_string(), format!("there is no engine \"abacus\", only {:?}", engines()));
+    assert_eq!(error.to_string(), format!("there is no engine \"abacus\", only {:?}", codeward_lm::engines()));
     assert!(error.hint().is_some());
 }

@@ -38,6 +38,8 @@ pub(crate) struct Case {
     pub(crate) group: usize,
     /// Whether our side computes activations again instead of keeping them.
     pub(crate) recompute: bool,
+    /// Whether our side decodes with matrices in bfloat16.
+    pub(crate) rounded: bool,
 }
 
 impl Case {

@@ -131,6 +131,7 @@ fn training(name: &str, model: PathBuf, vocabulary: usize) -> Case {
         new_tokens: 0,
         group: 1,
         recompute: false,
+        rounded: false,
     }
 }
 
@@ -165,8 +166,8 @@ fn cases(bench: &mut Bench, options: &Options, folder: &Path) -> Result<(), Fail
             bench.decoding(&case, &both)?;
         }
     }
-    if wanted("group_sampling") {
-        let prompts = Case { work: Work::Sample, batch: 64, length: 256, ..large("group_sampling")? };
+    if wanted("group_64x8") {
+        let prompts = Case { work: Work::Sample, batch: 64, length: 256, ..large("group_64x8")? };
         bench.decoding(&Case { group: 8, new_tokens: 128, ..prompts }, &both)?;
     }
     Ok(())

@@ -58,9 +58,10 @@ impl Bench {
         self.report(case, &outcomes)
     }
 
-    /// A decoding case: ours and the others.
+    /// A decoding case: ours in single precision and with matrices in bfloat16, and the others.
     pub(crate) fn decoding(&mut self, case: &Case, others: &[Engine]) -> Result<(), Failure> {
-        let mut sides = vec![("ours", Engine::Ours, case)];
+        let rounded = Case { rounded: true, ..case.clone() };
+        let mut sides = vec![("ours", Engine::Ours, case), ("ours, bfloat16", Engine::Ours, &rounded)];
         sides.extend(others.iter().map(|engine| (engine.name(), engine.clone(), case)));
         let outcomes = self.interleave(&sides)?;
         self.report(case, &outcomes)
@@ -151,6 +152,9 @@ impl Bench {
                     None => format!("{}_vs_llamacpp", case.name),
                 };
                 self.ratios.insert(name, json!(ratio));
+            }
+            "ours, bfloat16" => {
+                self.figures.insert(format!("{}_bfloat16_time", case.name), json!(ratio));
             }
             // Recomputation: the time that it takes by the time without.
             "ours, recomputing" => {

@@ -4,8 +4,8 @@ use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use codeward_lm::{
-    Activations, AdamW, Adapter, AdapterConfig, Ends, LanguageModel, Model, Prompt, SamplingParams, Scores, Sequence,
-    Trainer, Upstream,
+    Activations, AdamW, Adapter, AdapterConfig, Ends, EngineOptions, LanguageModel, Model, Precision, Prompt,
+    SamplingParams, Scores, Sequence, Trainer, Upstream, start,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
@@ -66,27 +66,36 @@ fn status(key: &str) -> Result<u64, Failure> {
 }
 
 /// The model at work; for sampling, too, it keeps the copy of its matrices that decoding multiplies with.
-struct Side(Trainer);
+enum Side {
+    Trains(Box<Trainer>),
+    Completes(Box<dyn LanguageModel>),
+}
 
 impl Side {
     fn new(case: &Case) -> Result<Self, Failure> {
         let model = Model::load(&case.model)?;
-        let activations = if case.recompute { Activations::Recompute } else { Activations::Keep };
+        // Without a copy of its matrices in single precision, where another one takes its place.
+        let activations = if case.recompute || case.rounded { Activations::Recompute } else { Activations::Keep };
         let model = match case.work {
             Work::Adapt => {
                 let adapter = Adapter::init(AdapterConfig::default(), model.config(), 1);
                 model.with_adapter(adapter)
             }
-            Work::Train | Work::Decode | Work::Sample => model,
+            Work::Train => model,
+            Work::Decode | Work::Sample => {
+                let decoding = if case.rounded { Precision::Bf16 } else { Precision::F32 };
+                let options = EngineOptions { activations, decoding, ..EngineOptions::default() };
+                return Ok(Self::Completes(start(model, &options)?));
+            }
         };
-        Ok(Self(Trainer::with_activations(model, activations)))
+        Ok(Self::Trains(Box::new(Trainer::with_activations(model, activations))))
     }
 
     /// One round; a number that other sides can be compared by.
     fn round(&mut self, case: &Case) -> Result<f64, Failure> {
-        match case.work {
-            Work::Train | Work::Adapt => Ok(update(&mut self.0, case)),
-            Work::Decode | Work::Sample => complete(&mut self.0, case),
+        match self {
+            Self::Trains(trainer) => Ok(update(trainer, case)),
+            Self::Completes(model) => complete(&mut **model, case),
         }
     }
 }

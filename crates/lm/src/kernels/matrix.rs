@@ -4,6 +4,9 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use rayon::prelude::*;
+
+use super::strips::{STRIP, Strip, is_fused, multiply_strip};
 use super::transpose::transpose;
 
 /// A read-only view of rows and columns in a buffer.
@@ -172,11 +175,38 @@ pub(crate) enum Store {
     Accumulate,
 }
 
+/// The most columns of a product whose sums the engine cuts in one way for up to as many rows, and in another for more.
+const FEW_COLUMNS: usize = 64;
+/// The longest sums that it cuts in the same way for all.
+const UNCUT_SUM: usize = 512;
+
 /// `destination (+)= scale * left * right`, on the calling thread.
+pub(crate) fn multiply(
+    destination: &mut MatrixMut<'_>,
+    store: Store,
+    scale: f32,
+    left: MatrixRef<'_>,
+    right: MatrixRef<'_>,
+) {
+    let inner = left.columns;
+    if destination.columns > FEW_COLUMNS || inner <= UNCUT_SUM {
+        multiply_uncut(destination, store, scale, left, right);
+        return;
+    }
+    let pieces = inner.div_ceil(UNCUT_SUM);
+    let length = inner.div_ceil(pieces);
+    for start in (0..inner).step_by(length) {
+        let piece = start..(start + length).min(inner);
+        let store = if start == 0 { store } else { Store::Accumulate };
+        multiply_uncut(destination, store, scale, left.column_range(piece.clone()), right.row_range(piece));
+    }
+}
+
+/// [`multiply`] by the engine.
 ///
 /// Each element is summed over the inner dimension in an order that depends on that dimension alone, except in products
 /// of a single row, so a row's result does not depend on the rows beside it ([`multiply_rows`] covers the exception).
-pub(crate) fn multiply(
+fn multiply_uncut(
     destination: &mut MatrixMut<'_>,
     store: Store,
     scale: f32,
@@ -215,6 +245,31 @@ pub(crate) fn multiply(
     }
 }
 
+/// The most rows whose product is computed strip by strip.
+const FEW_ROWS: usize = 48;
+
+/// [`multiply_row_views`] for few rows; the inputs are contiguous. Strips first, then what remains of the columns.
+fn multiply_few_rows(mut output: MatrixMut<'_>, store: Store, input: &[f32], weight: MatrixRef<'_>) {
+    let strips = weight.columns / STRIP;
+    for strip in 0..strips {
+        let columns = strip * STRIP..(strip + 1) * STRIP;
+        let numbers = weight.elements_from(columns.start);
+        let strip = Strip { numbers, rows: weight.rows, stride: weight.row_stride };
+        multiply_strip(&mut output, &columns, store, input, strip);
+    }
+    let rest = strips * STRIP..weight.columns;
+    if !rest.is_empty() {
+        let (_, output) = output.split_columns(rest.start);
+        let input = MatrixRef::new(input, output.rows, weight.rows);
+        multiply_row_views(output, store, 1.0, input, weight.column_range(rest));
+    }
+}
+
+/// Whether [`multiply_few_rows`] is the way to go.
+fn are_few(rows: usize, weight: MatrixRef<'_>) -> bool {
+    rows <= FEW_ROWS && weight.column_stride == 1 && weight.columns >= STRIP && weight.rows > 2 && is_fused()
+}
+
 /// `output (+)= input * weight` with contiguous rows, where a row's result does not depend on how many there are, nor on
 /// which dimension of the weight is outermost.
 pub(crate) fn multiply_rows(output: &mut [f32], store: Store, input: &[f32], weight: MatrixRef<'_>) {
@@ -229,6 +284,10 @@ pub(crate) fn multiply_rows(output: &mut [f32], store: Store, input: &[f32], wei
         multiply_rows(output, store, input, MatrixRef::new(&turned, inner, columns));
         return;
     }
+    if are_few(rows, weight) {
+        multiply_few_rows(MatrixMut::new(output, rows, columns), store, input, weight);
+        return;
+    }
     if rows == 1 {
         // The engine sums a single row in another order; two equal rows take the common path.
         let twice = [input, input].concat();
@@ -238,6 +297,42 @@ pub(crate) fn multiply_rows(output: &mut [f32], store: Store, input: &[f32], wei
         return;
     }
     multiply(&mut MatrixMut::new(output, rows, columns), store, 1.0, MatrixRef::new(input, rows, inner), weight);
+}
+
+/// The fewest columns of a task of [`multiply_rows_divided`]: more than decide how the engine cuts sums.
+const TASK_COLUMNS: usize = 2 * FEW_COLUMNS;
+/// Tasks per thread, so that one that is held up leaves work to others.
+const TASKS_PER_THREAD: usize = 2;
+
+/// [`multiply_rows`] on all threads, each of which reads a part of the weight. For few rows, which take less time than
+/// reading the weight does.
+pub(crate) fn multiply_rows_divided(output: &mut [f32], store: Store, input: &[f32], weight: MatrixRef<'_>) {
+    let (inner, columns) = (weight.rows, weight.columns);
+    let rows = output.len() / columns;
+    let tasks = (TASKS_PER_THREAD * rayon::current_num_threads()).min(columns / TASK_COLUMNS);
+    if tasks < 2 {
+        multiply_rows(output, store, input, weight);
+        return;
+    }
+    let (numbers, input) = (input, MatrixRef::new(input, rows, inner));
+    let mut rest = MatrixMut::new(output, rows, columns);
+    let mut pieces = Vec::with_capacity(tasks);
+    let mut start = 0;
+    for task in 1..=tasks {
+        let end = if task == tasks { columns } else { task * (columns / STRIP) / tasks * STRIP };
+        let (piece, remaining) = rest.split_columns(end - start);
+        rest = remaining;
+        pieces.push((piece, start..end));
+        start = end;
+    }
+    pieces.into_par_iter().with_max_len(1).for_each(|(piece, range)| {
+        let weight = weight.column_range(range);
+        if are_few(rows, weight) {
+            multiply_few_rows(piece, store, numbers, weight);
+        } else {
+            multiply_row_views(piece, store, 1.0, input, weight);
+        }
+    });
 }
 
 /// [`multiply_rows`] for views, with a factor. The weight's rows are contiguous: for others the engine has several ways, with
@@ -369,12 +464,33 @@ mod tests {
     }
 
     #[test]
+    fn dividing_a_product_among_threads_changes_nothing() {
+        let noise = |count: usize, salt: usize| -> Vec<f32> {
+            (0..count).map(|i| (((i + salt) * 104_729 % 1009) as f32 - 500.0) / 333.0).collect()
+        };
+        for (inner, columns) in [(40, 90), (576, 300), (576, 577), (1536, 576), (90, 2048)] {
+            let (weight, input) = (noise(inner * columns, 1), noise(70 * inner, 2));
+            let weight = MatrixRef::new(&weight, inner, columns);
+            for rows in [1, 2, 3, 16, 70] {
+                let input = &input[..rows * inner];
+                for store in [Store::Overwrite, Store::Accumulate] {
+                    let mut wanted = noise(rows * columns, 3);
+                    let mut found = wanted.clone();
+                    multiply_rows(&mut wanted, store, input, weight);
+                    multiply_rows_divided(&mut found, store, input, weight);
+                    assert_eq!(found, wanted, "{rows} rows, {inner} x {columns}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_row_of_any_shape_does_not_depend_on_the_rows_beside_it() {
         const ROWS: usize = 110;
         let noise = |count: usize, salt: usize| -> Vec<f32> {
             (0..count).map(|i| (((i + salt) * 104_729 % 1009) as f32 - 500.0) / 333.0).collect()
         };
-        for inner in [1, 2, 3, 4, 5, 8, 16, 20, 40, 56] {
+        for inner in [1, 2, 3, 4, 5, 8, 16, 20, 40, 56, 513, 576, 1100] {
             for columns in [1, 2, 3, 4, 5, 8, 12, 15, 20, 40, 56] {
                 let weight = noise(inner * columns, 5);
                 let (input, start) = (noise(ROWS * inner, 77), noise(ROWS * columns, 11));

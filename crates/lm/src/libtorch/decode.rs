@@ -133,7 +133,7 @@ impl<'a> Decoding<'a> {
             is_adapted,
             ends,
             params,
-            drawing: Drawing::new(params, ends.tokens, config.vocab_size, place)?,
+            drawing: Drawing::new(params, &ends.tokens, config.vocab_size, place)?,
             slots: (0..num_slots).map(|_| None).collect(),
             length: length as i64,
             cache,
@@ -305,7 +305,8 @@ impl<'a> Decoding<'a> {
         for (slot, (ids, logprobs)) in self.slots.iter_mut().zip(ids.chunks(length).zip(logprobs.chunks(length))) {
             for (&id, &logprob) in ids.iter().zip(logprobs) {
                 if let Some(row) = slot.as_mut().filter(|row| row.room > 0) {
-                    row.take(id as u32, logprob, self.ends);
+                    let goes_on = row.sampled.push(id as u32, logprob, self.ends, self.params);
+                    row.room = if goes_on { row.room - 1 } else { 0 };
                 }
             }
         }
@@ -342,15 +343,6 @@ impl<'a> Decoding<'a> {
             stream = network.after_attention(layer, &stream, &attended, *is_adapted)?;
         }
         network.logits(&network.normed(&stream)?)
-    }
-}
-
-impl Row {
-    fn take(&mut self, token: u32, logprob: f32, ends: &Ends<'_>) {
-        self.sampled.tokens.push(token);
-        self.sampled.logprobs.push(logprob);
-        self.sampled.stopped = ends.tokens.contains(&token);
-        self.room = if self.sampled.stopped { 0 } else { self.room - 1 };
     }
 }
 

@@ -8,6 +8,8 @@ use crate::language_model::EngineError;
 
 /// The processor, in single precision.
 const CPU: &str = "libtorch-cpu";
+/// The processor with the arithmetic of [`CUDA`], to check that arithmetic where there is no card.
+const CPU_ROUNDED: &str = "libtorch-cpu-bf16";
 /// The first graphics card; matrices in bfloat16, all that is added up over many updates or tokens in single precision.
 const CUDA: &str = "libtorch-cuda";
 /// The first graphics card in single precision, to compare with.
@@ -25,7 +27,7 @@ pub(super) struct Place {
 
 /// The names of the engines that can start here.
 pub(crate) fn names() -> Vec<&'static str> {
-    let mut names = vec![CPU];
+    let mut names = vec![CPU, CPU_ROUNDED];
     if has_cuda() {
         names.extend([CUDA, CUDA_SINGLE]);
     }
@@ -40,6 +42,7 @@ impl Place {
     pub(super) fn of(name: &str) -> Option<Result<Self, EngineError>> {
         let place = match name {
             CPU => Self { device: Device::Cpu, kind: Kind::Float },
+            CPU_ROUNDED => Self { device: Device::Cpu, kind: Kind::BFloat16 },
             CUDA => Self { device: Device::Cuda(0), kind: Kind::BFloat16 },
             CUDA_SINGLE => Self { device: Device::Cuda(0), kind: Kind::Float },
             _ => return None,
@@ -97,15 +100,10 @@ fn has_cuda() -> bool {
 /// No symbol of it is used by name, so that the linker drops it; it makes itself known when it is loaded. A libtorch without
 /// that half, or a machine without a driver, leaves everything as it was.
 fn load_cuda() {
-    for name in [c"libtorch_cuda.so", c"libtorch_cuda_linalg.so"] {
-        open_library(name);
-    }
-}
-
-#[expect(unsafe_code, reason = "a library is loaded by name")]
-fn open_library(name: &std::ffi::CStr) {
+    let name = c"libtorch_cuda.so";
     // SAFETY: the name is a C string. The library's initialisers are those of the libtorch that this process is linked with:
     // the loader finds it by the same search path. It is never unloaded.
+    #[expect(unsafe_code, reason = "a library is loaded by name")]
     unsafe {
         libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL);
     }
