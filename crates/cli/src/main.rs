@@ -50,6 +50,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<Ending, failure::Failure> {
     workbench::accept(arguments.unsafe_isolation);
     hub::allow(arguments.download);
+    workbench::compute_with(arguments.engine.as_deref());
     match &arguments.command {
         Command::Quickstart(options) => commands::quickstart::run(options),
         Command::Train(options) => commands::train::run(options),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::bundled;
 use crate::failure::Failure;
-use crate::{hardening, output, workbench};
+use crate::{hardening, hub, output, workbench};
 
 /// What a run would be.
 struct Plan<'a> {
@@ -31,7 +31,7 @@ pub(crate) fn tell(recipe: &Recipe, out: &Path, json: bool) -> Result<(), Failur
     let model = match name.as_str() {
         "scratch" => None,
         "bundled" => Some(ModelConfig::load(bundled::model()?.path())?),
-        folder => Some(ModelConfig::load(Path::new(folder))?),
+        folder => Some(ModelConfig::load(&hub::place(Path::new(folder))?)?),
     };
     let plan = Plan { recipe, model, adapter: recipe.engine_options().adapter, out };
     if json { output::print_json(&plan.as_json()?) } else { output::print(&plan.describe(name)?) }
