@@ -24,6 +24,10 @@ pub(crate) struct Arguments {
     /// and nothing is sent anywhere.
     #[arg(long, global = true)]
     pub(crate) download: bool,
+    /// Who computes the language model: cpu, or, in a binary built with the feature `libtorch`, libtorch-cpu, libtorch-cuda (bfloat16)
+    /// or libtorch-cuda-f32. `codeward doctor` lists those that start here.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) engine: Option<String>,
 }
 
 /// Levels of isolation that have to be asked for.

@@ -14,7 +14,7 @@ use codeward_training::{AdapterSettings, Course, EvaluationSettings, Recipe, RlR
 use crate::arguments::JudgeAddress;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::{interruption, output, workbench};
+use crate::{interruption, memory, output, workbench};
 
 /// The splits that are evaluated: the trained-on instances themselves are not.
 const EVALUATED: [Split; 2] = [Split::RewardedUnseen, Split::Unrewarded];
@@ -44,7 +44,8 @@ pub(crate) fn harden(
     let started = Instant::now();
     let benchmark = workbench::benchmark(&recipe.tasks.benchmark)?;
     let resolved = Recipe::Rl(Box::new(recipe.clone()));
-    let (mut policy, tokenizer) = workbench::model(Some(Path::new(&recipe.model)), &resolved.engine_options())?;
+    let options = memory::obey(recipe, resolved.engine_options(), &benchmark)?;
+    let (mut policy, tokenizer) = workbench::model(Some(Path::new(&recipe.model)), &options)?;
     let mut engine = workbench::engine(recipe.reward.clone(), None, judge)?;
     let tasks = benchmark.tasks(Split::Rewarded, recipe.tasks.instances_per_family);
     let probe = probe_tasks(&benchmark, recipe.guard.instances_per_family);

@@ -51,6 +51,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<Ending, failure::Failure> {
     workbench::accept(arguments.unsafe_isolation);
     hub::allow(arguments.download);
+    workbench::compute_with(arguments.engine.as_deref());
     if matches!(arguments.command, Command::Quickstart(_) | Command::Train(_)) {
         interruption::listen()?;
     }

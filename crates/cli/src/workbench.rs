@@ -82,7 +82,23 @@ pub(crate) fn model(
 }
 
 fn load(folder: &Path, options: &EngineOptions) -> Result<(Box<dyn LanguageModel>, Tokenizer), Failure> {
-    Ok((open(folder, options)?, Tokenizer::load(folder)?))
+    Ok((open(folder, &on_engine(options))?, Tokenizer::load(folder)?))
+}
+
+/// The options with the engine that the command line names.
+pub(crate) fn on_engine(options: &EngineOptions) -> EngineOptions {
+    let engine = ENGINE.get().unwrap_or(&options.engine).clone();
+    EngineOptions { engine, ..options.clone() }
+}
+
+/// Who computes language models in this process, if the command line says so; set once, before anything is run.
+static ENGINE: OnceLock<String> = OnceLock::new();
+
+/// Takes an engine for this process.
+pub(crate) fn compute_with(engine: Option<&str>) {
+    if let Some(engine) = engine {
+        ENGINE.get_or_init(|| engine.to_owned());
+    }
 }
 
 /// Threads for numeric work and workers of the sandbox.

@@ -27,6 +27,7 @@ pub(crate) fn run(options: &Doctor) -> Result<Ending, Failure> {
             "toolchains": { "python": probe.python, "languages": probe.languages },
             "analysers": { "codeward": { "rules": rules, "languages": languages }, "installed": others },
             "devices": [{ "kind": "cpu", "threads": threads }],
+            "engines": codeward_lm::engines(),
             "memory": memory::host_as_json(HostMemory::read()),
             "models": { "codeward-tiny": { "bundled": model } },
         }))?;
@@ -34,13 +35,14 @@ pub(crate) fn run(options: &Doctor) -> Result<Ending, Failure> {
         output::print(&describe(&probe))?;
         let has = if model { "bundled" } else { "not bundled: make it with `codeward train tiny-base`" };
         output::print(&format!(
-            "analyser      {rules} rules for {}\nother ones    {}\ndevice        CPU, {threads} threads\nmodel         codeward-tiny, {has}\n",
+            "analyser      {rules} rules for {}\nother ones    {}\ndevice        CPU, {threads} threads\nengines       {}\nmodel         codeward-tiny, {has}\n",
             languages.join(", "),
             if others.is_empty() {
                 "none installed; `codeward scan --with` can ask them".to_owned()
             } else {
                 others.join(", ")
             },
+            codeward_lm::engines().join(", "),
         ))?;
         output::print(&memory::describe_host(HostMemory::read()))?;
     }

@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 use crate::Ending;
 use crate::arguments::Generate;
 use crate::failure::Failure;
-use crate::{input, output, workbench};
+use crate::{hub, input, output, workbench};
 
 pub(crate) fn run(options: &Generate) -> Result<Ending, Failure> {
     let prompt = prompt(options)?;
-    let (mut model, tokenizer) = workbench::model(options.model.as_deref(), &EngineOptions::default())?;
-    let tokens = if options.chat { chat(options, &prompt, &tokenizer)? } else { tokenizer.encode(&prompt) };
+    let folder = options.model.as_deref().map(hub::place).transpose()?;
+    let folder = folder.as_deref();
+    let (mut model, tokenizer) = workbench::model(folder, &EngineOptions::default())?;
+    let tokens = if options.chat { chat(options, folder, &prompt, &tokenizer)? } else { tokenizer.encode(&prompt) };
     let positions = model.config().max_position_embeddings;
     if tokens.is_empty() || tokens.len() >= positions {
         return Err(Failure::new(
@@ -57,8 +59,8 @@ pub(crate) fn run(options: &Generate) -> Result<Ending, Failure> {
 }
 
 /// The tokens of a conversation in which the prompt is the user's turn and the model's comes next.
-fn chat(options: &Generate, prompt: &str, tokenizer: &Tokenizer) -> Result<Vec<u32>, Failure> {
-    let Some(folder) = options.model.as_deref().filter(|folder| *folder != Path::new("bundled")) else {
+fn chat(options: &Generate, folder: Option<&Path>, prompt: &str, tokenizer: &Tokenizer) -> Result<Vec<u32>, Failure> {
+    let Some(folder) = folder.filter(|folder| *folder != Path::new("bundled")) else {
         return Err(Failure::new("the bundled model has no chat template", "name a chat model's folder with --model"));
     };
     let texts = [options.system.as_deref().map(|text| ("system", text)), Some(("user", prompt))];

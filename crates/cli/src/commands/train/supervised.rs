@@ -140,5 +140,5 @@ fn from_scratch(
         ..ModelConfig::tiny()
     };
     config.validate().map_err(|error| Failure::new(error, hint))?;
-    Ok((start(Model::init(config, seed), &EngineOptions::default())?, tokenizer))
+    Ok((start(Model::init(config, seed), &workbench::on_engine(&EngineOptions::default()))?, tokenizer))
 }
