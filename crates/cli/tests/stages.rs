@@ -131,7 +131,7 @@ every = 1
 "#;
 
 #[test]
-fn the_policys_own_best_are_learned_and_none_is_sampled_twice() {
+fn the_best_of_the_policy_are_learned_and_none_is_sampled_twice() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = folder.path().join("recipe.toml");
     fs::write(&recipe, REJECTION).unwrap();
