@@ -42,7 +42,7 @@ fn nothing_is_lost_in_chaos() {
 /// The test once more with a small file system that only it sees; without, where that is not permitted, so that no disk is full.
 fn within_a_space_of_its_own(folder: &Path) {
     let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
-    let script = "mount -t tmpfs -o size=256m tmpfs \"$1\" || exit 77\nshift\nexec \"$@\"";
+    let script = "mount -t tmpfs -o size=640m tmpfs \"$1\" || exit 77\nshift\nexec \"$@\"";
     let status = Command::new("unshare")
         .arg("--mount")
         .args((!is_root).then_some("--map-root-user"))
@@ -160,8 +160,14 @@ fn begin(recipe: &Path, out: &Path, judge: &Server) -> Child {
 impl Trial<'_> {
     /// Starts a run and goes on with it until it is done.
     fn run(&mut self, out: &Path) {
+        let mut last = String::new();
         for attempt in 0.. {
-            assert!(attempt < 40, "it does not get through");
+            assert!(
+                attempt < 40,
+                "it does not get through; befallen by {:?}, stopped by {:?}, at last: {last}",
+                self.counts,
+                self.stopped
+            );
             let mischief = [
                 Mischief::Kill,
                 Mischief::Signal,
@@ -173,6 +179,7 @@ impl Trial<'_> {
             ][self.numbers.below(7)];
             *self.counts.entry(mischief).or_default() += 1;
             let (code, said) = self.attempt(mischief, out);
+            last = format!("{mischief:?}, {code}: {said}");
             match code {
                 0 => return,
                 130 | 143 => *self.stopped.entry("asked").or_default() += 1,
