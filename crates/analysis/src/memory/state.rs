@@ -166,8 +166,8 @@ impl State {
 
 /// Whether a place is reached through another: `*p.next` through `p`.
 pub(super) fn reaches_through(place: &str, through: &str) -> bool {
-    let starts = (0..place.len()).filter(|at| place.as_bytes()[*at..].starts_with(through.as_bytes()));
-    starts.into_iter().any(|at| {
+    let mut starts = (0..place.len()).filter(|at| place.as_bytes()[*at..].starts_with(through.as_bytes()));
+    starts.any(|at| {
         let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
         let before = place[..at].chars().next_back();
         let after = place[at + through.len()..].chars().next();
